@@ -1,0 +1,65 @@
+//! Instants on the wire and in storage: UTC microseconds, nothing else.
+//!
+//! Zones exist only on a screen and in the original's messages. Nothing here reads a clock.
+
+use core::time::Duration;
+
+/// Microseconds since 1970-01-01T00:00:00Z. SQL and JSON name it with the suffix `_micros`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixMicros(pub i64);
+
+impl UnixMicros {
+    /// This instant plus `span`; stays at the far end instead of overflowing.
+    #[must_use]
+    pub fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Whole milliseconds since 1970, rounded down.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+}
+
+#[cfg(feature = "alloc")]
+mod text {
+    use super::UnixMicros;
+    use alloc::string::{String, ToString};
+    use jiff::{Timestamp, fmt::temporal::DateTimeParser, tz::TimeZone};
+
+    impl UnixMicros {
+        /// `2026-11-23 08:06:30` in `zone`, as the original writes times (`wire.md` §1.2).
+        #[must_use]
+        pub fn original(self, zone: &TimeZone) -> String {
+            zone.to_datetime(self.timestamp()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
+
+        /// RFC 3339 in UTC with microseconds: `2026-11-23T08:06:30.123456Z`.
+        #[must_use]
+        pub fn rfc3339(self) -> String {
+            self.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+        }
+
+        /// Reads RFC 3339 with `Z` or an offset. A time without a zone is refused: it names no instant.
+        #[must_use]
+        pub fn parse_rfc3339(text: &str) -> Option<Self> {
+            static PARSER: DateTimeParser = DateTimeParser::new();
+            PARSER.parse_timestamp(text).ok().map(|at| Self(at.as_microsecond()))
+        }
+
+        fn timestamp(self) -> Timestamp {
+            let (min, max) = (Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+            Timestamp::from_microsecond(self.0.clamp(min, max)).unwrap_or_default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+use super::UnixMicros;
+use jiff::tz::{TimeZone, offset};
+
+const AT: UnixMicros = UnixMicros(1_795_421_190_123_456);
+
+#[test]
+fn the_original_sees_local_time_to_the_second() {
+    assert_eq!(AT.original(&TimeZone::UTC), "2026-11-23 08:06:30");
+    assert_eq!(AT.original(&TimeZone::fixed(offset(8))), "2026-11-23 16:06:30");
+}
+
+#[test]
+fn rfc3339_round_trips() {
+    assert_eq!(AT.rfc3339(), "2026-11-23T08:06:30.123456Z");
+    assert_eq!(UnixMicros::parse_rfc3339(&AT.rfc3339()), Some(AT));
+    assert_eq!(UnixMicros::parse_rfc3339("2026-11-23T16:06:30.123456+08:00"), Some(AT));
+}
+
+#[test]
+fn a_time_without_a_zone_names_no_instant() {
+    for text in ["2026-11-23 08:06:30", "yesterday", "", "2026-13-01T00:00:00Z"] {
+        assert_eq!(UnixMicros::parse_rfc3339(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_far_ends_do_not_overflow() {
+    assert_eq!(UnixMicros(i64::MAX).saturating_add(core::time::Duration::MAX).0, i64::MAX);
+    assert!(UnixMicros(i64::MIN).rfc3339().starts_with("-9999"));
+    assert_eq!(UnixMicros(5).since(UnixMicros(9)), core::time::Duration::ZERO);
+}

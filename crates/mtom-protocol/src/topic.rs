@@ -1,0 +1,71 @@
+//! MQTT topic filters (MQTT 3.1.1 §4.7): `+` is one level, `#` is the rest.
+
+/// Why a text is no topic filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// Nothing at all.
+    #[error("a topic filter has at least one character")]
+    Empty,
+    /// `a#` or `#/a`.
+    #[error("`#` stands alone in the last level, as in `Environ/#`")]
+    Hash,
+    /// `a+`.
+    #[error("`+` stands alone in its level, as in `+/Temperature`")]
+    Plus,
+    /// NUL or another control character.
+    #[error("a topic filter has no control characters")]
+    Control,
+    /// Longer than the MQTT string.
+    #[error("a topic filter has at most 65535 bytes")]
+    TooLong,
+}
+
+/// Says whether `filter` is well formed [MQTT-4.7.1-2, MQTT-4.7.1-3, MQTT-4.7.3-1].
+///
+/// # Errors
+/// The first rule it breaks.
+pub fn check_filter(filter: &str) -> Result<(), FilterError> {
+    if filter.is_empty() {
+        return Err(FilterError::Empty);
+    }
+    if filter.len() > usize::from(u16::MAX) {
+        return Err(FilterError::TooLong);
+    }
+    if filter.chars().any(char::is_control) {
+        return Err(FilterError::Control);
+    }
+    let mut levels = filter.split('/').peekable();
+    while let Some(level) = levels.next() {
+        if level.contains('#') && (level != "#" || levels.peek().is_some()) {
+            return Err(FilterError::Hash);
+        }
+        if level.contains('+') && level != "+" {
+            return Err(FilterError::Plus);
+        }
+    }
+    Ok(())
+}
+
+/// Says whether `topic` is among those that `filter` names.
+///
+/// A filter that begins with a wildcard does not match `$SYS` and its like [MQTT-4.7.2-1].
+#[must_use]
+pub fn matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut levels = topic.split('/');
+    for wanted in filter.split('/') {
+        if wanted == "#" {
+            return true;
+        }
+        match levels.next() {
+            Some(level) if wanted == "+" || wanted == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
+#[cfg(test)]
+mod tests;

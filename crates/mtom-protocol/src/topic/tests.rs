@@ -1,0 +1,36 @@
+use super::{FilterError, check_filter, matches};
+
+#[test]
+fn wildcards_match_as_the_specification_says() {
+    for (filter, topic, expected) in [
+        ("Environ/Temperature", "Environ/Temperature", true),
+        ("Environ/+", "Environ/Temperature", true),
+        ("Environ/#", "Environ/Temperature", true),
+        ("Environ/#", "Environ", true),
+        ("#", "a/b/c", true),
+        ("+/+", "/a", true),
+        ("+", "/a", false),
+        ("Environ/+", "Environ/a/b", false),
+        ("Environ/+", "Environ", false),
+        ("environ/+", "Environ/a", false),
+        ("#", "$SYS/uptime", false),
+        ("+/uptime", "$SYS/uptime", false),
+        ("$SYS/#", "$SYS/uptime", true),
+    ] {
+        assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
+    }
+}
+
+#[test]
+fn malformed_filters_say_which_rule_they_break() {
+    for (filter, expected) in [
+        ("a/+/b/#", Ok(())),
+        ("", Err(FilterError::Empty)),
+        ("a#", Err(FilterError::Hash)),
+        ("#/a", Err(FilterError::Hash)),
+        ("a+/b", Err(FilterError::Plus)),
+        ("a\0", Err(FilterError::Control)),
+    ] {
+        assert_eq!(check_filter(filter), expected, "{filter:?}");
+    }
+}
