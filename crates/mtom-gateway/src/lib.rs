@@ -1,1 +1,3 @@
-//! stub
+//! The spine: message → reading → {store, forward, rules → actuator}.
+
+pub mod view;

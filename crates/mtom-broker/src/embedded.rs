@@ -1,0 +1,244 @@
+//! The embedded broker: rmqtt as a library, MQTT 3.1.1 and 5 over TCP.
+//!
+//! One hook authorises and hands over each publish, and rmqtt acknowledges only after it returns:
+//! PUBACK and PUBREC leave after [`Delivery::safe`](crate::intake::Delivery::safe). When a message
+//! cannot be made safe the connection is closed without an acknowledgement, so the device sends again.
+//!
+//! It surprises in three ways. rmqtt awaits the hook once per message and connection, so one
+//! connection's durable rate is one message per commit. A last will does not pass the hook
+//! and is never a reading. rmqtt spawns its own tasks; they live in a runtime of their own that
+//! ends with [`Embedded::run`].
+
+use crate::intake::{Intake, Message};
+use rmqtt::codec::types::QoS;
+use rmqtt::context::ServerContext;
+use rmqtt::hook::{Handler, HookResult, Parameter, Register, ReturnType, Type};
+use rmqtt::net::{Builder, Listener};
+use rmqtt::server::MqttServer;
+use rmqtt::types::{Publish, PublishAclResult};
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The largest MQTT packet in bytes; a client that sends more is disconnected. Room for a payload
+/// of 1 MiB, which is then refused with its reason instead of by a silent disconnect.
+const PACKET_LEN_MAX: u32 = 2 * 1024 * 1024;
+/// How long messages in flight may take to become safe once the broker stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long rmqtt's own tasks may take to end after that.
+const END_MAX: Duration = Duration::from_secs(1);
+/// Unacknowledged messages towards one subscriber.
+const INFLIGHT_MAX: NonZeroU16 = NonZeroU16::new(1_000).expect("1000 is not zero");
+/// Messages that wait for one slow subscriber; full: rmqtt drops the newest and counts.
+const SUBSCRIBER_QUEUE_LEN: usize = 10_000;
+/// rmqtt's own message expiry; its default of five minutes loses what waits for a sleeping device.
+const MESSAGE_EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why the broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is taken, not ours, or not permitted.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// rmqtt or its runtime did not start.
+    #[error("the embedded broker did not start: {reason}")]
+    Start {
+        /// rmqtt's words.
+        reason: String,
+    },
+}
+
+/// A broker that listens and does not accept yet.
+pub struct Embedded {
+    runtime: OwnRuntime,
+    server: MqttServer,
+    // Dropping it takes the hook away.
+    hooks: Box<dyn Register>,
+    address: SocketAddr,
+    in_flight: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl Embedded {
+    /// Binds `listen`; port 0 chooses one, see [`Embedded::address`].
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub async fn bind(listen: SocketAddr, intake: Intake) -> Result<Self, BindError> {
+        let start = |cause: &dyn std::fmt::Display| BindError::Start { reason: cause.to_string() };
+        let runtime = OwnRuntime::new().map_err(|cause| start(&cause))?;
+        let in_flight = TaskTracker::new();
+        let closing = CancellationToken::new();
+        let gate = Gate { intake, in_flight: in_flight.clone(), closing: closing.clone() };
+        let started = runtime.get().spawn(async move {
+            let listener = listener(listen)?;
+            let address = listener.local_addr().map_err(|cause| start(&cause))?;
+            let (context, hooks) = context(gate).await.map_err(|cause| start(&cause))?;
+            let server = MqttServer::new(context).listener_by_id(listener, 1).build();
+            Ok::<_, BindError>((server, hooks, address))
+        });
+        let (server, hooks, address) = started.await.map_err(|panicked| start(&panicked))??;
+        Ok(Self { runtime, server, hooks, address, in_flight, closing })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then lets the messages in flight become safe and closes every connection.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { mut runtime, server, hooks, in_flight, closing, .. } = self;
+        // Dropping the server's future closes the listener; its sessions live on until the end.
+        let accepting = runtime.get().spawn(server.run());
+        stop.cancelled().await;
+        accepting.abort();
+        closing.cancel();
+        in_flight.close();
+        if tokio::time::timeout(DRAIN_MAX, in_flight.wait()).await.is_err() {
+            tracing::warn!(
+                "messages still in flight after {DRAIN_MAX:?}: they stay unacknowledged"
+            );
+        }
+        runtime.end().await;
+        // Not before: a session without the hook would acknowledge what nobody stored.
+        drop(hooks);
+    }
+}
+
+/// A runtime that may be dropped anywhere. A plain one panics when dropped inside another.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn new() -> io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.thread_name("mtom-broker").enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn get(&self) -> &Runtime {
+        self.0.as_ref().expect("only `end` takes it, and nothing comes after")
+    }
+
+    async fn end(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            let ended = tokio::task::spawn_blocking(|| runtime.shutdown_timeout(END_MAX));
+            if ended.await.is_err() {
+                tracing::warn!("the broker's runtime did not end by itself");
+            }
+        }
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn listener(address: SocketAddr) -> Result<Listener, BindError> {
+    Builder::new()
+        .name("mtom")
+        .laddr(address)
+        // A gateway that was killed comes back to its port at once.
+        .reuseaddr(Some(true))
+        .nodelay(true)
+        .allow_anonymous(true)
+        .max_packet_size(PACKET_LEN_MAX)
+        .max_inflight(INFLIGHT_MAX)
+        .max_mqueue_len(SUBSCRIBER_QUEUE_LEN)
+        .message_expiry_interval(MESSAGE_EXPIRY)
+        .bind()
+        .and_then(Listener::tcp)
+        .map_err(|error| match error.downcast::<io::Error>() {
+            Ok(cause) => BindError::Listen { address, cause },
+            Err(other) => BindError::Start { reason: other.to_string() },
+        })
+}
+
+async fn context(gate: Gate) -> rmqtt::Result<(ServerContext, Box<dyn Register>)> {
+    let context = ServerContext::new()
+        // On a small computer its load check refuses clients; our queue is the back-pressure.
+        .busy_check_enable(false)
+        .plugins_config_map_add(
+            "rmqtt-retainer",
+            "storage.type = \"ram\"\nmax_retained_messages = 100000\nmax_payload_size = \"1MB\"\n",
+        )
+        .build()
+        .await;
+    rmqtt_retainer::register(&context, true, false).await?;
+    let hooks: Box<dyn Register> = context.extends.hook_mgr().register();
+    hooks.add(Type::MessagePublishCheckAcl, Box::new(gate)).await;
+    hooks.start().await;
+    Ok((context, hooks))
+}
+
+/// Authorises a publish and waits until it is safe.
+struct Gate {
+    intake: Intake,
+    in_flight: TaskTracker,
+    // Once cancelled nothing more is taken; the device keeps its message and sends it again.
+    closing: CancellationToken,
+}
+
+impl Gate {
+    async fn pass(&self, publish: &Publish) -> PublishAclResult {
+        let _in_flight = self.in_flight.token();
+        let topic: &str = &publish.topic;
+        // Topics of the broker itself are not for clients [MQTT-4.7.2].
+        if topic.starts_with('$') {
+            return PublishAclResult::rejected(
+                false,
+                Some("topics with $ are the broker's".into()),
+            );
+        }
+        // An empty retained payload clears what was retained [MQTT-3.3.1-10]; it measures nothing.
+        let clears = publish.retain && publish.payload.is_empty();
+        if clears || !self.intake.wants(topic) {
+            return PublishAclResult::allow();
+        }
+        let message = Message {
+            topic: Arc::from(topic),
+            payload: publish.payload.clone(),
+            retained_copy: false,
+        };
+        let safe = if self.closing.is_cancelled() {
+            false
+        } else if publish.qos == QoS::AtMostOnce {
+            self.intake.offer(message).await
+        } else {
+            match self.intake.offer_awaited(message).await {
+                Some(receipt) => receipt.is_safe().await,
+                None => false,
+            }
+        };
+        if safe { PublishAclResult::allow() } else { PublishAclResult::rejected(true, None) }
+    }
+}
+
+#[async_trait::async_trait]
+#[allow(elided_lifetimes_in_paths, reason = "async_trait and the trait's early-bound lifetime")]
+impl Handler for Gate {
+    async fn hook(&self, parameter: &Parameter, result: Option<HookResult>) -> ReturnType {
+        match parameter {
+            Parameter::MessagePublishCheckAcl(_session, publish) => {
+                let outcome = self.pass(publish).await;
+                (false, Some(HookResult::PublishAclResult(outcome)))
+            }
+            _ => (true, result),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The one door through which messages reach the gateway, and the receipt that lets them be
+//! acknowledged.
+//!
+//! A [`Delivery`] that is dropped without [`Delivery::safe`] is not acknowledged: the sender keeps
+//! the message and sends it again.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+
+/// A message as a broker has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The topic it was published on.
+    pub topic: Arc<str>,
+    /// The payload, whatever it is.
+    pub payload: Bytes,
+    /// A copy that the broker had kept (retain flag of a delivery): when it was sent is unknown.
+    pub retained_copy: bool,
+}
+
+/// A message and the duty to say when it is safe.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What arrived.
+    pub message: Message,
+    receipt: Option<oneshot::Sender<()>>,
+}
+
+impl Delivery {
+    /// A delivery whose sender waits for the receipt (QoS 1 and 2).
+    #[must_use]
+    pub fn awaited(message: Message) -> (Self, Receipt) {
+        let (sender, receipt) = oneshot::channel();
+        (Self { message, receipt: Some(sender) }, Receipt(receipt))
+    }
+
+    /// A delivery that nobody waits for (QoS 0).
+    #[must_use]
+    pub fn unawaited(message: Message) -> Self {
+        Self { message, receipt: None }
+    }
+
+    /// Says that the message will survive anything; its sender is acknowledged.
+    pub fn safe(self) {
+        if let Some(receipt) = self.receipt {
+            // The connection may be gone; then the sender asks again and is recognised or not.
+            let _ = receipt.send(());
+        }
+    }
+}
+
+/// Resolves when the delivery is safe, or is given up.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<()>);
+
+impl Receipt {
+    /// True when the message is safe; false when it must not be acknowledged.
+    pub async fn is_safe(self) -> bool {
+        self.0.await.is_ok()
+    }
+}
+
+/// The gateway's queue as the brokers see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    // Full: the sender waits, so its socket is not read and its messages stay unacknowledged.
+    queue: mpsc::Sender<Delivery>,
+    wanted: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    ignored: Arc<AtomicU64>,
+}
+
+impl Intake {
+    /// An intake that holds at most `len` deliveries, for the topics that are `wanted`.
+    pub fn new(
+        len: usize,
+        wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> (Self, mpsc::Receiver<Delivery>) {
+        let (queue, deliveries) = mpsc::channel(len);
+        (Self { queue, wanted: Arc::new(wanted), ignored: Arc::default() }, deliveries)
+    }
+
+    /// Says whether anybody listens to `topic`, and counts the message if nobody does.
+    pub(crate) fn wants(&self, topic: &str) -> bool {
+        let wanted = (self.wanted)(topic);
+        if !wanted {
+            self.ignored.fetch_add(1, Ordering::Relaxed);
+        }
+        wanted
+    }
+
+    /// Hands over a QoS 0 message; waits while the queue is full. False: the gateway has ended.
+    pub(crate) async fn offer(&self, message: Message) -> bool {
+        self.queue.send(Delivery::unawaited(message)).await.is_ok()
+    }
+
+    /// Hands over a QoS 1 or 2 message; waits while the queue is full. `None`: the gateway has ended.
+    pub(crate) async fn offer_awaited(&self, message: Message) -> Option<Receipt> {
+        let (delivery, receipt) = Delivery::awaited(message);
+        self.queue.send(delivery).await.ok()?;
+        Some(receipt)
+    }
+
+    /// How many messages came on topics that nobody listens to.
+    #[must_use]
+    pub fn ignored(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,79 @@
+//! A client that publishes: what a simulated sensor speaks MQTT with.
+
+use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions};
+use rumqttc::{PublishOptions, QoS};
+use std::time::Duration;
+
+const KEEP_ALIVE_SECONDS: u16 = 15;
+/// Messages that wait for the connection; full: [`Publisher::publish`] refuses.
+const REQUESTS_LEN: usize = 16;
+
+/// Why a message was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("message on {topic} not taken: the queue to the broker is full")]
+pub struct NotTaken {
+    /// Its topic.
+    pub topic: String,
+}
+
+/// A connection to a broker. [`Publisher::next`] drives it and must be called all the time.
+pub struct Publisher {
+    client: AsyncClient,
+    events: EventLoop,
+}
+
+/// What happened on the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// CONNACK came.
+    Connected,
+    /// A QoS 1 message was acknowledged.
+    Acknowledged,
+    /// Nothing to act on.
+    Other,
+}
+
+impl Publisher {
+    /// A client of `host:port`; connects when first driven.
+    #[must_use]
+    pub fn new(client_id: &str, host: &str, port: u16) -> Self {
+        let mut options = MqttOptions::new(client_id, (host, port));
+        options.set_keep_alive(KEEP_ALIVE_SECONDS);
+        let (client, events) = AsyncClient::builder(options).capacity(REQUESTS_LEN).build();
+        Self { client, events }
+    }
+
+    /// Queues a message, QoS 0 or 1, not retained.
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub fn publish(&self, topic: &str, payload: &str, acknowledged: bool) -> Result<(), NotTaken> {
+        let qos = if acknowledged { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+        self.client
+            .try_publish(topic, payload.to_owned(), PublishOptions::new(qos))
+            .map_err(|_| NotTaken { topic: topic.into() })
+    }
+
+    /// Drives the connection by one event; after an error the next call connects again.
+    ///
+    /// # Errors
+    /// Why the connection ended, in words.
+    pub async fn next(&mut self) -> Result<Progress, String> {
+        match self.events.poll().await {
+            Ok(Event::Incoming(Incoming::ConnAck(_))) => Ok(Progress::Connected),
+            Ok(Event::Incoming(Incoming::PubAck(_))) => Ok(Progress::Acknowledged),
+            Ok(_) => Ok(Progress::Other),
+            Err(ConnectionError::Io(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Says good-bye to the broker, after what is queued, within `limit`.
+    pub async fn close(mut self, limit: Duration) {
+        if self.client.try_disconnect().is_ok() {
+            let drained = async { while self.next().await.is_ok() {} };
+            // Out of time: the broker learns it from the socket.
+            let _ = tokio::time::timeout(limit, drained).await;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The client of a real mosquitto: acknowledged after `safe`, redelivered otherwise.
+
+use crate::mosquitto::{Mosquitto, program};
+use crate::{delivery, progress, soon};
+use mtom_broker::client::{Change, Settings, run};
+use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::publisher::{Progress, Publisher};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+struct Client {
+    deliveries: mpsc::Receiver<Delivery>,
+    changes: mpsc::Receiver<Change>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+fn client(broker: &Mosquitto) -> Client {
+    let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
+    let settings = Settings {
+        host: "127.0.0.1".into(),
+        port: broker.address.port(),
+        client_id: "mtom-test".into(),
+        credentials: None,
+        filters: vec!["Environ/#".into()],
+    };
+    let (change, changes) = mpsc::channel(64);
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    let changed = move |what| change.try_send(what).unwrap();
+    tasks.spawn(run(settings, intake, changed, || 0.0, stop.clone()));
+    Client { deliveries, changes, stop, tasks }
+}
+
+impl Client {
+    async fn change(&mut self) -> Change {
+        soon("a change of the connection", self.changes.recv()).await.unwrap()
+    }
+
+    async fn end(mut self) {
+        self.stop.cancel();
+        soon("the end", async { while self.tasks.join_next().await.is_some() {} }).await;
+    }
+}
+
+async fn publish(broker: &Mosquitto, payload: &str) {
+    let mut publisher = Publisher::new("device", "127.0.0.1", broker.address.port());
+    publisher.publish("Environ/Temperature", payload, true).unwrap();
+    progress(&mut publisher, Progress::Acknowledged).await;
+}
+
+#[tokio::test]
+async fn what_was_not_safe_is_delivered_again_and_what_was_is_not() {
+    let Some(program) = program() else { return };
+    let broker = Mosquitto::start(program);
+    let mut first = client(&broker);
+    assert_eq!(first.change().await, Change::Connected { session_lost: false });
+    publish(&broker, "1").await;
+    let arrived = delivery(&mut first.deliveries).await;
+    assert_eq!(&arrived.message.payload[..], b"1");
+    arrived.safe();
+    publish(&broker, "2").await;
+    let unsafe_yet = delivery(&mut first.deliveries).await;
+    assert_eq!(&unsafe_yet.message.payload[..], b"2");
+    // Given up: the connection is made anew and the broker delivers it again, with what follows.
+    drop(unsafe_yet);
+    publish(&broker, "3").await;
+    let again = delivery(&mut first.deliveries).await;
+    assert_eq!(&again.message.payload[..], b"2");
+    again.safe();
+    let next = delivery(&mut first.deliveries).await;
+    assert_eq!(&next.message.payload[..], b"3");
+    next.safe();
+    first.end().await;
+}
+
+#[tokio::test]
+async fn a_restarted_broker_is_found_again_with_the_session() {
+    let Some(program) = program() else { return };
+    let mut broker = Mosquitto::start(program);
+    let mut client = client(&broker);
+    assert_eq!(client.change().await, Change::Connected { session_lost: false });
+    broker.restart(program);
+    assert!(matches!(client.change().await, Change::Lost { .. }));
+    loop {
+        match client.change().await {
+            Change::Lost { .. } => {}
+            Change::Connected { session_lost } => {
+                assert!(!session_lost);
+                break;
+            }
+        }
+    }
+    publish(&broker, "after").await;
+    let arrived = delivery(&mut client.deliveries).await;
+    assert_eq!(&arrived.message.payload[..], b"after");
+    arrived.safe();
+    client.end().await;
+}

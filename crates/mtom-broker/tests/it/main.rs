@@ -1,0 +1,38 @@
+//! The broker's two sides over real sockets: what is acknowledged, and when.
+
+mod embedded;
+mod external;
+mod mosquitto;
+
+use mtom_broker::intake::Delivery;
+use mtom_broker::publisher::{Progress, Publisher};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The limit for an event that must come.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits for what must come.
+async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, event).await.unwrap_or_else(|_| panic!("{what} never came"))
+}
+
+async fn delivery(deliveries: &mut mpsc::Receiver<Delivery>) -> Delivery {
+    soon("a delivery", deliveries.recv()).await.unwrap()
+}
+
+async fn progress(publisher: &mut Publisher, wanted: Progress) {
+    let reached = async { while publisher.next().await.unwrap() != wanted {} };
+    soon(&format!("{wanted:?}"), reached).await;
+}
+
+/// True when `wanted` has not come while everything that is under way had its turn.
+async fn not_yet(publisher: &mut Publisher, wanted: Progress, witness: impl Future) -> bool {
+    tokio::pin!(witness);
+    loop {
+        tokio::select! {
+            event = publisher.next() => if event == Ok(wanted) { return false },
+            _ = &mut witness => return true,
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What the gateway lets others see: the newest state of everything, and each change of it.
+//!
+//! Read only. A viewer that is too slow loses updates and learns how many ([`Feed`]); the gateway
+//! never waits for one. The page, the HTTP API and the terminal see through this and nothing else.
+
+use mtom_protocol::link::Led;
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
+
+/// How many updates a slow viewer may be behind before it loses the oldest.
+const UPDATE_QUEUE_LEN: usize = 1_024;
+/// How many log entries a new viewer gets.
+const LOG_LEN: usize = 200;
+
+/// Everything that can be seen. Cheap to clone.
+#[derive(Clone)]
+pub struct View {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    // A std mutex: held for a few instructions, never across an await.
+    state: Mutex<State>,
+    updates: broadcast::Sender<Arc<Update>>,
+}
+
+#[derive(Default)]
+struct State {
+    latest: BTreeMap<(Arc<str>, Arc<str>), Arc<StoredReading>>,
+    actuators: BTreeMap<String, ActuatorView>,
+    log: VecDeque<LogEntry>,
+    log_next: u64,
+    counts: Counts,
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// A reading is in the history.
+    Reading(Arc<StoredReading>),
+    /// An actuator, its link or its LED changed.
+    Actuator(ActuatorView),
+    /// Something was said on the path.
+    Log(LogEntry),
+}
+
+/// Everything as it was when a viewer came.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The newest reading of each series, in the order of device and quantity.
+    pub latest: Vec<Arc<StoredReading>>,
+    /// Every actuator, in the order of its name.
+    pub actuators: Vec<ActuatorView>,
+    /// The newest log entries, oldest first.
+    pub log: Vec<LogEntry>,
+    /// The account.
+    pub counts: Counts,
+}
+
+/// The account: received = stored + duplicate + rejected + in flight, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Readings that reached the gateway.
+    pub received: u64,
+    /// In the history.
+    pub stored: u64,
+    /// Recognised by their key as stored before.
+    pub duplicate: u64,
+    /// Kept with the reason why they are no readings.
+    pub rejected: u64,
+    /// Received and not yet decided.
+    pub in_flight: u64,
+    /// Messages on topics that nobody listens to.
+    pub ignored: u64,
+}
+
+/// Where on the path something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// The broker, embedded or external.
+    Broker,
+    /// The gateway itself: what arrived and what was stored.
+    Gateway,
+    /// Viewers on the live and history ports.
+    Forward,
+    /// A rule decided.
+    Rules,
+    /// The link to a device.
+    Actuator,
+}
+
+/// One line of the communication log.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// Rises by one.
+    pub id: u64,
+    /// When.
+    pub at: UnixMicros,
+    /// Where.
+    pub hop: Hop,
+    /// What. `Display` is the English sentence.
+    pub event: LogEvent,
+}
+
+/// What can be said in the communication log.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence of each variant in `Display` is its documentation")]
+pub enum LogEvent {
+    Listening { what: &'static str, address: String },
+    BrokerConnected { url: String },
+    BrokerLost { url: String, reason: String },
+    Stored { id: u64, device: Arc<str>, quantity: Arc<str>, value: f64, unit: &'static str },
+    Duplicate { id: u64, device: Arc<str>, quantity: Arc<str> },
+    Rejected { topic: String, code: &'static str, reason: String },
+    Viewers { port: &'static str, count: usize },
+    Decided { rule: Arc<str>, actuator: String, led: Led, cause: String },
+    Sent { actuator: String, number: u64, led: Led },
+    Applied { actuator: String, number: u64, led: Led, latency_micros: u64 },
+    Link { actuator: String, state: LinkState, reason: String },
+    Lagged { lost: u64 },
+}
+
+/// The link to a device, as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Not tried yet, or waiting before the next try.
+    Away,
+    /// A connection is being made.
+    Connecting,
+    /// Open.
+    Up,
+    /// It was open and failed; the reason is beside it.
+    Broken,
+}
+
+/// One actuator: what it should be, what it was told, what it says it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActuatorView {
+    /// The configured name, `TEMP_LED`.
+    pub name: String,
+    /// The configured link, `tcp:127.0.0.1:7000`.
+    pub link: String,
+    /// The state of the link.
+    pub link_state: LinkState,
+    /// Why the link is so; empty when it is up.
+    pub link_reason: String,
+    /// Since when the link is so.
+    pub link_since: UnixMicros,
+    /// True when mtom simulates this device.
+    pub simulated: bool,
+    /// What the rules want, and by which command.
+    pub desired: Option<Wanted>,
+    /// What the device says it is. `None` for an original device: it never answers.
+    pub reported: Option<Told>,
+    /// The newest command that was written to the link.
+    pub sent: Option<Told>,
+    /// The device's own name and firmware, when it speaks the second version of the link.
+    pub firmware: Option<String>,
+    /// From the decision to the device's answer, for the newest acknowledged command.
+    pub latency_micros: Option<u64>,
+}
+
+/// A desired state and where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// The state.
+    pub led: Led,
+    /// The command that carries it.
+    pub number: u64,
+    /// When it was decided.
+    pub at: UnixMicros,
+    /// The rule that decided.
+    pub rule: Arc<str>,
+    /// The reading or the silence that made it decide, in words.
+    pub cause: String,
+}
+
+/// A state that was told, by us or by the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The state.
+    pub led: Led,
+    /// The command it belongs to; 0 before the first.
+    pub number: u64,
+    /// When it was told.
+    pub at: UnixMicros,
+}
+
+/// The updates from the moment of the snapshot on: none is missing between the two, none is twice.
+pub struct Feed {
+    updates: broadcast::Receiver<Arc<Update>>,
+}
+
+impl Feed {
+    /// The next update, or how many were lost because the viewer was too slow. `None`: the gateway ended.
+    ///
+    /// Safe to cancel.
+    pub async fn next(&mut self) -> Option<Result<Arc<Update>, u64>> {
+        match self.updates.recv().await {
+            Ok(update) => Some(Ok(update)),
+            Err(broadcast::error::RecvError::Lagged(lost)) => Some(Err(lost)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        // Full: the oldest update is lost for those who have not read it, and they are told how many.
+        let (updates, _) = broadcast::channel(UPDATE_QUEUE_LEN);
+        Self { shared: Arc::new(Shared { state: Mutex::default(), updates }) }
+    }
+}
+
+impl View {
+    /// Everything as it is now, and what changes from now on.
+    #[must_use]
+    pub fn watch(&self) -> (Snapshot, Feed) {
+        let state = self.state();
+        let updates = self.shared.updates.subscribe();
+        (state.snapshot(), Feed { updates })
+    }
+
+    /// Everything as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.state().snapshot()
+    }
+
+    /// Shows a stored reading.
+    pub fn reading(&self, reading: Arc<StoredReading>) {
+        let mut state = self.state();
+        let series = (Arc::clone(&reading.reading.device), Arc::clone(&reading.reading.quantity));
+        let newest = state.latest.entry(series).or_insert_with(|| Arc::clone(&reading));
+        if newest.at <= reading.at {
+            *newest = Arc::clone(&reading);
+        }
+        self.send(Update::Reading(reading));
+    }
+
+    /// Shows an actuator.
+    pub fn actuator(&self, actuator: ActuatorView) {
+        let mut state = self.state();
+        state.actuators.insert(actuator.name.clone(), actuator.clone());
+        self.send(Update::Actuator(actuator));
+    }
+
+    /// Adds a line to the log.
+    pub fn log(&self, at: UnixMicros, hop: Hop, event: LogEvent) {
+        let mut state = self.state();
+        let entry = LogEntry { id: state.log_next, at, hop, event };
+        state.log_next += 1;
+        // Full: the oldest line goes; the log is for the eye, the history and the ledger keep.
+        if state.log.len() == LOG_LEN {
+            state.log.pop_front();
+        }
+        state.log.push_back(entry.clone());
+        self.send(Update::Log(entry));
+    }
+
+    /// Shows the account.
+    pub fn counts(&self, counts: Counts) {
+        self.state().counts = counts;
+    }
+
+    fn send(&self, update: Update) {
+        // Without a viewer there is nobody to tell; that is no error.
+        let _ = self.shared.updates.send(Arc::new(update));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            latest: self.latest.values().cloned().collect(),
+            actuators: self.actuators.values().cloned().collect(),
+            log: self.log.iter().cloned().collect(),
+            counts: self.counts,
+        }
+    }
+}
+
+impl fmt::Display for LogEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lit = |led: &Led| if *led == Led::On { "on" } else { "off" };
+        match self {
+            Self::Listening { what, address } => write!(f, "{what} listens on {address}"),
+            Self::BrokerConnected { url } => write!(f, "connected to the broker {url}"),
+            Self::BrokerLost { url, reason } => write!(f, "lost the broker {url}: {reason}"),
+            Self::Stored { id, device, quantity, value, unit } => {
+                write!(f, "stored reading {id}: {device}/{quantity} {value} {unit}")
+            }
+            Self::Duplicate { id, device, quantity } => {
+                write!(f, "already stored as reading {id}: {device}/{quantity}")
+            }
+            Self::Rejected { topic, reason, .. } => {
+                write!(f, "rejected on {}: {reason}", topic.escape_debug())
+            }
+            Self::Viewers { port, count } => write!(f, "{count} viewers on {port}"),
+            Self::Decided { rule, actuator, led, cause } => {
+                write!(f, "rule {rule}: {actuator} {} because {cause}", lit(led))
+            }
+            Self::Sent { actuator, number, led } => {
+                write!(f, "sent command {number} to {actuator}: {}", lit(led))
+            }
+            Self::Applied { actuator, number, led, latency_micros } => {
+                write!(f, "{actuator} is {} by command {number}, ", lit(led))?;
+                write!(f, "{:.1} ms after the decision", *latency_micros as f64 / 1_000.0)
+            }
+            Self::Link { actuator, state, reason } => {
+                write!(f, "link to {actuator} {}", state.word())?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
+            Self::Lagged { lost } => write!(f, "a slow viewer lost {lost} updates"),
+        }
+    }
+}
+
+impl LinkState {
+    /// The word for it on the page, the terminal and the API.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::Connecting => "connecting",
+            Self::Up => "up",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+impl Hop {
+    /// The word for it on the page, the terminal and the API.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Gateway => "gateway",
+            Self::Forward => "forward",
+            Self::Rules => "rules",
+            Self::Actuator => "actuator",
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The configuration: what the file and `--set` say, checked as a whole.
+//!
+//! Reading never stops at the first mistake: [`Config::read`] gives a configuration in which every
+//! value is usable, or every problem there is, each with its key. Nothing is bound or opened here.
+
+mod reader;
+mod sections;
+mod tree;
+
+pub(crate) use tree::Problem;
+
+use reader::Problems;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The annotated default file; a test reads it back.
+pub(crate) const DEFAULT_FILE: &str = include_str!("default.toml");
+
+/// Everything that can be configured, valid.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) broker: Broker,
+    pub(crate) topics: Vec<String>,
+    pub(crate) live: SocketAddr,
+    pub(crate) viewers_max: u32,
+    pub(crate) history: SocketAddr,
+    pub(crate) dashboard: SocketAddr,
+    pub(crate) simulate: Simulate,
+    pub(crate) actuators: Vec<Actuator>,
+    /// `None`: no rule was written, so the original's drives every actuator.
+    pub(crate) rules: Option<Vec<Rule>>,
+    pub(crate) insecure: bool,
+    pub(crate) log_level: tracing::Level,
+}
+
+/// `[broker]`
+#[derive(Clone, PartialEq)]
+pub(crate) enum Broker {
+    Embedded { listen: SocketAddr },
+    External { host: String, port: u16, client_id: Option<String>, credentials: Option<(String, String)> },
+}
+
+/// `[simulate]`; `None` is `"auto"`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Simulate {
+    pub(crate) sensors: Option<u32>,
+    pub(crate) actuators: Option<u32>,
+    pub(crate) period: Duration,
+}
+
+/// `[[actuator]]`
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Actuator {
+    pub(crate) name: String,
+    pub(crate) link: String,
+    pub(crate) refresh: Duration,
+    pub(crate) protocol: String,
+}
+
+/// `[[rule]]`
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) when: String,
+    pub(crate) on: String,
+    pub(crate) off: Option<String>,
+    pub(crate) hold_for: Duration,
+    pub(crate) dwell: Duration,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) silent: String,
+    pub(crate) actuators: Vec<String>,
+}
+
+/// What surrounds the configuration: secrets come from here.
+pub(crate) trait Surroundings {
+    /// An environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// A file's text.
+    fn file(&self, path: &Path) -> std::io::Result<String>;
+}
+
+/// The process's own.
+pub(crate) struct Process;
+
+impl Surroundings for Process {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+impl Config {
+    /// Reads the text of a file, with `--set` options over it.
+    ///
+    /// # Errors
+    /// Every problem there is.
+    pub(crate) fn read(
+        text: &str,
+        sets: &[String],
+        around: &impl Surroundings,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut tree = tree::parse(text).map_err(|problem| vec![problem])?;
+        let mut problems = Problems::default();
+        for assignment in sets {
+            if let Err(problem) = tree::set(&mut tree, assignment) {
+                problems.add(&problem.key, problem.place, problem.text);
+            }
+        }
+        let config = sections::read(tree, around, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems.into_sorted()),
+        }
+    }
+}
+
+impl fmt::Debug for Broker {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded { listen } => write!(f, "Embedded({listen})"),
+            Self::External { host, port, .. } => write!(f, "External({host}:{port})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,386 @@
+//! The sections of the configuration, one function each: what a key means and what it may be.
+
+use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
+use super::tree::{Entry, Node, Place};
+use super::{Actuator, Broker, Config, Rule, Simulate, Surroundings};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const SIMULATED_MAX: u32 = 10_000;
+const LIST_LEN_MAX: usize = 1_000;
+const REFRESH: Duration = Duration::from_secs(60);
+const DWELL: Duration = Duration::from_secs(1);
+const PERIOD: Duration = Duration::from_secs(2);
+const PASSWORD_VARIABLE: &str = "MTOM_BROKER_PASSWORD";
+
+/// The whole configuration; `None` only together with a problem.
+pub(super) fn read(
+    tree: Entry,
+    around: &impl Surroundings,
+    problems: &mut Problems,
+) -> Option<Config> {
+    let mut root = Section::new("", tree, problems);
+    let insecure = security(&mut root, problems);
+    let listen = Listen { insecure };
+    let data_dir = data(&mut root, problems);
+    let broker = broker(&mut root, &listen, around, problems);
+    let topics = ingest(&mut root, problems);
+    let mut live = section(&mut root, "live", problems);
+    let live_address = listen.get(&mut live, 8765, problems);
+    let viewers_max = live.get("viewers_max", problems, count(1_000_000)).unwrap_or(12_000);
+    live.finish(problems);
+    let mut history = section(&mut root, "history", problems);
+    let history_address = listen.get(&mut history, 8768, problems);
+    history.finish(problems);
+    let mut dashboard = section(&mut root, "dashboard", problems);
+    let dashboard_address = listen.get(&mut dashboard, 8080, problems);
+    dashboard.finish(problems);
+    store(&mut root, problems);
+    let simulate = simulate(&mut root, problems);
+    let log_level = log(&mut root, problems);
+    let actuators = actuators(&mut root, problems);
+    let rules = rules(&mut root, problems);
+    root.finish(problems);
+    Some(Config {
+        data_dir,
+        broker: broker?,
+        topics,
+        live: live_address,
+        viewers_max,
+        history: history_address,
+        dashboard: dashboard_address,
+        simulate,
+        actuators,
+        rules,
+        insecure,
+        log_level,
+    })
+}
+
+fn section(root: &mut Section, key: &'static str, problems: &mut Problems) -> Section {
+    let absent = || Entry { node: Node::Table(Vec::new()), place: Place::Default };
+    let entry = root.take(key).unwrap_or_else(absent);
+    Section::new(key, entry, problems)
+}
+
+/// `listen` keys: on this computer only, unless it is said that insecure is meant.
+struct Listen {
+    insecure: bool,
+}
+
+impl Listen {
+    fn get(&self, section: &mut Section, port: u16, problems: &mut Problems) -> SocketAddr {
+        section
+            .get("listen", problems, |node| {
+                let address = address(node)?;
+                if address.ip().is_loopback() || self.insecure {
+                    return Ok(address);
+                }
+                Err(format!(
+                    "{address} can be reached from other computers, and nothing asks for a \
+                     password yet: use 127.0.0.1:{}, or set security.insecure = true if \
+                     everybody on that network may read and write",
+                    address.port()
+                ))
+            })
+            .unwrap_or_else(|| ([127, 0, 0, 1], port).into())
+    }
+}
+
+fn security(root: &mut Section, problems: &mut Problems) -> bool {
+    let mut section = section(root, "security", problems);
+    let insecure = section.get("insecure", problems, boolean).unwrap_or(false);
+    section.finish(problems);
+    insecure
+}
+
+fn data(root: &mut Section, problems: &mut Problems) -> PathBuf {
+    let mut section = section(root, "data", problems);
+    let dir = section.get("dir", problems, |node| {
+        let dir = text(node)?;
+        if dir.is_empty() { Err("expected a folder".into()) } else { Ok(PathBuf::from(dir)) }
+    });
+    section.finish(problems);
+    dir.unwrap_or_else(|| "mtom-data".into())
+}
+
+fn broker(
+    root: &mut Section,
+    listen: &Listen,
+    around: &impl Surroundings,
+    problems: &mut Problems,
+) -> Option<Broker> {
+    let mut section = section(root, "broker", problems);
+    let listen = listen.get(&mut section, 1883, problems);
+    let url = section.get("url", problems, broker_url);
+    let username = optional(&mut section, "username", problems);
+    let client_id = optional(&mut section, "client_id", problems);
+    let password = password(&mut section, around, problems);
+    let name = section.name("username");
+    section.finish(problems);
+    let Some((host, port)) = url.flatten() else { return Some(Broker::Embedded { listen }) };
+    let credentials = match (username, password) {
+        (None, None) => None,
+        (Some(user), password) => Some((user, password.unwrap_or_default())),
+        (None, Some(_)) => {
+            problems.add(&name, Place::Default, "missing: a password is given without its user");
+            return None;
+        }
+    };
+    Some(Broker::External { host, port, client_id, credentials })
+}
+
+/// `mqtt://host[:port]`; empty is none.
+fn broker_url(node: Node) -> Result<Option<(String, u16)>, String> {
+    let url = text(node)?;
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || format!("expected mqtt://host:1883, found {url:?}");
+    let rest = url.strip_prefix("mqtt://").ok_or_else(wrong)?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.contains('@') {
+        return Err(format!(
+            "a password does not belong into the configuration: use broker.username and \
+             broker.password_file, or the environment variable {PASSWORD_VARIABLE}"
+        ));
+    }
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            (host, port.parse().map_err(|_| wrong())?)
+        }
+        _ => (rest, 1883),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if host.is_empty() || !host.chars().all(plain) || port == 0 {
+        return Err(wrong());
+    }
+    Ok(Some((host.into(), port)))
+}
+
+/// A text that may be left empty.
+fn optional(
+    section: &mut Section,
+    key: &'static str,
+    problems: &mut Problems,
+) -> Option<String> {
+    section.get(key, problems, text).filter(|text| !text.is_empty())
+}
+
+fn password(
+    section: &mut Section,
+    around: &impl Surroundings,
+    problems: &mut Problems,
+) -> Option<String> {
+    if let Some(entry) = section.take("password") {
+        problems.add(
+            &section.name("password"),
+            entry.place,
+            format!("a password does not belong into the configuration: use broker.password_file, or the environment variable {PASSWORD_VARIABLE}"),
+        );
+    }
+    let from_file = section
+        .get("password_file", problems, |node| {
+            let path = text(node)?;
+            if path.is_empty() {
+                return Ok(None);
+            }
+            let secret = around
+                .file(path.as_ref())
+                .map_err(|cause| format!("cannot read {path}: {cause}"))?;
+            Ok(Some(secret.trim_end_matches(['\r', '\n']).to_owned()))
+        })
+        .flatten();
+    around.variable(PASSWORD_VARIABLE).or(from_file)
+}
+
+fn ingest(root: &mut Section, problems: &mut Problems) -> Vec<String> {
+    let mut section = section(root, "ingest", problems);
+    let filter = |node| {
+        let filter = text(node)?;
+        match mtom_gateway::settings::check_topic_filter(&filter) {
+            Ok(()) => Ok(filter),
+            Err(error) => Err(format!("{filter:?}: {error}")),
+        }
+    };
+    let topics = section.get("topics", problems, list(filter));
+    section.finish(problems);
+    topics.unwrap_or_else(|| vec!["Environ/#".into()])
+}
+
+fn store(root: &mut Section, problems: &mut Problems) {
+    let mut section = section(root, "store", problems);
+    section.get("url", problems, |node| match text(node)?.as_str() {
+        "sqlite" => Ok(()),
+        other if other.starts_with("mysql:") => {
+            Err("MariaDB is not in this version: expected \"sqlite\"".into())
+        }
+        other => Err(format!("expected \"sqlite\", found {other:?}")),
+    });
+    section.finish(problems);
+}
+
+fn simulate(root: &mut Section, problems: &mut Problems) -> Simulate {
+    fn number(node: Node) -> Result<Option<u32>, String> {
+        match node {
+            Node::Text(text) if text == "auto" => Ok(None),
+            Node::Text(text) => Err(format!("expected a number or \"auto\", found {text:?}")),
+            other => count(SIMULATED_MAX)(other).map(Some),
+        }
+    }
+    let mut section = section(root, "simulate", problems);
+    let sensors = section.get("sensors", problems, number).flatten();
+    let actuators = section.get("actuators", problems, number).flatten();
+    let period = section.get("period", problems, |node| match duration(node)? {
+        Duration::ZERO => Err("expected more than 0s".into()),
+        period => Ok(period),
+    });
+    section.finish(problems);
+    Simulate { sensors, actuators, period: period.unwrap_or(PERIOD) }
+}
+
+fn log(root: &mut Section, problems: &mut Problems) -> tracing::Level {
+    let mut section = section(root, "log", problems);
+    let level = section.get("level", problems, |node| {
+        let level = text(node)?;
+        level
+            .parse()
+            .map_err(|_| format!("expected error, warn, info, debug or trace, found {level:?}"))
+    });
+    section.finish(problems);
+    level.unwrap_or(tracing::Level::INFO)
+}
+
+/// The items of a list of sections.
+fn sections(
+    root: &mut Section,
+    key: &'static str,
+    problems: &mut Problems,
+) -> Option<Vec<(Section, Place)>> {
+    let entry = root.take(key)?;
+    let items = match entry.node {
+        Node::List(items) if items.len() <= LIST_LEN_MAX => items,
+        Node::List(_) => {
+            problems.add(key, entry.place, format!("expected at most {LIST_LEN_MAX}"));
+            Vec::new()
+        }
+        _ => {
+            problems.add(key, entry.place, format!("expected [[{key}]], each with its keys"));
+            Vec::new()
+        }
+    };
+    let read = |(at, item): (usize, Entry)| {
+        let place = item.place.clone();
+        (Section::new(&format!("{key}.{at}"), item, problems), place)
+    };
+    Some(items.into_iter().enumerate().map(read).collect())
+}
+
+fn actuators(root: &mut Section, problems: &mut Problems) -> Vec<Actuator> {
+    let mut actuators: Vec<Actuator> = Vec::new();
+    for (mut section, place) in sections(root, "actuator", problems).unwrap_or_default() {
+        let name = section.require("name", &place, problems, |node| {
+            let name = text(node)?;
+            if actuators.iter().any(|other| other.name == name) {
+                return Err(format!("{name:?} is taken by another actuator"));
+            }
+            actuator_name(name)
+        });
+        let link = section.require("link", &place, problems, |node| {
+            let link = text(node)?;
+            mtom_gateway::settings::check_link(&link).map(|()| link)
+        });
+        let refresh = section.get("refresh", problems, duration).unwrap_or(REFRESH);
+        let protocol = section.get("protocol", problems, |node| {
+            let protocol = text(node)?;
+            if ["auto", "original", "second"].contains(&protocol.as_str()) {
+                Ok(protocol)
+            } else {
+                Err(format!("expected auto, original or second, found {protocol:?}"))
+            }
+        });
+        section.finish(problems);
+        if let (Some(name), Some(link)) = (name, link) {
+            let protocol = protocol.unwrap_or_else(|| "auto".into());
+            actuators.push(Actuator { name, link, refresh, protocol });
+        }
+    }
+    actuators
+}
+
+fn actuator_name(name: String) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_graphic();
+    if (1..=32).contains(&name.len()) && name.chars().all(plain) {
+        Ok(name)
+    } else {
+        Err(format!("expected 1 to 32 letters, digits or signs without spaces, found {name:?}"))
+    }
+}
+
+fn rules(root: &mut Section, problems: &mut Problems) -> Option<Vec<Rule>> {
+    let found = sections(root, "rule", problems)?;
+    let mut rules = Vec::new();
+    for (at, (mut section, place)) in found.into_iter().enumerate() {
+        let name = section.get("name", problems, text);
+        let when = section.require("when", &place, problems, text);
+        let on = section.require("on", &place, problems, text);
+        let off = section.get("off", problems, text);
+        let hold_for = section.get("for", problems, duration).unwrap_or_default();
+        let dwell = section.get("dwell", problems, duration).unwrap_or(DWELL);
+        let max_age = section.get("max_age", problems, duration);
+        let silent = section.get("silent", problems, |node| {
+            let silent = text(node)?;
+            if ["on", "off", "hold"].contains(&silent.as_str()) {
+                Ok(silent)
+            } else {
+                Err(format!("expected on, off or hold, found {silent:?}"))
+            }
+        });
+        let then_key = section.name("then");
+        let then = section.take("then");
+        let actuators = match then {
+            Some(entry) => consequences(&then_key, entry, problems),
+            None => {
+                let text = "missing: expected [{ actuator = \"TEMP_LED\" }]";
+                problems.add(&then_key, place, text);
+                Vec::new()
+            }
+        };
+        section.finish(problems);
+        if let (Some(when), Some(on)) = (when, on) {
+            rules.push(Rule {
+                name: name.unwrap_or_else(|| format!("rule {}", at + 1)),
+                when,
+                on,
+                off,
+                hold_for,
+                dwell,
+                max_age,
+                silent: silent.unwrap_or_else(|| "off".into()),
+                actuators,
+            });
+        }
+    }
+    Some(rules)
+}
+
+/// `then = [{ actuator = "TEMP_LED" }]`
+fn consequences(key: &str, entry: Entry, problems: &mut Problems) -> Vec<String> {
+    let Node::List(items) = entry.node else {
+        problems.add(key, entry.place, "expected [{ actuator = \"TEMP_LED\" }]");
+        return Vec::new();
+    };
+    if items.is_empty() {
+        problems.add(key, entry.place, "empty: expected [{ actuator = \"TEMP_LED\" }]");
+    }
+    let mut actuators = Vec::new();
+    for (at, item) in items.into_iter().enumerate() {
+        let place = item.place.clone();
+        let mut section = Section::new(&format!("{key}.{at}"), item, problems);
+        actuators.extend(section.require("actuator", &place, problems, text));
+        section.finish(problems);
+    }
+    actuators
+}
