@@ -1,2 +1,92 @@
-//! stub
-fn main() {}
+//! Every development command, in one small program: `cargo xtask help` lists them.
+//!
+//! It assumes Rust, Node and a package manager. What else is missing it installs by package name and
+//! says so; where it may not, it says what to install. It never hides the output of what it runs.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development command talks to the person who typed it"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::repo::Repo;
+
+mod bench;
+mod programs;
+mod repo;
+mod report;
+mod setup;
+mod steps;
+mod tidy;
+mod up;
+mod vendor;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  up [args…]      set up, build mtom in release and run `mtom up` with these arguments
+  test            set up and run every check and every test
+  bench [args…]   set up, build in release and run the benchmarks with these arguments
+  tidy            check the rules of the house that no other tool checks
+  vendor          fetch the page's third-party files into web/vendor
+  help            this text
+
+test takes:
+  --only a[,b…]   run these steps alone
+  --list          name the steps
+
+examples:
+  cargo xtask up
+  cargo xtask up --set dashboard.listen=127.0.0.1:0
+  cargo xtask test --only fmt,clippy,test
+  cargo xtask bench --help
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<ExitCode> {
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", args),
+    };
+    // `up` and `bench` hand everything on, `--help` too: it belongs to the program that they run.
+    let asks_help = rest.iter().any(|arg| arg == "--help" || arg == "-h");
+    match command {
+        "up" => up::run(&Repo::open()?, rest),
+        "bench" => bench::run(&Repo::open()?, rest),
+        "help" | "--help" | "-h" => help(),
+        "test" | "tidy" | "vendor" if asks_help => help(),
+        "test" => steps::run(&Repo::open()?, &steps::Choice::parse(rest)?),
+        "tidy" => no_more(rest).and_then(|()| tidy::run(&Repo::open()?)),
+        "vendor" => {
+            no_more(rest)?;
+            vendor::run(&Repo::open()?).context("could not fetch the page's files")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("no command `{other}`; `cargo xtask help` lists them"),
+    }
+}
+
+fn help() -> Result<ExitCode> {
+    print!("{HELP}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn no_more(rest: &[String]) -> Result<()> {
+    match rest.first() {
+        Some(extra) => bail!("`{extra}` is one argument too many; `cargo xtask help` tells more"),
+        None => Ok(()),
+    }
+}

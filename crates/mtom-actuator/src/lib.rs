@@ -1,1 +1,24 @@
-//! stub
+//! Links to devices: brings the newest desired state to an LED and says what the LED reports.
+//!
+//! One [`run`] is one actuator. It holds one desired state, the newest, and writes that one when a
+//! connection begins, when it changes and again every `refresh`; nothing older is ever written and
+//! nothing waits in a queue. A state is *applied* when the device says so; a device of the original
+//! kind never says anything, so its state is only *sent*.
+//!
+//! Knows serial ports and TCP. Knows no readings, rules or storage. Numbers of commands come from
+//! the caller, who must raise them when [`Report::Ahead`] says so.
+
+mod address;
+mod backoff;
+mod lines;
+mod opener;
+mod pump;
+mod report;
+mod run;
+mod session;
+mod settings;
+
+pub use address::{AddressError, LinkAddress};
+pub use report::{Clock, Desired, LinkState, Report, Version};
+pub use run::run;
+pub use settings::{Protocol, Settings};

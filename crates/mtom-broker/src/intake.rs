@@ -91,7 +91,7 @@ impl Intake {
     }
 
     /// Hands over a QoS 0 message; waits while the queue is full. False: the gateway has ended.
-    pub(crate) async fn offer(&self, message: Message) -> bool {
+    pub async fn offer(&self, message: Message) -> bool {
         self.queue.send(Delivery::unawaited(message)).await.is_ok()
     }
 

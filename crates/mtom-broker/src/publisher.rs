@@ -1,7 +1,7 @@
 //! A client that publishes: what a simulated sensor speaks MQTT with.
 
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions};
-use rumqttc::{PublishOptions, QoS};
+use bytes::Bytes;
+use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, PublishOptions, QoS};
 use std::time::Duration;
 
 const KEEP_ALIVE_SECONDS: u16 = 15;
@@ -23,12 +23,17 @@ pub struct Publisher {
 }
 
 /// What happened on the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// CONNACK came.
     Connected,
     /// A QoS 1 message was acknowledged.
     Acknowledged,
+    /// A message came on the topic that [`Publisher::listen`] named, perhaps our own.
+    Heard {
+        /// Its payload.
+        payload: Bytes,
+    },
     /// Nothing to act on.
     Other,
 }
@@ -54,6 +59,16 @@ impl Publisher {
             .map_err(|_| NotTaken { topic: topic.into() })
     }
 
+    /// Asks to hear `topic`, QoS 0; forgotten when the connection ends.
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub fn listen(&self, topic: &str) -> Result<(), NotTaken> {
+        self.client
+            .try_subscribe(topic, QoS::AtMostOnce)
+            .map_err(|_| NotTaken { topic: topic.into() })
+    }
+
     /// Drives the connection by one event; after an error the next call connects again.
     ///
     /// # Errors
@@ -62,8 +77,10 @@ impl Publisher {
         match self.events.poll().await {
             Ok(Event::Incoming(Incoming::ConnAck(_))) => Ok(Progress::Connected),
             Ok(Event::Incoming(Incoming::PubAck(_))) => Ok(Progress::Acknowledged),
+            Ok(Event::Incoming(Incoming::Publish(message))) => {
+                Ok(Progress::Heard { payload: message.payload })
+            }
             Ok(_) => Ok(Progress::Other),
-            Err(ConnectionError::Io(error)) => Err(error.to_string()),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -1,1 +1,14 @@
-//! stub
+//! The HTTP API, the live socket and the page.
+//!
+//! Read only: nothing here changes a reading, a rule or an actuator. It sees what
+//! [`mtom_gateway::view::View`] and [`mtom_store::history::History`] let everybody see, and the page
+//! uses nothing but this API.
+
+mod access;
+mod api;
+mod assets;
+mod events;
+mod live;
+mod problem;
+mod routes;
+pub mod server;

@@ -1,1 +1,15 @@
-//! stub
+//! Live fan-out and history over the original's WebSocket ports, and the receiving side.
+//!
+//! Speaks `wire.md` §1.2 to §1.4 byte for byte. Knows readings, not where they come from: the
+//! history is a trait, and time, zone and randomness are arguments.
+
+pub mod access;
+pub mod client;
+pub mod history;
+pub mod live;
+pub mod server;
+
+mod handshake;
+mod ring;
+mod seldom;
+mod socket;

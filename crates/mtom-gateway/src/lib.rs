@@ -1,3 +1,16 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
+mod board;
+mod forwarded;
+pub mod gateway;
+mod history;
+mod links;
+mod relay;
+pub mod settings;
 pub mod view;
+
+use mtom_protocol::time::UnixMicros;
+use std::sync::Arc;
+
+/// The wall clock, given by the binary or by a test.
+pub type Clock = Arc<dyn Fn() -> UnixMicros + Send + Sync>;

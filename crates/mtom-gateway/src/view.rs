@@ -121,7 +121,10 @@ pub enum LogEvent {
     Sent { actuator: String, number: u64, led: Led },
     Applied { actuator: String, number: u64, led: Led, latency_micros: u64 },
     Link { actuator: String, state: LinkState, reason: String },
+    Refused { actuator: String, number: u64, reason: String },
+    Noise { actuator: String, lines: u64 },
     Lagged { lost: u64 },
+    Skipped { count: u64 },
 }
 
 /// The link to a device, as people see it.
@@ -231,15 +234,18 @@ impl View {
         self.state().snapshot()
     }
 
-    /// Shows a stored reading.
-    pub fn reading(&self, reading: Arc<StoredReading>) {
+    /// Shows stored readings.
+    pub fn readings(&self, readings: &[Arc<StoredReading>]) {
         let mut state = self.state();
-        let series = (Arc::clone(&reading.reading.device), Arc::clone(&reading.reading.quantity));
-        let newest = state.latest.entry(series).or_insert_with(|| Arc::clone(&reading));
-        if newest.at <= reading.at {
-            *newest = Arc::clone(&reading);
+        for reading in readings {
+            let series =
+                (Arc::clone(&reading.reading.device), Arc::clone(&reading.reading.quantity));
+            let newest = state.latest.entry(series).or_insert_with(|| Arc::clone(reading));
+            if newest.at <= reading.at {
+                *newest = Arc::clone(reading);
+            }
+            self.send(Update::Reading(Arc::clone(reading)));
         }
-        self.send(Update::Reading(reading));
     }
 
     /// Shows an actuator.
@@ -262,6 +268,12 @@ impl View {
         self.send(Update::Log(entry));
     }
 
+    /// The account alone: cheap, however many series there are.
+    #[must_use]
+    pub fn account(&self) -> Counts {
+        self.state().counts
+    }
+
     /// Shows the account.
     pub fn counts(&self, counts: Counts) {
         self.state().counts = counts;
@@ -269,7 +281,9 @@ impl View {
 
     fn send(&self, update: Update) {
         // Without a viewer there is nobody to tell; that is no error.
-        let _ = self.shared.updates.send(Arc::new(update));
+        if self.shared.updates.receiver_count() > 0 {
+            let _ = self.shared.updates.send(Arc::new(update));
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -319,6 +333,13 @@ impl fmt::Display for LogEvent {
                 write!(f, "link to {actuator} {}", state.word())?;
                 if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
             }
+            Self::Refused { actuator, number, reason } => {
+                write!(f, "{actuator} refused command {number}: {}", reason.escape_debug())
+            }
+            Self::Noise { actuator, lines } => {
+                write!(f, "{actuator} sent {lines} lines that mean nothing")
+            }
+            Self::Skipped { count } => write!(f, "and {count} more"),
             Self::Lagged { lost } => write!(f, "a slow viewer lost {lost} updates"),
         }
     }

@@ -1,1 +1,32 @@
-//! stub
+//! Decides what each actuator should be: (state, event, now) → (state', decisions).
+//!
+//! Pure: no clock, no I/O, no async, no logging. The caller gives readings and the time; what comes
+//! back are decisions, each with its cause, and a state that the caller keeps with the reading that
+//! changed it. An [`Engine`] is compiled from [`RuleSpec`]s and never changes; a [`State`] belongs
+//! to the engine that made it and is brought to another one by [`State::encode`] and
+//! [`Engine::restore`].
+//!
+//! How a rule gets from a reading to a decision, each step with the next one behind it:
+//! 1. the reading's topic matches `when`, its id is new, and it is not late;
+//! 2. `on` and `off` are evaluated; a reading about which they know nothing is as if it never came;
+//! 3. what is wished must be wished by every reading for the time of `for`;
+//! 4. what was wished last stands until the contrary is (hysteresis);
+//! 5. the present state has lasted for `dwell`, else the decision waits until then.
+//!
+//! Beside it runs `max_age`: without news for that long the `silent` state is taken at once.
+//!
+//! What surprises: one `when` may match several series; the newest reading of any of them decides.
+//! Two rules cannot drive one actuator.
+
+mod condition;
+mod decision;
+mod engine;
+mod machine;
+mod spec;
+mod state;
+
+pub use condition::{EXPRESSION_LEN_MAX, VARIABLES};
+pub use decision::{Cause, Decision, Event, Witness};
+pub use engine::Engine;
+pub use spec::{Position, RuleError, RuleSpec, RuleVersion, Silent};
+pub use state::{DamagedError, SERIES_LEN_MAX, State, StateError};

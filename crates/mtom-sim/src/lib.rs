@@ -1,1 +1,4 @@
-//! stub
+//! Virtual devices: real clients over real sockets, running what a device runs.
+
+pub mod actuator;
+pub mod sensor;

@@ -1,1 +1,22 @@
-//! stub
+//! The journal and the history: the only SQL of mtom.
+//!
+//! [`journal::Journal`] is the one writer of a file, blocking, on a thread of its own. What a
+//! [`batch::Batch`] holds is on disk when its `commit` returns, and not at all when that fails.
+//! [`history::History`] reads the same file from any thread, each call in its own short
+//! transaction.
+//!
+//! A file that is damaged, of a newer version or in use is refused and left as it is.
+//! Texts and numbers from outside reach SQL only as bound parameters.
+
+pub mod batch;
+pub mod error;
+mod file;
+pub mod history;
+pub mod journal;
+mod migrations;
+mod names;
+pub mod record;
+mod rollup;
+
+#[cfg(test)]
+mod testing;

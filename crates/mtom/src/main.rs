@@ -1,2 +1,99 @@
-//! stub
-fn main() {}
+//! The binary: command line, configuration, signals and the wiring of the parts.
+//!
+//! Exit codes: 0 done or stopped, 1 failed, 64 the command line or the configuration is wrong.
+
+mod cli;
+mod clock;
+mod config;
+mod controller;
+mod devices;
+mod plan;
+mod ready;
+mod report;
+mod serve;
+mod watch;
+
+use clap::Parser;
+use cli::{Cli, Command, ConfigCommand};
+use config::{Config, Process};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// `EX_USAGE` of sysexits(3).
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Up(arguments) => configured(&arguments.source, |config| {
+            serve::run(config, serve::Role::Up, arguments.ready_file.as_deref())
+        }),
+        Command::Gateway(arguments) => configured(&arguments.source, |config| {
+            serve::run(config, serve::Role::Gateway, arguments.ready_file.as_deref())
+        }),
+        Command::Controller(arguments) => {
+            configured(&arguments.source, |config| controller::run(config, &arguments.from))
+        }
+        Command::Sensor(arguments) => devices::sensors(&arguments).map_err(Failure::Failed),
+        Command::Actuator(arguments) => devices::actuator(&arguments).map_err(Failure::Failed),
+        Command::Watch(arguments) => watch::run(&arguments).map_err(Failure::Failed),
+        Command::Config(ConfigCommand::Default) => {
+            report::line(config::DEFAULT_FILE.trim_end());
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Check(source)) => configured(&source, |config| {
+            plan::check(&config)?;
+            report::line("the configuration is valid");
+            Ok(())
+        }),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(text)) => {
+            report::error(&text);
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(Failure::Failed(error)) => {
+            report::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command ended badly.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The user has to change something.
+    Usage(String),
+    /// Something outside went wrong.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Reads the configuration and goes on with it, or says everything that is wrong with it.
+fn configured(
+    source: &cli::Source,
+    run: impl FnOnce(Config) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let (name, text) = match &source.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|cause| {
+                Failure::Usage(format!("cannot read {}: {cause}", path.display()))
+            })?;
+            (path.display().to_string(), text)
+        }
+        None => match std::fs::read_to_string(Path::new("mtom.toml")) {
+            Ok(text) => ("mtom.toml".to_owned(), text),
+            Err(_) => ("the configuration".to_owned(), String::new()),
+        },
+    };
+    match Config::read(&text, &source.set, &Process) {
+        Ok(config) => run(config),
+        Err(problems) => Err(Failure::Usage(report::problems(&name, &problems))),
+    }
+}

@@ -22,8 +22,8 @@ async fn delivery(deliveries: &mut mpsc::Receiver<Delivery>) -> Delivery {
 }
 
 async fn progress(publisher: &mut Publisher, wanted: Progress) {
-    let reached = async { while publisher.next().await.unwrap() != wanted {} };
-    soon(&format!("{wanted:?}"), reached).await;
+    let what = format!("{wanted:?}");
+    soon(&what, async { while publisher.next().await.unwrap() != wanted {} }).await;
 }
 
 /// True when `wanted` has not come while everything that is under way had its turn.
@@ -31,7 +31,7 @@ async fn not_yet(publisher: &mut Publisher, wanted: Progress, witness: impl Futu
     tokio::pin!(witness);
     loop {
         tokio::select! {
-            event = publisher.next() => if event == Ok(wanted) { return false },
+            event = publisher.next() => if event.as_ref() == Ok(&wanted) { return false },
             _ = &mut witness => return true,
         }
     }

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// The annotated default file; a test reads it back.
 pub(crate) const DEFAULT_FILE: &str = include_str!("default.toml");
 
+/// How often a state is said again.
+pub(crate) const REFRESH: Duration = Duration::from_secs(60);
+
 /// Everything that can be configured, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
@@ -39,8 +42,15 @@ pub(crate) struct Config {
 /// `[broker]`
 #[derive(Clone, PartialEq)]
 pub(crate) enum Broker {
-    Embedded { listen: SocketAddr },
-    External { host: String, port: u16, client_id: Option<String>, credentials: Option<(String, String)> },
+    Embedded {
+        listen: SocketAddr,
+    },
+    External {
+        host: String,
+        port: u16,
+        client_id: Option<String>,
+        credentials: Option<(String, String)>,
+    },
 }
 
 /// `[simulate]`; `None` is `"auto"`.
@@ -118,6 +128,11 @@ impl Config {
             _ => Err(problems.into_sorted()),
         }
     }
+}
+
+/// A span of time as the command line writes it: `250ms`, `10s`, `5m`, `24h`.
+pub(crate) fn time_span(text: &str) -> Result<Duration, String> {
+    reader::duration(tree::Node::Text(text.into()))
 }
 
 impl fmt::Debug for Broker {

@@ -2,14 +2,14 @@
 
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
-use super::{Actuator, Broker, Config, Rule, Simulate, Surroundings};
+use super::{Actuator, Broker, Config, REFRESH, Rule, Simulate, Surroundings};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const SIMULATED_MAX: u32 = 10_000;
 const LIST_LEN_MAX: usize = 1_000;
-const REFRESH: Duration = Duration::from_secs(60);
+
 const DWELL: Duration = Duration::from_secs(1);
 const PERIOD: Duration = Duration::from_secs(2);
 const PASSWORD_VARIABLE: &str = "MTOM_BROKER_PASSWORD";
@@ -161,11 +161,7 @@ fn broker_url(node: Node) -> Result<Option<(String, u16)>, String> {
 }
 
 /// A text that may be left empty.
-fn optional(
-    section: &mut Section,
-    key: &'static str,
-    problems: &mut Problems,
-) -> Option<String> {
+fn optional(section: &mut Section, key: &'static str, problems: &mut Problems) -> Option<String> {
     section.get(key, problems, text).filter(|text| !text.is_empty())
 }
 
@@ -295,7 +291,7 @@ fn actuators(root: &mut Section, problems: &mut Problems) -> Vec<Actuator> {
         let refresh = section.get("refresh", problems, duration).unwrap_or(REFRESH);
         let protocol = section.get("protocol", problems, |node| {
             let protocol = text(node)?;
-            if ["auto", "original", "second"].contains(&protocol.as_str()) {
+            if mtom_gateway::settings::protocol(&protocol).is_some() {
                 Ok(protocol)
             } else {
                 Err(format!("expected auto, original or second, found {protocol:?}"))

@@ -155,8 +155,7 @@ fn table(text: &str, table: &dyn TableLike) -> Node {
             .iter()
             .map(|(name, item)| {
                 let at = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
-                let place =
-                    at.map_or(Place::Default, |span| Place::Line(line(text, span.start)));
+                let place = at.map_or(Place::Default, |span| Place::Line(line(text, span.start)));
                 (name.to_owned(), Entry { node: item_node(text, item), place })
             })
             .collect(),

@@ -1,0 +1,109 @@
+//! What goes into a link and what comes out of it, in the caller's words.
+
+use mtom_protocol::link::Led;
+use mtom_protocol::time::UnixMicros;
+use std::sync::Arc;
+
+/// Tells the time; the binary gives the real one, tests their own.
+pub type Clock = Arc<dyn Fn() -> UnixMicros + Send + Sync>;
+
+/// How the LED shall be. Only the newest one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Desired {
+    /// Lit or dark.
+    pub led: Led,
+    /// The command's number, rising across restarts of the gateway; devices ignore lower ones.
+    pub number: u64,
+}
+
+/// What happened on a link.
+///
+/// Texts from a device are shortened by the line limit and hold visible ASCII and spaces only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The link changed.
+    Link {
+        /// To what.
+        state: LinkState,
+        /// Why, for people; empty where there is nothing to say.
+        reason: String,
+    },
+    /// Which version of the link the device speaks: once per connection, and on every change.
+    Identified {
+        /// The version and, where it says, who it is.
+        version: Version,
+    },
+    /// A command left: its last byte was accepted by the operating system.
+    Sent {
+        /// The state asked for.
+        led: Led,
+        /// The command.
+        number: u64,
+        /// When the write ended.
+        at: UnixMicros,
+    },
+    /// The device says that the LED is so because of this command.
+    Applied {
+        /// The state of the LED.
+        led: Led,
+        /// The command.
+        number: u64,
+        /// When the device's line had arrived.
+        at: UnixMicros,
+    },
+    /// The device says how it is, and it is not what it said last.
+    State {
+        /// The state of the LED.
+        led: Led,
+        /// The last command it applied.
+        number: u64,
+    },
+    /// The device refused a line; the command is sent again later.
+    Refused {
+        /// The last command sent; 0 before the first.
+        number: u64,
+        /// The device's words.
+        reason: String,
+    },
+    /// The device will not obey: the last command it applied has a number that is not below ours and
+    /// its LED is not as desired, or the number is above ours (the gateway lost its journal, or the
+    /// device's lease ended). Give [`Desired`] a number above this one.
+    Ahead {
+        /// The state of its LED.
+        led: Led,
+        /// The last command it applied.
+        number: u64,
+    },
+    /// The device sent lines that mean nothing; they were ignored. At most once a second.
+    Noise {
+        /// How many on this connection so far.
+        lines: u64,
+    },
+}
+
+/// How a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkState {
+    /// There is nothing to connect to; tried again later.
+    Away,
+    /// Connecting now.
+    Connecting,
+    /// Connected. Whether a device is at the other end only its answers tell.
+    Up,
+    /// The connection was there and ended.
+    Broken,
+}
+
+/// The version of the link that a device speaks (`wire.md` §1.5 and §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Bare bytes, no answers.
+    Original,
+    /// Lines with numbers, answered.
+    Second {
+        /// The device's name.
+        name: String,
+        /// The device's firmware version.
+        firmware: String,
+    },
+}

@@ -1,0 +1,123 @@
+//! Embeds the page: every file of `web/` that a browser needs, plain and gzipped, under one hash.
+//!
+//! No network. A missing `web/vendor` is no error: the page then names the command that fetches it.
+//! The hash is over names and contents, so the address of every file changes with any of them.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Folders of `web/` whose files are served; the rest is tools and tests.
+const FOLDERS: [&str; 3] = ["", "parts", "vendor"];
+/// The name of `index.html` is not in here: it is the only file without the hash in its address.
+const INDEX: &str = "index.html";
+
+struct File {
+    /// `parts/chart.js`, with `/` everywhere.
+    name: String,
+    bytes: Vec<u8>,
+}
+
+fn main() -> io::Result<()> {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let web = root.join("../../web");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let mut files = Vec::new();
+    for folder in FOLDERS {
+        // Where the folder is missing this makes cargo look again at the next build.
+        println!("cargo::rerun-if-changed={}", web.join(folder).display());
+        collect(&web, folder, &mut files)?;
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut hash = Fnv::default();
+    for file in &files {
+        hash.update(file.name.as_bytes());
+        hash.update(&[0]);
+        hash.update(&file.bytes);
+        hash.update(&[0]);
+    }
+    let hash = format!("{:016x}", hash.0);
+    let mut table = String::from("[\n");
+    for (index, file) in files.iter().enumerate() {
+        write_file(&out, index, file, &hash, &mut table)?;
+    }
+    table.push(']');
+    fs::write(out.join("assets.rs"), table)?;
+    println!("cargo::rustc-env=MTOM_TREE_HASH={hash}");
+    Ok(())
+}
+
+fn collect(web: &Path, folder: &str, files: &mut Vec<File>) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(web.join(folder)) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if !path.is_file() || mime(name).is_none() {
+            continue;
+        }
+        let name = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        println!("cargo::rerun-if-changed={}", path.display());
+        files.push(File { name, bytes: fs::read(&path)? });
+    }
+    Ok(())
+}
+
+fn write_file(
+    out: &Path,
+    index: usize,
+    file: &File,
+    hash: &str,
+    table: &mut String,
+) -> io::Result<()> {
+    let mut bytes = file.bytes.clone();
+    if file.name == INDEX {
+        bytes = String::from_utf8_lossy(&bytes).replace("@tree@", hash).into_bytes();
+    }
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&bytes)?;
+    fs::write(out.join(format!("asset-{index}")), &bytes)?;
+    fs::write(out.join(format!("asset-{index}.gz")), gzip.finish()?)?;
+    let mime = mime(&file.name).expect("only files with a type were collected");
+    writeln!(
+        table,
+        "Asset {{ name: {:?}, mime: {mime:?}, \
+         plain: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/asset-{index}\")), \
+         gzip: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/asset-{index}.gz\")) }},",
+        file.name
+    )
+    .expect("a String takes everything");
+    Ok(())
+}
+
+fn mime(name: &str) -> Option<&'static str> {
+    Some(match Path::new(name).extension()?.to_str()? {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "webmanifest" => "application/manifest+json",
+        "LICENSE" => "text/plain; charset=utf-8",
+        _ => return None,
+    })
+}
+
+/// FNV-1a. It tells versions of our own files apart; nobody chooses them to collide.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn update(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}

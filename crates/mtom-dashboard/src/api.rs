@@ -1,0 +1,269 @@
+//! What the API and the live socket say, as JSON.
+//!
+//! The only types here that leave the process. Each is made by hand from ours, and `web/wire.d.ts` is
+//! made from them. Times come twice: RFC 3339 for people, microseconds since 1970 for programs.
+//! `/api/v1` only grows.
+
+use crate::events::LogEvent;
+use serde::Serialize;
+
+mod convert;
+
+/// One reading, as it came, and as temperatures where it is one.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Reading<'a> {
+    /// The journal number: unique, rising in the order of storage.
+    id: u64,
+    device: &'a str,
+    quantity: &'a str,
+    topic: &'a str,
+    value: f64,
+    /// `°C`, `%`, …; empty for a plain number.
+    unit: &'static str,
+    celsius: Option<f64>,
+    fahrenheit: Option<f64>,
+    /// The time it counts for.
+    at: String,
+    at_micros: i64,
+    /// When it reached the gateway.
+    arrived_at: String,
+    arrived_at_micros: i64,
+    /// When the device says it measured.
+    taken_at: Option<String>,
+    taken_at_micros: Option<i64>,
+    /// The device sent a time that cannot be true, so `at` is the arrival.
+    suspect: bool,
+    /// The device's own count, where it sends one.
+    boot: Option<&'a str>,
+    seq: Option<u64>,
+}
+
+/// `on` or `off`.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LedState {
+    On,
+    Off,
+}
+
+/// One actuator: what it should be, what it was told, what it says it is.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Actuator<'a> {
+    name: &'a str,
+    link: &'a str,
+    link_state: LinkWord,
+    /// Why the link is so; empty when it is up.
+    link_reason: &'a str,
+    link_since: String,
+    link_since_micros: i64,
+    simulated: bool,
+    /// What the rules want.
+    desired: Option<Desired<'a>>,
+    /// What the device says it is; null for an original device, which never answers.
+    reported: Option<State>,
+    /// The newest command that was written to the link.
+    sent: Option<State>,
+    /// The device's own name and firmware; null until it has said them.
+    firmware: Option<&'a str>,
+    /// From the decision to the device's answer.
+    latency_micros: Option<u64>,
+}
+
+/// The state of a link.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LinkWord {
+    Away,
+    Connecting,
+    Up,
+    Broken,
+}
+
+/// A desired state and where it comes from.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Desired<'a> {
+    led: LedState,
+    number: u64,
+    at: String,
+    at_micros: i64,
+    rule: &'a str,
+    cause: &'a str,
+}
+
+/// A state that was told, by us or by the device.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct State {
+    led: LedState,
+    /// The command it belongs to; 0 before the first.
+    number: u64,
+    at: String,
+    at_micros: i64,
+}
+
+/// One line of the communication log.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct LogLine<'a> {
+    /// Rises by one.
+    id: u64,
+    at: String,
+    at_micros: i64,
+    /// Where on the path: `broker`, `gateway`, `forward`, `rules` or `actuator`.
+    hop: &'static str,
+    /// The English sentence.
+    text: String,
+    event: LogEvent<'a>,
+}
+
+/// The account: received = stored + duplicate + rejected + in flight, always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[allow(clippy::struct_field_names, reason = "the names are those of the account")]
+pub(crate) struct Counts {
+    received: u64,
+    stored: u64,
+    duplicate: u64,
+    rejected: u64,
+    in_flight: u64,
+    /// Messages on topics that nobody listens to.
+    ignored: u64,
+}
+
+/// `GET /api/v1/status`
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Status<'a> {
+    version: &'a str,
+    started_at: String,
+    started_at_micros: i64,
+    /// The gateway's clock.
+    now: String,
+    now_micros: i64,
+    listens: Listens<'a>,
+    /// What is unsafe about this installation, in words; null: nothing.
+    insecure: Option<&'a str>,
+    /// Simulated devices take part.
+    simulated: bool,
+}
+
+/// Where things listen, `host:port`; empty where nothing does.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Listens<'a> {
+    mqtt: &'a str,
+    live: &'a str,
+    history: &'a str,
+    dashboard: &'a str,
+}
+
+/// `GET /api/v1/readings`
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct ReadingPage<'a> {
+    readings: Vec<Reading<'a>>,
+    /// The `after` of the next page; null: this is the last.
+    next: Option<String>,
+}
+
+/// `GET /api/v1/latest`: the newest reading of each series.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Latest<'a> {
+    readings: Vec<Reading<'a>>,
+}
+
+/// `GET /api/v1/actuators`
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Actuators<'a> {
+    actuators: Vec<Actuator<'a>>,
+}
+
+/// `GET /api/v1/rejects`, newest first.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Rejects<'a> {
+    rejects: Vec<Reject<'a>>,
+    /// The `after` of the next page; null: this is the last.
+    next: Option<u64>,
+}
+
+/// Something that was no reading.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Reject<'a> {
+    id: u64,
+    topic: &'a str,
+    /// The beginning of the payload; bytes that are no UTF-8 are shown as U+FFFD.
+    payload_head: String,
+    payload_len: u64,
+    /// One stable word for the reason.
+    code: &'a str,
+    reason: &'a str,
+    at: String,
+    at_micros: i64,
+}
+
+/// `GET /api/v1/commands`, newest first.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Commands<'a> {
+    commands: Vec<Command<'a>>,
+}
+
+/// One row of the ledger: reading → rule → command → sent → acknowledged.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Command<'a> {
+    number: u64,
+    actuator: &'a str,
+    led: LedState,
+    rule: &'a str,
+    /// The journal number of the reading that led to it; null when time or a restart did.
+    reading: Option<u64>,
+    cause: &'a str,
+    decided_at: String,
+    decided_at_micros: i64,
+    sent_at: Option<String>,
+    sent_at_micros: Option<i64>,
+    applied_at: Option<String>,
+    applied_at_micros: Option<i64>,
+    refused_at: Option<String>,
+    refused_at_micros: Option<i64>,
+    refused_reason: Option<&'a str>,
+}
+
+/// One frame of `/live`: a snapshot first, then what changes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Frame<'a> {
+    /// Everything as it is. Again after `lagged`.
+    Snapshot {
+        now: String,
+        now_micros: i64,
+        readings: Vec<Reading<'a>>,
+        actuators: Vec<Actuator<'a>>,
+        log: Vec<LogLine<'a>>,
+        counts: Counts,
+    },
+    /// A reading is in the history.
+    Reading { reading: Reading<'a> },
+    /// An actuator, its link or its LED changed.
+    Actuator { actuator: Actuator<'a> },
+    /// Something was said on the path.
+    Log { entry: LogLine<'a> },
+    /// The account, when it changed, at most once a second.
+    Counts { counts: Counts },
+    /// This viewer was too slow and lost so many updates; a snapshot follows.
+    Lagged { lagged: u64 },
+}
+
+#[cfg(test)]
+mod tests;

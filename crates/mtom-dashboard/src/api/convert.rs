@@ -1,0 +1,252 @@
+//! From our types to those of the border.
+
+use super::{
+    Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
+    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, State, Status,
+};
+use crate::events::LogEvent;
+use crate::server::Info;
+use mtom_gateway::view::{
+    ActuatorView, Counts as Account, LinkState, LogEntry, Snapshot, Told, Update, Wanted,
+};
+use mtom_protocol::link::Led;
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use mtom_protocol::unit::{Unit, fahrenheit};
+use mtom_store::history::{PAGE_LEN_MAX, Page};
+use mtom_store::record::{CommandRow, RejectRow};
+
+impl<'a> From<&'a StoredReading> for Reading<'a> {
+    fn from(stored: &'a StoredReading) -> Self {
+        let reading = &stored.reading;
+        let celsius = reading.celsius();
+        Self {
+            id: stored.id,
+            device: &reading.device,
+            quantity: &reading.quantity,
+            topic: &reading.topic,
+            value: reading.value,
+            unit: reading.unit.symbol(),
+            celsius,
+            fahrenheit: match reading.unit {
+                // There and back would not give the very number that the device sent.
+                Unit::Fahrenheit => Some(reading.value),
+                _ => celsius.map(fahrenheit),
+            },
+            at: stored.at.rfc3339(),
+            at_micros: stored.at.0,
+            arrived_at: stored.arrived_at.rfc3339(),
+            arrived_at_micros: stored.arrived_at.0,
+            taken_at: reading.taken_at.map(UnixMicros::rfc3339),
+            taken_at_micros: reading.taken_at.map(|at| at.0),
+            suspect: stored.suspect,
+            boot: reading.key.as_ref().map(|key| &*key.boot),
+            seq: reading.key.as_ref().map(|key| key.seq),
+        }
+    }
+}
+
+impl From<Led> for LedState {
+    fn from(led: Led) -> Self {
+        match led {
+            Led::On => Self::On,
+            Led::Off => Self::Off,
+        }
+    }
+}
+
+impl From<LinkState> for LinkWord {
+    fn from(state: LinkState) -> Self {
+        match state {
+            LinkState::Away => Self::Away,
+            LinkState::Connecting => Self::Connecting,
+            LinkState::Up => Self::Up,
+            LinkState::Broken => Self::Broken,
+        }
+    }
+}
+
+impl<'a> From<&'a ActuatorView> for Actuator<'a> {
+    fn from(view: &'a ActuatorView) -> Self {
+        Self {
+            name: &view.name,
+            link: &view.link,
+            link_state: view.link_state.into(),
+            link_reason: &view.link_reason,
+            link_since: view.link_since.rfc3339(),
+            link_since_micros: view.link_since.0,
+            simulated: view.simulated,
+            desired: view.desired.as_ref().map(Desired::from),
+            reported: view.reported.map(State::from),
+            sent: view.sent.map(State::from),
+            firmware: view.firmware.as_deref(),
+            latency_micros: view.latency_micros,
+        }
+    }
+}
+
+impl<'a> From<&'a Wanted> for Desired<'a> {
+    fn from(wanted: &'a Wanted) -> Self {
+        Self {
+            led: wanted.led.into(),
+            number: wanted.number,
+            at: wanted.at.rfc3339(),
+            at_micros: wanted.at.0,
+            rule: &wanted.rule,
+            cause: &wanted.cause,
+        }
+    }
+}
+
+impl From<Told> for State {
+    fn from(told: Told) -> Self {
+        Self {
+            led: told.led.into(),
+            number: told.number,
+            at: told.at.rfc3339(),
+            at_micros: told.at.0,
+        }
+    }
+}
+
+impl<'a> From<&'a LogEntry> for LogLine<'a> {
+    fn from(entry: &'a LogEntry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at.rfc3339(),
+            at_micros: entry.at.0,
+            hop: entry.hop.word(),
+            text: entry.event.to_string(),
+            event: LogEvent::from(&entry.event),
+        }
+    }
+}
+
+impl From<Account> for Counts {
+    fn from(account: Account) -> Self {
+        let Account { received, stored, duplicate, rejected, in_flight, ignored } = account;
+        Self { received, stored, duplicate, rejected, in_flight, ignored }
+    }
+}
+
+impl<'a> Status<'a> {
+    pub(crate) fn new(info: &'a Info, now: UnixMicros) -> Self {
+        Self {
+            version: &info.version,
+            started_at: info.started_at.rfc3339(),
+            started_at_micros: info.started_at.0,
+            now: now.rfc3339(),
+            now_micros: now.0,
+            listens: Listens {
+                mqtt: &info.mqtt,
+                live: &info.live,
+                history: &info.history,
+                dashboard: &info.dashboard,
+            },
+            insecure: info.insecure.as_deref(),
+            simulated: info.simulated,
+        }
+    }
+}
+
+impl<'a> ReadingPage<'a> {
+    pub(crate) fn new(page: &'a Page) -> Self {
+        Self {
+            readings: page.rows.iter().map(Reading::from).collect(),
+            next: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+impl<'a> Latest<'a> {
+    pub(crate) fn new(readings: impl Iterator<Item = &'a StoredReading>) -> Self {
+        Self { readings: readings.map(Reading::from).collect() }
+    }
+}
+
+impl<'a> Actuators<'a> {
+    pub(crate) fn new(actuators: &'a [ActuatorView]) -> Self {
+        Self { actuators: actuators.iter().map(Actuator::from).collect() }
+    }
+}
+
+impl<'a> Rejects<'a> {
+    /// `rows` may hold one more than `limit`: then there is a next page. Where the store could not give one
+    /// more, there may be one.
+    pub(crate) fn new(rows: &'a [RejectRow], limit: usize) -> Self {
+        let shown = rows.get(..limit).unwrap_or(rows);
+        let more = rows.len() > shown.len() || rows.len() == PAGE_LEN_MAX;
+        Self {
+            rejects: shown.iter().map(Reject::from).collect(),
+            next: shown.last().filter(|_| more).map(|row| row.id),
+        }
+    }
+}
+
+impl<'a> From<&'a RejectRow> for Reject<'a> {
+    fn from(row: &'a RejectRow) -> Self {
+        Self {
+            id: row.id,
+            topic: &row.topic,
+            payload_head: String::from_utf8_lossy(&row.payload_head).into_owned(),
+            payload_len: row.payload_len,
+            code: &row.code,
+            reason: &row.reason,
+            at: row.arrived_at.rfc3339(),
+            at_micros: row.arrived_at.0,
+        }
+    }
+}
+
+impl<'a> Commands<'a> {
+    pub(crate) fn new(rows: &'a [CommandRow]) -> Self {
+        Self { commands: rows.iter().map(Command::from).collect() }
+    }
+}
+
+impl<'a> From<&'a CommandRow> for Command<'a> {
+    fn from(row: &'a CommandRow) -> Self {
+        let command = &row.command;
+        let text = |at: Option<UnixMicros>| at.map(UnixMicros::rfc3339);
+        Self {
+            number: command.number,
+            actuator: &command.actuator,
+            led: if command.on { LedState::On } else { LedState::Off },
+            rule: &command.rule,
+            reading: command.reading,
+            cause: &command.cause,
+            decided_at: command.decided_at.rfc3339(),
+            decided_at_micros: command.decided_at.0,
+            sent_at: text(row.sent_at),
+            sent_at_micros: row.sent_at.map(|at| at.0),
+            applied_at: text(row.applied_at),
+            applied_at_micros: row.applied_at.map(|at| at.0),
+            refused_at: text(row.refused_at),
+            refused_at_micros: row.refused_at.map(|at| at.0),
+            refused_reason: row.refused_reason.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Update> for Frame<'a> {
+    fn from(update: &'a Update) -> Self {
+        match update {
+            Update::Reading(reading) => Self::Reading { reading: Reading::from(&**reading) },
+            Update::Actuator(actuator) => Self::Actuator { actuator: Actuator::from(actuator) },
+            Update::Log(entry) => Self::Log { entry: LogLine::from(entry) },
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn snapshot(snapshot: &'a Snapshot, now: UnixMicros) -> Self {
+        Self::Snapshot {
+            now: now.rfc3339(),
+            now_micros: now.0,
+            readings: snapshot.latest.iter().map(|reading| Reading::from(&**reading)).collect(),
+            actuators: snapshot.actuators.iter().map(Actuator::from).collect(),
+            log: snapshot.log.iter().map(LogLine::from).collect(),
+            counts: snapshot.counts.into(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The page's files, embedded by `build.rs`.
+//!
+//! A name that is not in the table does not exist: no path from outside ever reaches the file system.
+//! A debug build reads the files of the table from `web/`, so that an edit shows at the next reload.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::path::Path;
+
+/// One file of the page.
+struct Asset {
+    /// `parts/chart.js`
+    name: &'static str,
+    mime: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+}
+
+const ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// Changes with every file of the page; part of the address of all but `index.html`.
+const HASH: &str = env!("MTOM_TREE_HASH");
+
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+const NO_CACHE: &str = "no-cache";
+/// Where a debug build looks first.
+const FOLDER: Option<&str> =
+    if cfg!(debug_assertions) { Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web")) } else { None };
+
+/// `index.html`, asked for again at each visit.
+pub(crate) fn index(headers: &HeaderMap) -> Option<Response> {
+    let asset = find("index.html")?;
+    let tag = format!("\"{HASH}\"");
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = if known && FOLDER.is_none() {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        serve(asset, headers, NO_CACHE, FOLDER)
+    };
+    let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII");
+    response.headers_mut().insert(header::ETAG, tag);
+    Some(response)
+}
+
+/// The file `name` of the tree `hash`. An old page asks for an old hash: that tree is gone.
+pub(crate) fn file(hash: &str, name: &str, headers: &HeaderMap) -> Option<Response> {
+    let asset = find(name).filter(|_| hash == HASH)?;
+    let cache = if FOLDER.is_some() { NO_CACHE } else { IMMUTABLE };
+    Some(serve(asset, headers, cache, FOLDER))
+}
+
+fn find(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.name == name)
+}
+
+fn serve(
+    asset: &'static Asset,
+    headers: &HeaderMap,
+    cache: &'static str,
+    folder: Option<&str>,
+) -> Response {
+    let common = [(header::CONTENT_TYPE, asset.mime), (header::CACHE_CONTROL, cache)];
+    if let Some(bytes) = folder.and_then(|folder| from_disk(asset, Path::new(folder))) {
+        return (common, bytes).into_response();
+    }
+    let vary = (header::VARY, "accept-encoding");
+    if takes_gzip(headers) {
+        let encoding = (header::CONTENT_ENCODING, "gzip");
+        return (common, [vary, encoding], Bytes::from_static(asset.gzip)).into_response();
+    }
+    (common, [vary], Bytes::from_static(asset.plain)).into_response()
+}
+
+fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(folder.join(asset.name)).ok()?;
+    if asset.name == "index.html" {
+        return Some(String::from_utf8_lossy(&bytes).replace("@tree@", HASH).into_bytes());
+    }
+    Some(bytes)
+}
+
+/// `gzip` among the encodings, and not with a weight of zero (RFC 9110 §12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let zero = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !zero
+    })
+}
+
+#[cfg(test)]
+mod tests;

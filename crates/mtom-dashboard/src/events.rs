@@ -1,0 +1,67 @@
+//! The events of the communication log as JSON, so that the page can say each in its own language.
+
+use crate::api::{LedState, LinkWord};
+use mtom_gateway::view;
+use serde::Serialize;
+
+/// What was said on the path; `kind` tells which.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum LogEvent<'a> {
+    Listening { what: &'a str, address: &'a str },
+    BrokerConnected { url: &'a str },
+    BrokerLost { url: &'a str, reason: &'a str },
+    Stored { id: u64, device: &'a str, quantity: &'a str, value: f64, unit: &'a str },
+    Duplicate { id: u64, device: &'a str, quantity: &'a str },
+    Rejected { topic: &'a str, code: &'a str, reason: &'a str },
+    Viewers { port: &'a str, count: usize },
+    Decided { rule: &'a str, actuator: &'a str, led: LedState, cause: &'a str },
+    Sent { actuator: &'a str, number: u64, led: LedState },
+    Applied { actuator: &'a str, number: u64, led: LedState, latency_micros: u64 },
+    Link { actuator: &'a str, state: LinkWord, reason: &'a str },
+    Refused { actuator: &'a str, number: u64, reason: &'a str },
+    Noise { actuator: &'a str, lines: u64 },
+    Lagged { lost: u64 },
+    Skipped { count: u64 },
+}
+
+impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
+    fn from(event: &'a view::LogEvent) -> Self {
+        use view::LogEvent as E;
+        match event {
+            E::Listening { what, address } => Self::Listening { what, address },
+            E::BrokerConnected { url } => Self::BrokerConnected { url },
+            E::BrokerLost { url, reason } => Self::BrokerLost { url, reason },
+            E::Stored { id, device, quantity, value, unit } => {
+                Self::Stored { id: *id, device, quantity, value: *value, unit }
+            }
+            E::Duplicate { id, device, quantity } => {
+                Self::Duplicate { id: *id, device, quantity }
+            }
+            E::Rejected { topic, code, reason } => Self::Rejected { topic, code, reason },
+            E::Viewers { port, count } => Self::Viewers { port, count: *count },
+            E::Decided { rule, actuator, led, cause } => {
+                Self::Decided { rule, actuator, led: (*led).into(), cause }
+            }
+            E::Sent { actuator, number, led } => {
+                Self::Sent { actuator, number: *number, led: (*led).into() }
+            }
+            E::Applied { actuator, number, led, latency_micros } => Self::Applied {
+                actuator,
+                number: *number,
+                led: (*led).into(),
+                latency_micros: *latency_micros,
+            },
+            E::Link { actuator, state, reason } => {
+                Self::Link { actuator, state: (*state).into(), reason }
+            }
+            E::Refused { actuator, number, reason } => {
+                Self::Refused { actuator, number: *number, reason }
+            }
+            E::Noise { actuator, lines } => Self::Noise { actuator, lines: *lines },
+            E::Lagged { lost } => Self::Lagged { lost: *lost },
+            E::Skipped { count } => Self::Skipped { count: *count },
+        }
+    }
+}

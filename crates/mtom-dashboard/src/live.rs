@@ -1,0 +1,185 @@
+//! `/live`: a snapshot, then every change, as JSON text frames (`Frame` in `web/wire.d.ts`).
+//!
+//! A viewer that is too slow loses updates, is told how many, and gets a new snapshot; one whose socket
+//! takes nothing at all is closed. Viewers have nothing to say: whoever says something is closed with
+//! 1008.
+
+use crate::api::{Counts, Frame};
+use crate::problem::Problem;
+use crate::server::Shared;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::StatusCode;
+use axum::response::Response;
+use mtom_gateway::view::Feed;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+/// A viewer says nothing but ping and close.
+const MESSAGE_LEN_MAX: usize = 4 * 1024;
+/// At tungstenite's defaults a viewer costs 135 KiB; so it costs a tenth.
+const READ_BUFFER_LEN: usize = 4 * 1024;
+/// How often the account is sent, where it has changed.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two pings; a viewer that has said nothing, no pong either, for three of them is gone.
+const PING_TICKS: u32 = 15;
+
+/// Why a viewer's time is over.
+enum End {
+    /// Its socket failed, or takes nothing.
+    Gone,
+    /// It said goodbye.
+    Closed,
+    /// We go: 1001.
+    Stopping,
+    /// It said something: 1008.
+    Spoke,
+}
+
+pub(crate) async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|error| {
+        let next = "open it as a WebSocket: ws://…/live";
+        Problem::new(StatusCode::UPGRADE_REQUIRED, error.body_text(), next)
+    })?;
+    // Full: refused, so that those who watch already go on undisturbed.
+    let place = Arc::clone(&shared.viewers).try_acquire_owned().map_err(|_| {
+        let detail = format!("{} viewers watch already", shared.limits.viewers_max);
+        Problem::unavailable(detail, "close another page, then reload")
+    })?;
+    // Taken before the upgrade: the server's end waits for this viewer from here on.
+    let task = shared.tasks.token();
+    Ok(upgrade
+        .read_buffer_size(READ_BUFFER_LEN)
+        // Each frame is written at once and awaited: no more than one is ever held.
+        .write_buffer_size(0)
+        .max_message_size(MESSAGE_LEN_MAX)
+        .max_frame_size(MESSAGE_LEN_MAX)
+        .on_upgrade(move |socket| async move {
+            let _kept = (place, task);
+            Viewer::new(socket, &shared).run().await;
+        }))
+}
+
+struct Viewer<'a> {
+    socket: WebSocket,
+    shared: &'a Shared,
+    counts: Option<Counts>,
+    ticks: u32,
+    heard_at: Instant,
+}
+
+impl<'a> Viewer<'a> {
+    fn new(socket: WebSocket, shared: &'a Shared) -> Self {
+        Self { socket, shared, counts: None, ticks: 0, heard_at: Instant::now() }
+    }
+
+    async fn run(mut self) {
+        let close = match self.watch().await {
+            End::Gone => return,
+            End::Closed => None,
+            End::Stopping => Some((close_code::AWAY, "the gateway stops")),
+            End::Spoke => Some((close_code::POLICY, "this socket only speaks")),
+        };
+        let grace = self.shared.limits.grace;
+        // Reads until the other side's end: only then are its close frame answered and ours not lost in a
+        // reset. Whoever takes longer is cut by dropping the socket.
+        let _ = tokio::time::timeout(grace, async {
+            if let Some((code, reason)) = close {
+                let frame = CloseFrame { code, reason: reason.into() };
+                self.socket.send(Message::Close(Some(frame))).await?;
+            }
+            while self.socket.recv().await.transpose()?.is_some() {}
+            Ok::<_, axum::Error>(())
+        })
+        .await;
+    }
+
+    async fn watch(&mut self) -> End {
+        match self.watch_until().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn watch_until(&mut self) -> Result<std::convert::Infallible, End> {
+        let mut tick = interval_at(Instant::now() + TICK, TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut feed = self.snapshot().await?;
+        loop {
+            self.step(&mut feed, &mut tick).await?;
+        }
+    }
+
+    async fn step(&mut self, feed: &mut Feed, tick: &mut Interval) -> Result<(), End> {
+        tokio::select! {
+            () = self.shared.stop.cancelled() => Err(End::Stopping),
+            heard = self.socket.recv() => self.hear(heard),
+            update = feed.next() => match update {
+                Some(Ok(update)) => self.send(&Frame::from(&*update)).await,
+                Some(Err(lagged)) => {
+                    self.send(&Frame::Lagged { lagged }).await?;
+                    *feed = self.snapshot().await?;
+                    Ok(())
+                }
+                None => Err(End::Stopping),
+            },
+            _ = tick.tick() => self.tick().await,
+        }
+    }
+
+    async fn snapshot(&mut self) -> Result<Feed, End> {
+        let (snapshot, feed) = self.shared.view.watch();
+        self.counts = Some(snapshot.counts.into());
+        self.send(&Frame::snapshot(&snapshot, (self.shared.clock)())).await?;
+        Ok(feed)
+    }
+
+    async fn tick(&mut self) -> Result<(), End> {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.heard_at.elapsed() > TICK * PING_TICKS * 3 {
+            return Err(End::Gone);
+        }
+        if self.ticks.is_multiple_of(PING_TICKS) {
+            self.write(Message::Ping(Vec::new().into())).await?;
+        }
+        let counts = Counts::from(self.shared.view.account());
+        if self.counts == Some(counts) {
+            return Ok(());
+        }
+        self.counts = Some(counts);
+        self.send(&Frame::Counts { counts }).await
+    }
+
+    fn hear(&mut self, heard: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        self.heard_at = Instant::now();
+        match heard {
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Text(_) | Message::Binary(_))) => Err(End::Spoke),
+            Some(Ok(Message::Close(_))) => Err(End::Closed),
+            Some(Err(_)) | None => Err(End::Gone),
+        }
+    }
+
+    async fn send(&mut self, frame: &Frame<'_>) -> Result<(), End> {
+        let text = serde_json::to_string(frame).expect("our own types always have a JSON form");
+        self.write(Message::Text(Utf8Bytes::from(text))).await
+    }
+
+    /// Full socket: waits, while the feed drops what does not fit its queue; then closes.
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        tokio::select! {
+            () = self.shared.stop.cancelled() => Err(End::Stopping),
+            written = tokio::time::timeout(self.shared.limits.stall, self.socket.send(message)) => {
+                match written {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) | Err(_) => Err(End::Gone),
+                }
+            }
+        }
+    }
+}

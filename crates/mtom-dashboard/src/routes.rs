@@ -1,0 +1,214 @@
+//! The addresses and their answers. Everything is read; nothing is changed.
+
+use crate::access::{self, Access};
+use crate::api::{
+    Actuators, Commands, Counts, Latest, ReadingPage, Rejects, Status,
+};
+use crate::problem::Problem;
+use crate::server::Shared;
+use crate::{assets, live};
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use mtom_store::error::StoreError;
+use mtom_store::history::{History, PAGE_LEN_MAX, PageQuery};
+use mtom_store::record::Order;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Rows of a page where the query names no `limit`.
+const LIMIT_DEFAULT: usize = 100;
+
+const STORE_NEXT: &str = "look into the gateway's log; what is acknowledged is not lost";
+const INDEX_NEXT: &str = "start at /, or at /api/v1/status";
+
+pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/a/{hash}/{*name}", get(asset))
+        .route("/live", get(live::upgrade))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/latest", get(latest))
+        .route("/api/v1/actuators", get(actuators))
+        .route("/api/v1/readings", get(readings))
+        .route("/api/v1/rejects", get(rejects))
+        .route("/api/v1/commands", get(commands))
+        .route("/api/v1/audit", get(audit))
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_get)
+        .layer(middleware::from_fn_with_state(access, access::guard))
+        .with_state(shared)
+}
+
+/// `GET /api/v1/readings?device=&quantity=&order=asc|desc&after=&limit=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadingsQuery {
+    device: Option<String>,
+    quantity: Option<String>,
+    order: Option<OrderWord>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OrderWord {
+    Asc,
+    Desc,
+}
+
+/// `GET /api/v1/rejects?after=&limit=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RejectsQuery {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/v1/commands?limit=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandsQuery {
+    limit: Option<usize>,
+}
+
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+async fn index(headers: HeaderMap) -> Response {
+    assets::index(&headers).unwrap_or_else(|| {
+        let detail = "this build has no page: web/index.html was missing";
+        Problem::new(StatusCode::NOT_FOUND, detail, "build mtom from a complete source tree").into_response()
+    })
+}
+
+async fn asset(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    assets::file(&hash, &name, &headers).unwrap_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "no such file in this build", "load / again").into_response()
+    })
+}
+
+async fn unknown(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("nothing is at {}", uri.path()), INDEX_NEXT)
+}
+
+async fn not_get() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered", INDEX_NEXT)
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: the history can be read.
+async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
+    shared.read(|history| history.counts()).await.map(|_| "ready\n")
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    json(&Status::new(&shared.info, (shared.clock)()))
+}
+
+async fn latest(State(shared): State<Arc<Shared>>) -> Response {
+    let snapshot = shared.view.snapshot();
+    json(&Latest::new(snapshot.latest.iter().map(AsRef::as_ref)))
+}
+
+async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
+    json(&Actuators::new(&shared.view.snapshot().actuators))
+}
+
+async fn audit(State(shared): State<Arc<Shared>>) -> Response {
+    json(&Counts::from(shared.view.account()))
+}
+
+async fn readings(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<ReadingsQuery>,
+) -> Result<Response, Problem> {
+    let asked = taken(query)?;
+    let after = asked.after.map(|after| after.parse()).transpose();
+    let after = after.map_err(|error: mtom_store::record::NotACursor| {
+        Problem::bad_query(error.to_string(), "leave `after` out to start at the beginning")
+    })?;
+    let query = PageQuery {
+        device: asked.device,
+        quantity: asked.quantity,
+        order: match asked.order {
+            Some(OrderWord::Desc) => Order::Descending,
+            Some(OrderWord::Asc) | None => Order::Ascending,
+        },
+        after,
+        limit: limit(asked.limit)?,
+    };
+    let page = shared.read(move |history| history.page(&query)).await?;
+    Ok(json(&ReadingPage::new(&page)))
+}
+
+async fn rejects(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<RejectsQuery>,
+) -> Result<Response, Problem> {
+    let asked = taken(query)?;
+    let limit = limit(asked.limit)?;
+    // One more than is shown tells whether there is a next page.
+    let rows = shared.read(move |history| history.rejects(asked.after, limit + 1)).await?;
+    Ok(json(&Rejects::new(&rows, limit)))
+}
+
+async fn commands(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<CommandsQuery>,
+) -> Result<Response, Problem> {
+    let limit = limit(taken(query)?.limit)?;
+    let rows = shared.read(move |history| history.commands(limit)).await?;
+    Ok(json(&Commands::new(&rows)))
+}
+
+impl Shared {
+    /// Asks the history on a thread that may block. As many as there are permits ask at a time.
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _permit = self.readers.acquire().await.expect("nobody closes it");
+        let history = self.history.clone();
+        let answer = tokio::task::spawn_blocking(move || ask(&history)).await;
+        match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(cause)) => {
+                tracing::warn!(%cause, "the history cannot be read");
+                Err(Problem::unavailable("the history cannot be read", STORE_NEXT))
+            }
+            Err(_) => Err(Problem::unavailable("the history's reader failed", STORE_NEXT)),
+        }
+    }
+}
+
+fn taken<T>(query: Asked<T>) -> Result<T, Problem> {
+    query.map(|Query(query)| query).map_err(|error| {
+        Problem::bad_query(error.body_text(), "correct the part of the query that is named, or leave it out")
+    })
+}
+
+fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    match asked {
+        None => Ok(LIMIT_DEFAULT),
+        Some(limit) if (1..=PAGE_LEN_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::bad_query(
+            format!("`limit` is out of range: expected 1 to {PAGE_LEN_MAX}"),
+            "ask for fewer and follow `next`",
+        )),
+    }
+}
+
+fn json(body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("our own types always have a JSON form");
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}

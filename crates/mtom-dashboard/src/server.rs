@@ -1,0 +1,213 @@
+//! Serves the API and the page until it is told to stop.
+//!
+//! Connections have limits: how many, how long a head may take, how large it may be. At the end every
+//! viewer is told (close code 1001) and every task is awaited; a connection that does not end by
+//! itself within the grace period is cut.
+
+use crate::access::Access;
+use crate::routes;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use mtom_gateway::Clock;
+use mtom_gateway::view::View;
+use mtom_protocol::time::UnixMicros;
+use mtom_store::history::History;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What can be seen, and what there is to say about the installation.
+pub struct Dashboard {
+    /// The newest state, and each change.
+    pub view: View,
+    /// Everything that was kept.
+    pub history: History,
+    /// About the installation.
+    pub info: Info,
+    /// Tells the time of answers.
+    pub clock: Clock,
+}
+
+/// About the installation. Addresses are `host:port`; empty where nothing listens.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// Of the program.
+    pub version: String,
+    /// When the process started.
+    pub started_at: UnixMicros,
+    /// Where sensors publish.
+    pub mqtt: String,
+    /// The original's live port.
+    pub live: String,
+    /// The original's history port.
+    pub history: String,
+    /// This page and API.
+    pub dashboard: String,
+    /// What is unsafe about it, in words: the page warns, and any `Host` is served. `None`: nothing.
+    pub insecure: Option<String>,
+    /// Simulated devices take part.
+    pub simulated: bool,
+}
+
+/// What one server takes at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Open connections. Full: the next waits in the system's queue until one ends.
+    pub(crate) connections_max: usize,
+    /// Viewers of `/live`. Full: the next is refused with 503.
+    pub(crate) viewers_max: usize,
+    /// Queries of the history at a time. Full: the next waits.
+    pub(crate) readers_max: usize,
+    /// A head that is not complete after this long ends its connection.
+    pub(crate) head: Duration,
+    /// A viewer whose socket takes nothing for this long is closed.
+    pub(crate) stall: Duration,
+    /// How long a connection may take to end once the server stops.
+    pub(crate) grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 512,
+            viewers_max: 256,
+            readers_max: 4,
+            head: Duration::from_secs(10),
+            stall: Duration::from_secs(15),
+            grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The largest request head. Ours are below 1 KiB; a browser's cookies of other ports may come along.
+const HEAD_LEN_MAX: usize = 16 * 1024;
+/// After an error of `accept` that does not concern one connection alone (no file descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every request sees.
+pub(crate) struct Shared {
+    pub(crate) view: View,
+    pub(crate) history: History,
+    pub(crate) info: Info,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    /// One permit for each query of the history.
+    pub(crate) readers: Semaphore,
+    /// One permit for each viewer of `/live`.
+    pub(crate) viewers: Arc<Semaphore>,
+    /// The tasks of viewers: they outlive the connection that they came on.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Serves on `listener` until `stop`, and returns when the last connection has ended.
+///
+/// # Errors
+/// When the listener's own address cannot be read.
+pub async fn serve(
+    listener: TcpListener,
+    dashboard: Dashboard,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    serve_within(listener, dashboard, Limits::default(), stop).await
+}
+
+pub(crate) async fn serve_within(
+    listener: TcpListener,
+    dashboard: Dashboard,
+    limits: Limits,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let Dashboard { view, history, info, clock } = dashboard;
+    let access = Access::new(listener.local_addr()?, info.insecure.is_some());
+    // When this ends in whatever way, so does everything that it started.
+    let end = stop.child_token();
+    let _guard = end.clone().drop_guard();
+    let shared = Arc::new(Shared {
+        view,
+        history,
+        info,
+        clock,
+        limits,
+        readers: Semaphore::new(limits.readers_max),
+        viewers: Arc::new(Semaphore::new(limits.viewers_max)),
+        tasks: TaskTracker::new(),
+        stop: end.clone(),
+    });
+    let router = routes::router(Arc::clone(&shared), access);
+    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = end.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            (stream, place) = next(&listener, &places) => {
+                connections.spawn(connection(stream, place, router.clone(), limits, end.clone()));
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    shared.tasks.close();
+    shared.tasks.wait().await;
+    Ok(())
+}
+
+/// Waits for a place, then for a connection.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = Arc::clone(places).acquire_owned().await.expect("nobody closes it");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(cause) => {
+                tracing::warn!(%cause, "cannot accept a connection to the page; trying again");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    // A frame goes out at once; where this fails the connection is only slower.
+    let _ = stream.set_nodelay(true);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_LEN_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            match tokio::time::timeout(limits.grace, served).await {
+                Ok(ended) => ended,
+                // What was begun and not finished is cut by dropping it.
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%cause, "a connection to the page ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The live port: every viewer gets every temperature once, in order (`wire.md` §1.2).
+//!
+//! A frame is encoded once and its bytes are shared by all viewers. Offering never waits for a
+//! viewer: one that is too slow skips ahead to the newest frame of each series, and one whose
+//! socket takes nothing for [`Limits::stall`] is closed.
+
+use crate::access::Access;
+use crate::ring::{Batch, Frame, Place, Ring};
+use crate::server::{Limits, Tally, serve};
+use crate::socket::{Connection, End, Heard};
+use jiff::tz::TimeZone;
+use mtom_protocol::original::{self, HELLO, LiveRequest, Malformed};
+use mtom_protocol::reading::{Reading, StoredReading};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as WebSocketFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_util::sync::CancellationToken;
+
+/// Frames that a viewer may be behind before it skips ahead: about 0.4 MB, shared by all.
+const FRAMES_MAX: usize = 4_096;
+/// Series whose newest frame is kept for those who skip ahead: at most about 5 MB.
+const SERIES_MAX: usize = 16_384;
+/// One write to one viewer. Also what a viewer may cost that takes only part of a write.
+const BATCH_LEN_MAX: usize = 8 * 1024;
+
+/// Takes readings and fans them out to all viewers. A clone is the same hub.
+#[derive(Clone)]
+pub struct LiveHub {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    zone: TimeZone,
+    // `std`: held for a push or for copying one batch, never across an await.
+    ring: RwLock<Ring>,
+    /// Rung after each push. Few listen: one for each port, which wakes its viewers.
+    bell: watch::Sender<()>,
+    tally: Arc<Tally>,
+    offered: AtomicU64,
+    sent: AtomicU64,
+    skipped: AtomicU64,
+}
+
+/// Counts since the hub was made. `viewers` is of this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveStats {
+    /// Open connections.
+    pub viewers: u64,
+    /// Temperatures that were offered.
+    pub offered: u64,
+    /// Frames that were handed to sockets, over all viewers.
+    pub sent: u64,
+    /// Frames that slow viewers missed, over all viewers.
+    pub skipped: u64,
+    /// Viewers that were closed because a write made no progress.
+    pub closed_slow: u64,
+    /// Connections that were refused: Origin, Host, no WebSocket, no place.
+    pub refused: u64,
+}
+
+impl LiveHub {
+    /// Times are shown in `zone`. `last_known` is what the first viewer gets before anything is
+    /// offered; it is passed over when it is no temperature.
+    #[must_use]
+    pub fn new(zone: TimeZone, last_known: Option<&StoredReading>) -> Self {
+        Self::with_room(zone, last_known, FRAMES_MAX)
+    }
+
+    /// As [`LiveHub::new`], with room for `frames_max` frames that a viewer may be behind.
+    #[must_use]
+    pub fn with_room(
+        zone: TimeZone,
+        last_known: Option<&StoredReading>,
+        frames_max: usize,
+    ) -> Self {
+        let mut ring = Ring::new(frames_max, SERIES_MAX);
+        if let Some(last) = last_known
+            && let Some(frame) = encode(&zone, last)
+        {
+            ring.push(series(&last.reading), frame);
+        }
+        Self {
+            shared: Arc::new(Shared {
+                zone,
+                ring: RwLock::new(ring),
+                bell: watch::Sender::new(()),
+                tally: Arc::default(),
+                offered: AtomicU64::new(0),
+                sent: AtomicU64::new(0),
+                skipped: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Shows a reading to all viewers. Never waits for one. What is no temperature is passed over:
+    /// the original's format has no place for it.
+    pub fn offer(&self, reading: &StoredReading) {
+        let Some(frame) = encode(&self.shared.zone, reading) else { return };
+        let series = series(&reading.reading);
+        self.shared.ring.write().unwrap_or_else(PoisonError::into_inner).push(series, frame);
+        self.shared.offered.fetch_add(1, Ordering::Relaxed);
+        self.shared.bell.send_replace(());
+    }
+
+    /// The counts up to now.
+    #[must_use]
+    pub fn stats(&self) -> LiveStats {
+        let Shared { tally, offered, sent, skipped, .. } = &*self.shared;
+        LiveStats {
+            viewers: tally.open.load(Ordering::Relaxed),
+            offered: offered.load(Ordering::Relaxed),
+            sent: sent.load(Ordering::Relaxed),
+            skipped: skipped.load(Ordering::Relaxed),
+            closed_slow: tally.closed_slow.load(Ordering::Relaxed),
+            refused: tally.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    fn join(&self) -> Place {
+        self.shared.ring.read().unwrap_or_else(PoisonError::into_inner).join()
+    }
+
+    fn next(&self, place: Place) -> Batch {
+        let ring = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner);
+        ring.next(place, BATCH_LEN_MAX)
+    }
+
+    fn written(&self, batch: &Batch) {
+        self.shared.sent.fetch_add(batch.frames, Ordering::Relaxed);
+        if batch.skipped > 0 {
+            self.shared.skipped.fetch_add(batch.skipped, Ordering::Relaxed);
+        }
+    }
+
+    /// Passes the bell on to the viewers of one port, so that [`LiveHub::offer`] does not have to
+    /// wake each of them, and rings once for all that was offered meanwhile.
+    async fn pass_on(&self, viewers: watch::Sender<()>) {
+        let mut bell = self.shared.bell.subscribe();
+        while bell.changed().await.is_ok() {
+            viewers.send_replace(());
+        }
+    }
+}
+
+/// Serves viewers until `stop`; then each gets the close frame 1001.
+///
+/// # Errors
+/// When the listener is none. A lack of file descriptors is waited out.
+pub async fn serve_live(
+    listener: TcpListener,
+    hub: LiveHub,
+    access: Access,
+    limits: Limits,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let (bell, _) = watch::channel(());
+    let bells = bell.clone();
+    let tally = hub.shared.tally.clone();
+    let talk = {
+        let hub = hub.clone();
+        move |connection| Viewer::talk(connection, hub.clone(), bells.subscribe())
+    };
+    let served = serve(listener, access, limits, tally, stop, talk);
+    tokio::select! {
+        outcome = served => outcome,
+        () = hub.pass_on(bell) => Ok(()),
+    }
+}
+
+/// One connection to the live port.
+struct Viewer {
+    connection: Connection,
+    hub: LiveHub,
+    bell: watch::Receiver<()>,
+    /// Where it is; `None` until it has asked for `realtime`.
+    place: Option<Place>,
+    /// There is something to write without waiting for the bell.
+    behind: bool,
+}
+
+impl Viewer {
+    async fn talk(connection: Connection, hub: LiveHub, bell: watch::Receiver<()>) {
+        let mut viewer = Self { connection, hub, bell, place: None, behind: false };
+        let end = loop {
+            if let Err(end) = viewer.step().await {
+                break end;
+            }
+        };
+        if matches!(end, End::Stalled) {
+            viewer.hub.shared.tally.closed_slow.fetch_add(1, Ordering::Relaxed);
+        }
+        Box::pin(viewer.connection.finish(end)).await;
+    }
+
+    /// Answers one request or writes one batch.
+    async fn step(&mut self) -> Result<(), End> {
+        let Self { connection, bell, place, behind, .. } = self;
+        tokio::select! {
+            biased;
+            heard = connection.hear() => {
+                let heard = heard?;
+                self.answer(heard).await
+            }
+            () = rung(bell, *behind), if place.is_some() => self.show().await,
+        }
+    }
+
+    async fn answer(&mut self, heard: Heard) -> Result<(), End> {
+        let request = match heard {
+            Heard::Text(text) => LiveRequest::parse(&text),
+            Heard::Binary => Err(Malformed::Binary),
+            Heard::Sign => return self.connection.flush().await,
+        };
+        match request {
+            Ok(LiveRequest::Hello) => self.connection.say(HELLO).await,
+            Ok(LiveRequest::Realtime) => {
+                // Asked again, it goes on: a second stream would show everything twice.
+                if self.place.is_none() {
+                    self.place = Some(self.hub.join());
+                    self.behind = true;
+                }
+                Ok(())
+            }
+            Err(malformed) => self.connection.say([original::error(&malformed.to_string())]).await,
+        }
+    }
+
+    async fn show(&mut self) -> Result<(), End> {
+        let Self { connection, hub, place: Some(place), behind, .. } = self else { return Ok(()) };
+        let from = *place;
+        *behind = connection
+            .share(
+                || hub.next(from),
+                |batch| {
+                    *place = batch.place;
+                    hub.written(batch);
+                },
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// Waits for the bell, unless there is something left from before. Cancelling it loses no ring.
+async fn rung(bell: &mut watch::Receiver<()>, behind: bool) {
+    if !behind && bell.changed().await.is_err() {
+        // The port is ending; its stop token is what ends a viewer.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn series(reading: &Reading) -> (Arc<str>, Arc<str>) {
+    (reading.device.clone(), reading.quantity.clone())
+}
+
+fn encode(zone: &TimeZone, stored: &StoredReading) -> Option<Frame> {
+    let celsius = stored.reading.celsius()?;
+    let text = original::new_data(&stored.at.original(zone), celsius);
+    let frame = WebSocketFrame::message(text, OpCode::Data(Data::Text), true);
+    let mut bytes = Vec::with_capacity(frame.len());
+    // Writing into memory does not fail.
+    frame.format(&mut bytes).ok()?;
+    Some(bytes.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! What both ports share: accepting, the handshake, the number of places, the end.
+
+use crate::access::Access;
+use crate::handshake::{self, Refusal, Unopened};
+use crate::seldom::Seldom;
+use crate::socket::{Connection, until_closed};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Beyond `viewers_max`, so many at a time are told so; further ones are closed without a word.
+const TURNED_AWAY_MAX: usize = 64;
+/// Bounds what the system keeps for a viewer that does not read, and how old that can be. A write
+/// makes progress only when a third of it is free, so a small one also tells slow from stuck.
+const SEND_BUFFER_LEN: usize = 32 * 1024;
+/// A viewer whose machine has vanished is noticed after idle + 4 × interval, and frees its place.
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_RETRIES: u32 = 4;
+const LOG_PERIOD: Duration = Duration::from_secs(10);
+const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
+const ACCEPT_DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// The limits of one listening socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections may be open; one more is refused with 503.
+    pub viewers_max: usize,
+    /// How long the opening request may take.
+    pub handshake: Duration,
+    /// How long a write may make no progress before the connection is closed.
+    pub stall: Duration,
+    /// How long a client may take to answer our close frame. Bounds the shutdown.
+    pub farewell: Duration,
+    /// How long a page of the history may take.
+    pub page: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            viewers_max: 12_000,
+            handshake: Duration::from_secs(10),
+            stall: Duration::from_secs(15),
+            farewell: Duration::from_secs(1),
+            page: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What happens at one port, counted.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) open: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) closed_slow: AtomicU64,
+}
+
+/// Accepts until `stop`, and lets `talk` have each connection. Ends when all of them have ended.
+pub(crate) async fn serve<F, T>(
+    listener: TcpListener,
+    access: Access,
+    limits: Limits,
+    tally: Arc<Tally>,
+    stop: CancellationToken,
+    talk: F,
+) -> io::Result<()>
+where
+    F: Fn(Connection) -> T + Clone + Send + 'static,
+    T: Future<Output = ()> + Send,
+{
+    let door = Door {
+        access: Arc::new(access),
+        limits,
+        tally,
+        places: Arc::new(Semaphore::new(limits.viewers_max.min(Semaphore::MAX_PERMITS))),
+        turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+        refusals: Arc::new(Mutex::new(Seldom::new(LOG_PERIOD))),
+    };
+    let viewers = TaskTracker::new();
+    // A token of our own: the listener may fail while the rest of the process goes on.
+    let end = stop.child_token();
+    let mut trouble = AcceptTrouble::new();
+    let outcome = loop {
+        tokio::select! {
+            () = stop.cancelled() => break Ok(()),
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, peer)) => {
+                    trouble.over();
+                    // Each has a token of its own: all of them waiting at one lock would be slow.
+                    door.admit(tcp, peer, end.child_token(), &viewers, talk.clone());
+                }
+                Err(error) => match trouble.react(&error, Instant::now()) {
+                    None => break Err(error),
+                    Some(delay) => tokio::select! {
+                        () = stop.cancelled() => break Ok(()),
+                        () = tokio::time::sleep(delay) => {}
+                    },
+                },
+            },
+        }
+    };
+    drop(listener);
+    end.cancel();
+    viewers.close();
+    viewers.wait().await;
+    outcome
+}
+
+#[derive(Clone)]
+struct Door {
+    access: Arc<Access>,
+    limits: Limits,
+    tally: Arc<Tally>,
+    places: Arc<Semaphore>,
+    turned_away: Arc<Semaphore>,
+    refusals: Arc<Mutex<Seldom>>,
+}
+
+impl Door {
+    fn admit<F, T>(
+        &self,
+        tcp: TcpStream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+        viewers: &TaskTracker,
+        talk: F,
+    ) where
+        F: Fn(Connection) -> T + Send + 'static,
+        T: Future<Output = ()> + Send,
+    {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            let door = self.clone();
+            viewers.spawn(async move {
+                // Boxed, so that its memory is free again while the conversation lasts.
+                if let Some(connection) = Box::pin(door.open(tcp, peer, stop)).await {
+                    let _present = Present::new(door.into_tally(), place);
+                    talk(connection).await;
+                }
+            });
+        } else {
+            self.refused(Refusal::Full, peer);
+            if let Ok(permit) = self.turned_away.clone().try_acquire_owned() {
+                let limit = self.limits.handshake;
+                viewers.spawn(turn_away(tcp, limit, stop, permit));
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        mut tcp: TcpStream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+    ) -> Option<Connection> {
+        if let Err(error) = tune(&tcp) {
+            tracing::debug!(%peer, %error, "cannot tune the socket");
+        }
+        let opened = tokio::select! {
+            () = stop.cancelled() => return None,
+            opened = timeout(self.limits.handshake, handshake::open(&mut tcp, &self.access)) => opened,
+        };
+        match opened {
+            Ok(Ok(early)) => Some(Connection::new(tcp, early, self.limits, stop).await),
+            Ok(Err(Unopened::Refused(refusal))) => {
+                self.refused(refusal, peer);
+                let _ = timeout(self.limits.farewell, until_closed(&mut tcp)).await;
+                None
+            }
+            Ok(Err(Unopened::Gone)) | Err(_) => {
+                tracing::debug!(%peer, "no handshake");
+                None
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, peer: SocketAddr) {
+        self.tally.refused.fetch_add(1, Ordering::Relaxed);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held_back) = refusals.admit(Instant::now()) {
+            tracing::warn!(%peer, held_back, "refused a connection: {refusal}");
+        }
+    }
+
+    fn into_tally(self) -> Arc<Tally> {
+        self.tally
+    }
+}
+
+async fn turn_away(
+    mut tcp: TcpStream,
+    limit: Duration,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = timeout(limit, async {
+            handshake::turn_away(&mut tcp).await;
+            until_closed(&mut tcp).await;
+        }) => {}
+    }
+}
+
+/// Counts a viewer as long as it lives.
+struct Present {
+    tally: Arc<Tally>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Present {
+    fn new(tally: Arc<Tally>, place: OwnedSemaphorePermit) -> Self {
+        tally.open.fetch_add(1, Ordering::Relaxed);
+        Self { tally, _place: place }
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.tally.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn tune(tcp: &TcpStream) -> io::Result<()> {
+    // A reading is one small write; waiting for more would only delay it.
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(tcp);
+    socket.set_send_buffer_size(SEND_BUFFER_LEN)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(KEEP_ALIVE_IDLE)
+            .with_interval(KEEP_ALIVE_INTERVAL)
+            .with_retries(KEEP_ALIVE_RETRIES),
+    )
+}
+
+/// What to do when no connection can be accepted.
+struct AcceptTrouble {
+    delay: Duration,
+    log: Seldom,
+}
+
+impl AcceptTrouble {
+    const fn new() -> Self {
+        Self { delay: ACCEPT_DELAY_MIN, log: Seldom::new(LOG_PERIOD) }
+    }
+
+    const fn over(&mut self) {
+        self.delay = ACCEPT_DELAY_MIN;
+    }
+
+    /// How long to wait before the next try; `None` when there is no use in one.
+    fn react(&mut self, error: &io::Error, now: Instant) -> Option<Duration> {
+        match error.kind() {
+            // That one connection was broken off before we took it.
+            io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted => Some(Duration::ZERO),
+            // The socket does not listen.
+            io::ErrorKind::InvalidInput => None,
+            // Above all: no file descriptors left. Viewers that leave give theirs back.
+            _ => {
+                if let Some(held_back) = self.log.admit(now) {
+                    tracing::error!(%error, held_back, "cannot accept connections, trying again");
+                }
+                let delay = self.delay;
+                self.delay = (delay * 2).min(ACCEPT_DELAY_MAX);
+                Some(delay)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Who may open a connection, and what the others hear.
+
+use crate::support::{Port, hub, until};
+use crate::viewer::{LIMIT, Viewer};
+use expect_test::{Expect, expect};
+use mtom_forward::server::Limits;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+#[tokio::test]
+async fn the_own_page_file_pages_and_programs_may() {
+    let port = Port::live(&hub()).await;
+    for headers in [
+        &[][..],
+        &[("Origin", "null")],
+        &[("Origin", "http://127.0.0.1:8080")],
+        &[("Origin", "http://localhost:8080"), ("Host", "localhost:8765")],
+        &[("Host", "[::1]")],
+    ] {
+        Viewer::connect_with(port.address, "/", headers).await.unwrap().expect_nothing_more().await;
+    }
+}
+
+async fn check_refused(headers: &[(&'static str, &str)], expected: Expect) {
+    let hub = hub();
+    let port = Port::live(&hub).await;
+    let (status, sentence) = Viewer::connect_with(port.address, "/", headers).await.err().unwrap();
+    expected.assert_eq(&format!("{status} {sentence}"));
+    until("it is counted", || hub.stats().refused == 1).await;
+    assert_eq!(hub.stats().viewers, 0);
+    Viewer::connect(port.address).await.expect_nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_foreign_page_is_refused_with_a_sentence() {
+    check_refused(
+        &[("Origin", "http://evil.example")],
+        expect![[r#"
+            403 this Origin may not connect: open the page from the gateway itself or from a file
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_foreign_name_is_refused_with_a_sentence() {
+    check_refused(
+        &[("Host", "evil.example:8765"), ("Origin", "http://evil.example:8765")],
+        expect![[r#"
+            403 this Host is not served: use localhost or the address that the gateway listens on
+        "#]],
+    )
+    .await;
+}
+
+/// What a request without a WebSocket hears, up to the end of the connection.
+async fn check_answer(request: &[u8], expected: Expect) {
+    let port = Port::live(&hub()).await;
+    let mut tcp = TcpStream::connect(port.address).await.unwrap();
+    tcp.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(LIMIT, tcp.read_to_end(&mut answer)).await.expect("closed").unwrap();
+    expected.assert_eq(&String::from_utf8(answer).unwrap().replace('\r', ""));
+}
+
+#[tokio::test]
+async fn a_person_who_types_the_port_into_a_browser_reads_why() {
+    check_answer(
+        b"GET / HTTP/1.1\r\nHost: localhost:8765\r\nAccept: text/html\r\n\r\n",
+        expect![[r#"
+            HTTP/1.1 426 Upgrade Required
+            Upgrade: websocket
+            Sec-WebSocket-Version: 13
+            Content-Type: text/plain; charset=utf-8
+            X-Content-Type-Options: nosniff
+            Content-Length: 81
+            Connection: close
+
+            this port speaks WebSocket: connect with ws://, and see the dashboard for a page
+        "#]],
+    )
+    .await;
+}
+
+const NOT_HTTP: &str = "HTTP/1.1 400 Bad Request
+Content-Type: text/plain; charset=utf-8
+X-Content-Type-Options: nosniff
+Content-Length: 70
+Connection: close
+
+expected an HTTP/1.1 request, GET, with at most 8192 bytes of headers
+";
+
+#[tokio::test]
+async fn what_is_no_request_hears_what_is_expected() {
+    let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(9_000));
+    for request in [
+        &b"hello\n\n"[..],
+        b"\0\0\0\0\n\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        long.as_bytes(),
+    ] {
+        let port = Port::live(&hub()).await;
+        let mut tcp = TcpStream::connect(port.address).await.unwrap();
+        tcp.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(LIMIT, tcp.read_to_end(&mut answer)).await.expect("closed").unwrap();
+        let answer = String::from_utf8(answer).unwrap().replace('\r', "");
+        let name = String::from_utf8_lossy(&request[..request.len().min(20)]).into_owned();
+        assert_eq!(answer, NOT_HTTP, "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_or_a_host_hears_so() {
+    check_answer(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        expect![[r#"
+            HTTP/1.1 400 Bad Request
+            Content-Type: text/plain; charset=utf-8
+            X-Content-Type-Options: nosniff
+            Content-Length: 36
+            Connection: close
+
+            expected a Sec-WebSocket-Key header
+        "#]],
+    )
+    .await;
+    check_answer(
+        b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        expect![[r#"
+            HTTP/1.1 400 Bad Request
+            Content-Type: text/plain; charset=utf-8
+            X-Content-Type-Options: nosniff
+            Content-Length: 70
+            Connection: close
+
+            expected one Host header and at most one Origin header, both readable
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_never_asks_is_closed_and_gives_its_place_back() {
+    let limits =
+        Limits { viewers_max: 1, handshake: Duration::from_millis(50), ..Limits::default() };
+    let port = Port::live_with(&hub(), limits).await;
+    let mut tcp = TcpStream::connect(port.address).await.unwrap();
+    tcp.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
+    let read = timeout(LIMIT, tcp.read(&mut [0; 64])).await.expect("closed");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    Viewer::connect(port.address).await.expect_nothing_more().await;
+}
+
+#[tokio::test]
+async fn beyond_the_cap_there_is_503_until_a_place_is_free() {
+    let hub = hub();
+    let limits = Limits { viewers_max: 2, ..Limits::default() };
+    let port = Port::live_with(&hub, limits).await;
+    let mut first = Viewer::connect(port.address).await;
+    let mut second = Viewer::connect(port.address).await;
+    first.expect_nothing_more().await;
+    second.expect_nothing_more().await;
+    let refused = Viewer::connect_with(port.address, "/", &[]).await.err().unwrap();
+    assert_eq!(refused, (503, "all places for viewers are taken: try again later\n".into()));
+    assert_eq!(hub.stats().refused, 1);
+    drop(second);
+    until("the place is free", || hub.stats().viewers == 1).await;
+    let mut third = Viewer::connect(port.address).await;
+    third.expect_nothing_more().await;
+    first.expect_nothing_more().await;
+}

@@ -1,0 +1,220 @@
+//! The actuators as the gateway knows them: what each should be, what it was told, what it says.
+//!
+//! Between the rules and a link there is a mailbox of depth 1: a newer desired state replaces an
+//! older one that was not sent yet. Nothing here waits.
+
+use crate::Clock;
+use crate::settings::Actuator;
+use crate::view::{ActuatorView, Hop, LinkState, LogEvent, Told, View, Wanted};
+use mtom_actuator::{Desired, LinkState as State, Report, Version};
+use mtom_protocol::link::Led;
+use mtom_protocol::time::UnixMicros;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, watch};
+
+/// Outcomes of commands on their way into the ledger. Full: the outcome is not recorded, and counted.
+const OUTCOMES_LEN: usize = 1_024;
+
+/// What the relay has to know of a command that left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was written to the link.
+    Sent { number: u64, at: UnixMicros },
+    /// The device says that it obeyed.
+    Applied { number: u64, at: UnixMicros },
+    /// The device refused it.
+    Refused { number: u64, at: UnixMicros, reason: String },
+    /// The device has applied a higher number than ours: say it again with one above that.
+    Ahead { actuator: String },
+}
+
+/// All actuators.
+pub(crate) struct Board {
+    view: View,
+    clock: Clock,
+    // A std mutex: held for a few instructions, never across an await.
+    actuators: Mutex<BTreeMap<String, Entry>>,
+    outcomes: mpsc::Sender<Outcome>,
+}
+
+struct Entry {
+    shown: ActuatorView,
+    mailbox: watch::Sender<Option<Desired>>,
+    /// The highest number the device has ever reported; ours must be above it.
+    number_seen: u64,
+    /// The last line about the link in the log.
+    said: Option<(LinkState, String)>,
+}
+
+impl Board {
+    pub(crate) fn new(view: View, clock: Clock) -> (Self, mpsc::Receiver<Outcome>) {
+        let (outcomes, receiver) = mpsc::channel(OUTCOMES_LEN);
+        (Self { view, clock, actuators: Mutex::default(), outcomes }, receiver)
+    }
+
+    /// Puts an actuator on the board; its link reads the mailbox.
+    pub(crate) fn add(&self, actuator: &Actuator) -> watch::Receiver<Option<Desired>> {
+        let (mailbox, receiver) = watch::channel(None);
+        let shown = ActuatorView {
+            name: actuator.name.clone(),
+            link: actuator.link.to_string(),
+            link_state: LinkState::Away,
+            link_reason: String::new(),
+            link_since: (self.clock)(),
+            simulated: actuator.simulated,
+            desired: None,
+            reported: None,
+            sent: None,
+            firmware: None,
+            latency_micros: None,
+        };
+        self.view.actuator(shown.clone());
+        self.lock()
+            .insert(shown.name.clone(), Entry { shown, mailbox, number_seen: 0, said: None });
+        receiver
+    }
+
+    /// Says what an actuator should be from now on.
+    pub(crate) fn want(&self, actuator: &str, wanted: Wanted) {
+        let mut actuators = self.lock();
+        let Some(entry) = actuators.get_mut(actuator) else { return };
+        entry.mailbox.send_replace(Some(Desired { led: wanted.led, number: wanted.number }));
+        let event = LogEvent::Decided {
+            rule: wanted.rule.clone(),
+            actuator: actuator.into(),
+            led: wanted.led,
+            cause: wanted.cause.clone(),
+        };
+        self.view.log(wanted.at, Hop::Rules, event);
+        entry.shown.desired = Some(wanted);
+        self.view.actuator(entry.shown.clone());
+    }
+
+    /// What an actuator should be.
+    pub(crate) fn wanted(&self, actuator: &str) -> Option<Wanted> {
+        self.lock().get(actuator)?.shown.desired.clone()
+    }
+
+    /// How many actuators there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// The highest command number that any device has reported.
+    pub(crate) fn number_seen(&self) -> u64 {
+        self.lock().values().map(|entry| entry.number_seen).max().unwrap_or(0)
+    }
+
+    /// Takes what a link reports.
+    pub(crate) fn report(&self, actuator: &str, report: Report) {
+        let now = (self.clock)();
+        let mut actuators = self.lock();
+        let Some(entry) = actuators.get_mut(actuator) else { return };
+        if let Some(event) = entry.take(actuator, report, now, &self.outcomes) {
+            self.view.log(now, Hop::Actuator, event);
+        }
+        self.view.actuator(entry.shown.clone());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.actuators.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Takes one report; returns what there is to say about it.
+    fn take(
+        &mut self,
+        actuator: &str,
+        report: Report,
+        now: UnixMicros,
+        outcomes: &mpsc::Sender<Outcome>,
+    ) -> Option<LogEvent> {
+        let actuator = actuator.to_owned();
+        // Full: the ledger lacks this line; the view has it.
+        let tell = |outcome| drop(outcomes.try_send(outcome));
+        match report {
+            Report::Link { state, reason } => self.link(actuator, state, reason, now),
+            Report::Identified { version: Version::Original } => {
+                self.shown.firmware = None;
+                self.shown.reported = None;
+                None
+            }
+            Report::Identified { version: Version::Second { name, firmware } } => {
+                self.shown.firmware = Some(format!("{name} {firmware}"));
+                None
+            }
+            Report::Sent { led, number, at } => {
+                let again = self.shown.sent.is_some_and(|sent| sent.number == number);
+                self.shown.sent = Some(Told { led, number, at });
+                if again {
+                    return None;
+                }
+                tell(Outcome::Sent { number, at });
+                Some(LogEvent::Sent { actuator, number, led })
+            }
+            Report::Applied { led, number, at } => {
+                let again = self.shown.reported.is_some_and(|told| told.number == number);
+                self.told(led, number, at);
+                if again {
+                    return None;
+                }
+                let decided = self.shown.desired.as_ref().filter(|wanted| wanted.number == number);
+                let latency = decided.map(|wanted| at.since(wanted.at).as_micros());
+                self.shown.latency_micros = latency.and_then(|span| u64::try_from(span).ok());
+                tell(Outcome::Applied { number, at });
+                let latency_micros = self.shown.latency_micros.unwrap_or_default();
+                Some(LogEvent::Applied { actuator, number, led, latency_micros })
+            }
+            Report::State { led, number } => {
+                self.told(led, number, now);
+                None
+            }
+            Report::Refused { number, reason } => {
+                tell(Outcome::Refused { number, at: now, reason: reason.clone() });
+                Some(LogEvent::Refused { actuator, number, reason })
+            }
+            Report::Ahead { led, number } => {
+                self.told(led, number, now);
+                tell(Outcome::Ahead { actuator });
+                None
+            }
+            Report::Noise { lines } => Some(LogEvent::Noise { actuator, lines }),
+        }
+    }
+
+    fn told(&mut self, led: Led, number: u64, at: UnixMicros) {
+        self.shown.reported = Some(Told { led, number, at });
+        self.number_seen = self.number_seen.max(number);
+    }
+
+    fn link(
+        &mut self,
+        actuator: String,
+        state: State,
+        reason: String,
+        now: UnixMicros,
+    ) -> Option<LogEvent> {
+        let state = match state {
+            State::Away => LinkState::Away,
+            State::Connecting => LinkState::Connecting,
+            State::Up => LinkState::Up,
+            State::Broken => LinkState::Broken,
+        };
+        let same = self.shown.link_state == state && self.shown.link_reason == reason;
+        // A link that is tried again and again says so once, not at every try.
+        let retry = state == LinkState::Connecting && self.shown.link_state == LinkState::Away;
+        if !same {
+            self.shown.link_since = now;
+            self.shown.link_state = state;
+            self.shown.link_reason.clone_from(&reason);
+        }
+        let known = self.said == Some((state, reason.clone()));
+        if same || retry || known {
+            return None;
+        }
+        self.said = Some((state, reason.clone()));
+        Some(LogEvent::Link { actuator, state, reason })
+    }
+}

@@ -1,0 +1,414 @@
+//! One gateway, put together: what listens, what runs, and in which order it ends.
+//!
+//! [`Gateway::start`] binds everything and starts nothing that could lose something; then
+//! [`Gateway::run`] serves until it is told to stop. The end goes along the path: brokers take
+//! nothing more, the relay stores what is in flight, then viewers and links are closed.
+
+use crate::Clock;
+use crate::board::{Board, Outcome};
+use crate::history::Pages;
+use crate::relay::{INTAKE_LEN, Relay};
+use crate::settings::{Ports, Settings, Source};
+use crate::view::{Hop, LogEvent, View};
+use crate::{forwarded, links};
+use jiff::tz::TimeZone;
+use mtom_broker::client::{self, Change};
+use mtom_broker::embedded::{BindError, Embedded};
+use mtom_broker::intake::{Delivery, Intake};
+use mtom_forward::access::Access;
+use mtom_forward::history::serve_history;
+use mtom_forward::live::{LiveHub, serve_live};
+use mtom_forward::server::Limits;
+use mtom_protocol::topic;
+use mtom_store::error::{OpenError, StoreError};
+use mtom_store::history::History;
+use mtom_store::journal::Journal;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// Where a gateway can be reached, each as `host:port`; empty where it serves nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// The broker that devices publish to, ours or the external one.
+    pub mqtt: String,
+    /// The original's live port.
+    pub live: String,
+    /// The original's history port.
+    pub history: String,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made or written.
+    #[error("cannot use the folder {path} (data.dir): choose another with --set data.dir=FOLDER")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The journal was opened and cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address is taken, not ours or not permitted.
+    #[error("cannot listen on {address} for {what}: choose another with --set {key}=127.0.0.1:0")]
+    Listen {
+        /// Who wants it.
+        what: &'static str,
+        /// The configuration key that says it.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The embedded broker did not start.
+    #[error("the embedded broker did not start: {reason}")]
+    Broker {
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// Why a gateway that was running ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A listening socket is no longer one.
+    #[error("the port {port} failed")]
+    Port {
+        /// `live` or `history`.
+        port: &'static str,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// A defect: a part ended that never should.
+    #[error("the {part} ended unexpectedly")]
+    Part {
+        /// Which one.
+        part: &'static str,
+    },
+}
+
+/// A gateway that listens and does not serve yet.
+pub struct Gateway {
+    addresses: Addresses,
+    view: View,
+    history: History,
+    clock: Clock,
+    zone: TimeZone,
+    intake: Intake,
+    feeder: Feeder,
+    ports: Option<BoundPorts>,
+    hub: LiveHub,
+    links: Vec<links::Link>,
+    board: Arc<Board>,
+    relay: Relay,
+    deliveries: mpsc::Receiver<Delivery>,
+    outcomes: mpsc::Receiver<Outcome>,
+}
+
+/// Where messages come from, ready to start.
+enum Feeder {
+    Embedded(Box<Embedded>),
+    External(client::Settings),
+    Forwarded(String),
+}
+
+struct BoundPorts {
+    live: TcpListener,
+    history: TcpListener,
+    settings: Ports,
+}
+
+impl Gateway {
+    /// Opens the journal and binds every address.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing listens then.
+    pub async fn start(
+        settings: Settings,
+        clock: Clock,
+        zone: TimeZone,
+    ) -> Result<Self, StartError> {
+        let path = settings.data_dir.clone();
+        std::fs::create_dir_all(&path)
+            .map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
+        let journal = Journal::open(&path.join("mtom.db"), clock())?;
+        let history = journal.history();
+        let view = View::default();
+        let latest: Vec<_> = history.latest()?.into_iter().map(Arc::new).collect();
+        view.readings(&latest);
+        let hub = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
+        let (board, outcomes) = Board::new(view.clone(), clock.clone());
+        let board = Arc::new(board);
+        let links =
+            settings.actuators.iter().map(|actuator| links::Link::new(actuator, &board)).collect();
+        let topics = settings.topics.clone();
+        let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
+            topics.iter().any(|filter| topic::matches(filter, name))
+        });
+        let relay = Relay::new(
+            journal,
+            settings.rules,
+            Arc::clone(&board),
+            hub.clone(),
+            view.clone(),
+            clock.clone(),
+        )?;
+        let (feeder, mqtt) = feeder(settings.source, settings.topics, &path, &intake).await?;
+        let mut addresses = Addresses { mqtt, ..Addresses::default() };
+        let ports = match settings.ports {
+            None => None,
+            Some(ports) => {
+                let live = bind("live viewers", "live.listen", ports.live).await?;
+                let history = bind("history viewers", "history.listen", ports.history).await?;
+                addresses.live = local(&live).to_string();
+                addresses.history = local(&history).to_string();
+                Some(BoundPorts { live, history, settings: ports })
+            }
+        };
+        Ok(Self {
+            addresses,
+            view,
+            history,
+            clock,
+            zone,
+            intake,
+            feeder,
+            ports,
+            hub,
+            links,
+            board,
+            relay,
+            deliveries,
+            outcomes,
+        })
+    }
+
+    /// Serves until `stop`, then ends along the path: nothing that was acknowledged is lost.
+    ///
+    /// # Errors
+    /// [`RunError`] when a part ended by itself; everything else was ended in order then too.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let Self { view, clock, intake, board, relay, .. } = self;
+        // Two steps: what feeds the relay ends first, what it feeds ends after it.
+        let (feeding, end) = (stop.child_token(), CancellationToken::new());
+        let serving = CancellationToken::new();
+        let mut feeders = JoinSet::new();
+        feed(&mut feeders, self.feeder, intake, &view, &clock, &feeding);
+        let mut servers = JoinSet::new();
+        if let Some(ports) = self.ports {
+            serve(&mut servers, ports, self.hub, self.history, self.zone, &serving);
+        }
+        let mut links = JoinSet::new();
+        for link in self.links {
+            link.spawn(&mut links, &board, &clock, &serving);
+        }
+        let (deliveries, outcomes, runtime) = (self.deliveries, self.outcomes, Handle::current());
+        let spine = std::thread::Builder::new().name("mtom-relay".into()).spawn({
+            let end = end.clone();
+            move || relay.run(deliveries, outcomes, &end, &runtime)
+        });
+        let Ok(spine) = spine else { return Err(RunError::Part { part: "relay thread" }) };
+        let mut spine = tokio::task::spawn_blocking(move || spine.join().is_ok());
+        let mut spine_ended = None;
+        let outcome = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(_) = feeders.join_next() => Err(RunError::Part { part: "broker" }),
+            Some(ended) = servers.join_next() => Err(port_ended(ended)),
+            ended = &mut spine => {
+                spine_ended = Some(ended);
+                Err(RunError::Part { part: "relay" })
+            }
+        };
+        feeding.cancel();
+        while feeders.join_next().await.is_some() {}
+        end.cancel();
+        let ended = match spine_ended {
+            Some(ended) => ended,
+            None => spine.await,
+        };
+        serving.cancel();
+        while servers.join_next().await.is_some() {}
+        while links.join_next().await.is_some() {}
+        match ended {
+            Ok(true) => outcome,
+            _ => outcome.and(Err(RunError::Part { part: "relay" })),
+        }
+    }
+
+    /// Where it can be reached.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What it lets others see.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// What it has kept.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history.clone()
+    }
+}
+
+/// Binds a TCP port for `what`.
+///
+/// # Errors
+/// [`StartError::Listen`] names who wanted the address and the key to change.
+pub async fn bind(
+    what: &'static str,
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|cause| StartError::Listen {
+        what,
+        key,
+        address,
+        cause,
+    })
+}
+
+fn local(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("a bound socket has an address")
+}
+
+async fn feeder(
+    source: Source,
+    filters: Vec<String>,
+    dir: &Path,
+    intake: &Intake,
+) -> Result<(Feeder, String), StartError> {
+    match source {
+        Source::Embedded { listen } => {
+            let embedded =
+                Embedded::bind(listen, intake.clone()).await.map_err(|error| match error {
+                    BindError::Listen { address, cause } => StartError::Listen {
+                        what: "MQTT devices",
+                        key: "broker.listen",
+                        address,
+                        cause,
+                    },
+                    BindError::Start { reason } => StartError::Broker { reason },
+                })?;
+            let address = embedded.address().to_string();
+            Ok((Feeder::Embedded(Box::new(embedded)), address))
+        }
+        Source::External { host, port, client_id, credentials } => {
+            let address = format!("{host}:{port}");
+            let client_id = match client_id {
+                Some(id) => id,
+                None => own_client_id(dir)?,
+            };
+            let settings = client::Settings { host, port, client_id, credentials, filters };
+            Ok((Feeder::External(settings), address))
+        }
+        Source::Forwarded { url } => Ok((Feeder::Forwarded(url), String::new())),
+    }
+}
+
+/// Starts what feeds the relay. It owns the only intake: when it ends the relay ends.
+fn feed(
+    tasks: &mut JoinSet<()>,
+    feeder: Feeder,
+    intake: Intake,
+    view: &View,
+    clock: &Clock,
+    stop: &CancellationToken,
+) {
+    let (view, clock, stop) = (view.clone(), Arc::clone(clock), stop.clone());
+    match feeder {
+        Feeder::Embedded(broker) => {
+            tasks.spawn(broker.run(stop));
+        }
+        Feeder::External(settings) => {
+            let url = format!("mqtt://{}:{}", settings.host, settings.port);
+            let changed = move |change| match change {
+                Change::Connected { session_lost } => {
+                    view.log(clock(), Hop::Broker, LogEvent::BrokerConnected { url: url.clone() });
+                    if session_lost {
+                        tracing::warn!(
+                            url,
+                            "the broker forgot our session: what it queued is gone"
+                        );
+                    }
+                }
+                Change::Lost { reason } => {
+                    tracing::warn!(url, reason, "no broker: it is tried again");
+                    view.log(
+                        clock(),
+                        Hop::Broker,
+                        LogEvent::BrokerLost { url: url.clone(), reason },
+                    );
+                }
+            };
+            tasks.spawn(client::run(settings, intake, changed, fastrand::f64, stop));
+        }
+        Feeder::Forwarded(url) => {
+            tasks.spawn(forwarded::run(url, intake, view, clock, stop));
+        }
+    }
+}
+
+fn serve(
+    tasks: &mut JoinSet<(&'static str, io::Result<()>)>,
+    ports: BoundPorts,
+    hub: LiveHub,
+    history: History,
+    zone: TimeZone,
+    stop: &CancellationToken,
+) {
+    let BoundPorts { live, history: pages, settings } = ports;
+    let limits = Limits { viewers_max: settings.viewers_max, ..Limits::default() };
+    let access = |address: SocketAddr| {
+        let access = Access::new(address).any_host(settings.insecure);
+        match settings.dashboard {
+            Some(port) => access.with_page(SocketAddr::new(address.ip(), port)),
+            None => access,
+        }
+    };
+    let served = serve_live(live, hub, access(settings.live), limits, stop.clone());
+    tasks.spawn(async move { ("live", served.await) });
+    let source = Arc::new(Pages(history));
+    let served = serve_history(pages, source, zone, access(settings.history), limits, stop.clone());
+    tasks.spawn(async move { ("history", served.await) });
+}
+
+fn port_ended(ended: Result<(&'static str, io::Result<()>), JoinError>) -> RunError {
+    match ended {
+        Ok((port, Err(cause))) => RunError::Port { port, cause },
+        Ok((part, Ok(()))) => RunError::Part { part },
+        Err(_) => RunError::Part { part: "viewers" },
+    }
+}
+
+/// This installation's name at brokers: drawn once, kept in the data folder.
+fn own_client_id(dir: &Path) -> Result<String, StartError> {
+    let path = dir.join("client-id");
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if (1..=23).contains(&kept.len()) && kept.chars().all(plain) {
+        return Ok(kept);
+    }
+    let id = format!("mtom-{:08x}", fastrand::u32(..));
+    std::fs::write(&path, &id).map_err(|cause| StartError::Folder { path, cause })?;
+    Ok(id)
+}

@@ -1,0 +1,498 @@
+//! The spine: message → reading → {store, live, rules → actuators}, one batch at a time.
+//!
+//! A batch is whatever arrived while the last one was committed; there is no timer. Everything
+//! that a batch causes (readings, rejects, rule state, commands) is one transaction. Only after its
+//! commit are senders acknowledged, viewers shown and actuators told. When the commit fails
+//! nothing of the batch has happened: no acknowledgement leaves, so devices send again.
+//!
+//! It runs on a thread of its own because SQLite blocks.
+
+use crate::Clock;
+use crate::board::{Board, Outcome};
+use crate::view::{Counts, Hop, LogEvent, View, Wanted};
+use mtom_broker::intake::Delivery;
+use mtom_forward::live::LiveHub;
+use mtom_protocol::link::Led;
+use mtom_protocol::payload::{NotAReading, decode};
+use mtom_protocol::reading::{Reading, StoredReading};
+use mtom_protocol::time::UnixMicros;
+use mtom_rules::{Decision, Engine, Event, State};
+use mtom_store::batch::Batch;
+use mtom_store::error::StoreError;
+use mtom_store::journal::Journal;
+use mtom_store::record::{CommandOutcome, CommandRecord, Reject, Stored};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How many deliveries wait for the relay. Full: the brokers wait, so sockets are not read.
+pub(crate) const INTAKE_LEN: usize = 8_192;
+/// The most deliveries of one transaction.
+const BATCH_LEN_MAX: usize = 4_096;
+/// Command numbers are reserved on disk in blocks, so that a command costs no commit of its own.
+const NUMBERS_LEN: u64 = 1_000;
+/// How long the outcome of a command may wait for company before it is written.
+const OUTCOME_DELAY: Duration = Duration::from_secs(1);
+/// Lines about readings that one second may add to the log; the rest is counted.
+const LOG_LINES_PER_SECOND: u32 = 20;
+
+/// The thread's state.
+pub(crate) struct Relay {
+    journal: Journal,
+    rules: Engine,
+    state: State,
+    board: Arc<Board>,
+    live: LiveHub,
+    view: View,
+    clock: Clock,
+    numbers: Range<u64>,
+    in_flight: u64,
+    quiet: Quiet,
+    failing: bool,
+}
+
+/// What one transaction has led to, shown after its commit.
+#[derive(Default)]
+struct Effects {
+    readings: Vec<Arc<StoredReading>>,
+    wanted: Vec<(Arc<str>, Wanted)>,
+    said: Vec<LogEvent>,
+}
+
+enum Wake {
+    Deliveries,
+    Timer,
+    End,
+}
+
+impl Relay {
+    /// A relay whose rules go on where the journal says they were.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn new(
+        journal: Journal,
+        rules: Engine,
+        board: Arc<Board>,
+        live: LiveHub,
+        view: View,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let now = clock();
+        let state = match journal.rule_state()? {
+            None => rules.initial(now),
+            Some(bytes) => rules.restore(&bytes, now).unwrap_or_else(|error| {
+                tracing::warn!(%error, "rules start anew: their state cannot be read");
+                rules.initial(now)
+            }),
+        };
+        let mut relay = Self {
+            journal,
+            rules,
+            state,
+            board,
+            live,
+            view,
+            clock,
+            numbers: 0..0,
+            in_flight: 0,
+            quiet: Quiet::default(),
+            failing: false,
+        };
+        relay.count(0);
+        Ok(relay)
+    }
+
+    /// Works until `end`, then finishes what was handed over before it.
+    pub(crate) fn run(
+        mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        mut outcomes: mpsc::Receiver<Outcome>,
+        end: &CancellationToken,
+        runtime: &Handle,
+    ) {
+        self.resume();
+        let mut batch = Vec::with_capacity(BATCH_LEN_MAX);
+        let mut told = Vec::new();
+        loop {
+            let wake = self.wait(&mut deliveries, &mut outcomes, &mut batch, &mut told, end);
+            match runtime.block_on(wake) {
+                Wake::Deliveries | Wake::Timer => self.turn(&mut batch, &mut told),
+                Wake::End => break,
+            }
+        }
+        while let Ok(outcome) = outcomes.try_recv() {
+            told.push(outcome);
+        }
+        self.turn(&mut batch, &mut told);
+    }
+
+    async fn wait(
+        &self,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+        outcomes: &mut mpsc::Receiver<Outcome>,
+        batch: &mut Vec<Delivery>,
+        told: &mut Vec<Outcome>,
+        end: &CancellationToken,
+    ) -> Wake {
+        let rules_in = self.rules.next_deadline(&self.state).map(|at| at.since((self.clock)()));
+        let mut wait = rules_in.unwrap_or(Duration::MAX);
+        let mut delayed = !told.is_empty();
+        loop {
+            if delayed {
+                wait = wait.min(OUTCOME_DELAY);
+            }
+            tokio::select! {
+                biased;
+                count = deliveries.recv_many(batch, BATCH_LEN_MAX) => {
+                    return if count == 0 { Wake::End } else { Wake::Deliveries };
+                }
+                Some(outcome) = outcomes.recv() => {
+                    told.push(outcome);
+                    delayed = true;
+                }
+                () = end.cancelled(), if !deliveries.is_closed() => deliveries.close(),
+                () = tokio::time::sleep(wait) => return Wake::Timer,
+            }
+        }
+    }
+
+    /// One transaction and what follows from it.
+    fn turn(&mut self, batch: &mut Vec<Delivery>, told: &mut Vec<Outcome>) {
+        let now = (self.clock)();
+        let mut effects = Effects::default();
+        let before = self.state.clone();
+        match self.commit(batch, told, now, &mut effects) {
+            Ok(()) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the journal can be written again");
+                }
+                told.clear();
+                self.follow(batch, effects, now);
+            }
+            Err(error) => {
+                self.state = before;
+                // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
+                let withheld = batch.len();
+                batch.clear();
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        withheld,
+                        "nothing can be stored: acknowledgements are withheld until it can"
+                    );
+                }
+            }
+        }
+        self.count(0);
+    }
+
+    fn commit(
+        &mut self,
+        batch: &[Delivery],
+        told: &[Outcome],
+        now: UnixMicros,
+        effects: &mut Effects,
+    ) -> Result<(), StoreError> {
+        let timer = self.rules.next_deadline(&self.state).is_some_and(|at| at <= now);
+        if batch.is_empty() && told.is_empty() && !timer {
+            return Ok(());
+        }
+        self.reserve(told.len())?;
+        let mut numbers = self.numbers.clone();
+        let mut transaction = self.journal.begin()?;
+        let mut decisions = Vec::new();
+        let revision = self.state.revision();
+        if timer {
+            self.rules.step(&mut self.state, Event::Time, now, &mut decisions);
+        }
+        for delivery in batch {
+            for outcome in decode_delivery(delivery) {
+                match outcome {
+                    Ok(reading) => {
+                        if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
+                            let event = Event::Reading(&stored);
+                            self.rules.step(&mut self.state, event, now, &mut decisions);
+                            effects.readings.push(stored);
+                        }
+                    }
+                    Err(reason) => refuse(&mut transaction, delivery, &reason, now, effects)?,
+                }
+            }
+        }
+        for decision in newest(decisions) {
+            let number = numbers.next().expect("reserve made room for every actuator");
+            record(&mut transaction, decision, number, now, effects)?;
+        }
+        if self.state.changed_since(revision) {
+            transaction.rule_state(&self.state.encode())?;
+        }
+        for outcome in told {
+            match outcome {
+                Outcome::Sent { number, at } => {
+                    transaction.command_outcome(*number, CommandOutcome::Sent, *at)?;
+                }
+                Outcome::Applied { number, at } => {
+                    transaction.command_outcome(*number, CommandOutcome::Applied, *at)?;
+                }
+                Outcome::Refused { number, at, reason } => {
+                    transaction.command_outcome(
+                        *number,
+                        CommandOutcome::Refused { reason },
+                        *at,
+                    )?;
+                }
+                Outcome::Ahead { actuator } => {
+                    let Some(wanted) = self.board.wanted(actuator) else { continue };
+                    let number = numbers.next().expect("reserve made room for every actuator");
+                    again(&mut transaction, actuator, wanted, number, now, effects)?;
+                }
+            }
+        }
+        transaction.commit()?;
+        self.numbers = numbers;
+        Ok(())
+    }
+}
+
+impl Relay {
+    /// Says again what the rules wanted when the last process ended.
+    fn resume(&mut self) {
+        let now = (self.clock)();
+        let standing = self.rules.standing(&self.state);
+        if standing.is_empty() {
+            return;
+        }
+        let mut effects = Effects::default();
+        match self.say_again(standing, now, &mut effects) {
+            Ok(()) => self.follow(&mut Vec::new(), effects, now),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the journal cannot be written: actuators stay as they are"
+            ),
+        }
+    }
+
+    fn say_again(
+        &mut self,
+        standing: Vec<Decision>,
+        now: UnixMicros,
+        effects: &mut Effects,
+    ) -> Result<(), StoreError> {
+        self.reserve(0)?;
+        let mut transaction = self.journal.begin()?;
+        for decision in newest(standing) {
+            let number = self.numbers.next().expect("reserve made room for every actuator");
+            record(&mut transaction, decision, number, now, effects)?;
+        }
+        transaction.commit()
+    }
+
+    /// Makes sure that there is a number for every actuator and for so many more, all of them above
+    /// what devices have seen.
+    fn reserve(&mut self, more: usize) -> Result<(), StoreError> {
+        let needed = (self.board.len() + more) as u64;
+        let seen = self.board.number_seen();
+        let left = self.numbers.end.saturating_sub(self.numbers.start);
+        if left >= needed && self.numbers.start > seen {
+            return Ok(());
+        }
+        let behind = seen.saturating_sub(self.numbers.end);
+        let count = needed.max(NUMBERS_LEN).saturating_add(behind);
+        let reserved = self.journal.reserve_command_numbers(count)?;
+        self.numbers = reserved.start.max(seen.saturating_add(1))..reserved.end;
+        Ok(())
+    }
+
+    /// What a commit leads to: actuators first, because a person waits for the light.
+    fn follow(&mut self, batch: &mut Vec<Delivery>, effects: Effects, now: UnixMicros) {
+        for (actuator, wanted) in effects.wanted {
+            self.board.want(&actuator, wanted);
+        }
+        for delivery in batch.drain(..) {
+            delivery.safe();
+        }
+        for reading in &effects.readings {
+            self.live.offer(reading);
+        }
+        let lines = effects.readings.iter().map(|stored| stored_line(stored));
+        let (lines, skipped) = self.quiet.pass(lines.chain(effects.said), now);
+        for event in lines {
+            self.view.log(now, Hop::Gateway, event);
+        }
+        if skipped > 0 {
+            self.view.log(now, Hop::Gateway, LogEvent::Skipped { count: skipped });
+        }
+        self.view.readings(&effects.readings);
+    }
+
+    fn count(&mut self, in_flight: u64) {
+        self.in_flight = in_flight;
+        let counts = self.journal.counts();
+        self.view.counts(Counts {
+            received: counts.stored + counts.duplicate + counts.rejected + self.in_flight,
+            stored: counts.stored,
+            duplicate: counts.duplicate,
+            rejected: counts.rejected,
+            in_flight: self.in_flight,
+            ignored: 0,
+        });
+    }
+}
+
+/// Decodes a message; a copy that the broker had kept is a reading only with a time of its own.
+fn decode_delivery(delivery: &Delivery) -> Vec<Result<Reading, NotAReading>> {
+    let message = &delivery.message;
+    let mut found = decode(&message.topic, &message.payload);
+    if message.retained_copy {
+        for outcome in &mut found {
+            if outcome.as_ref().is_ok_and(|reading| reading.taken_at.is_none()) {
+                *outcome = Err(NotAReading::Retained);
+            }
+        }
+    }
+    found
+}
+
+/// Stores a reading; `None` when it is stored already.
+fn keep(
+    transaction: &mut Batch<'_>,
+    reading: Reading,
+    now: UnixMicros,
+    effects: &mut Effects,
+) -> Result<Option<Arc<StoredReading>>, StoreError> {
+    match transaction.reading(&reading, now)? {
+        Stored::New(stored) => Ok(Some(Arc::new(stored))),
+        Stored::Duplicate { id } => {
+            let Reading { device, quantity, .. } = reading;
+            effects.said.push(LogEvent::Duplicate { id, device, quantity });
+            Ok(None)
+        }
+    }
+}
+
+/// Keeps what is no reading, with its reason.
+fn refuse(
+    transaction: &mut Batch<'_>,
+    delivery: &Delivery,
+    reason: &NotAReading,
+    now: UnixMicros,
+    effects: &mut Effects,
+) -> Result<(), StoreError> {
+    let (topic, code, text) = (&*delivery.message.topic, reason.code(), reason.to_string());
+    transaction.reject(&Reject {
+        topic,
+        payload: &delivery.message.payload,
+        code,
+        reason: &text,
+        arrived_at: now,
+    })?;
+    effects.said.push(LogEvent::Rejected { topic: topic.into(), code, reason: text });
+    Ok(())
+}
+
+/// Of several decisions about one actuator only the last will ever be sent.
+fn newest(mut decisions: Vec<Decision>) -> Vec<Decision> {
+    let mut seen = std::collections::HashSet::new();
+    decisions.reverse();
+    decisions.retain(|decision| seen.insert(Arc::clone(&decision.actuator)));
+    decisions.reverse();
+    decisions
+}
+
+/// Writes a decision into the ledger.
+fn record(
+    transaction: &mut Batch<'_>,
+    decision: Decision,
+    number: u64,
+    now: UnixMicros,
+    effects: &mut Effects,
+) -> Result<(), StoreError> {
+    let cause = decision.cause.to_string();
+    let reading = decision.cause.reading_id();
+    transaction.command(&CommandRecord {
+        number,
+        actuator: decision.actuator.to_string(),
+        on: decision.led == Led::On,
+        rule: decision.rule.to_string(),
+        reading,
+        cause: cause.clone(),
+        decided_at: now,
+    })?;
+    let wanted = Wanted { led: decision.led, number, at: now, rule: decision.rule, cause };
+    effects.wanted.push((decision.actuator, wanted));
+    Ok(())
+}
+
+/// Writes a decision that stands into the ledger under a number that the device will take.
+fn again(
+    transaction: &mut Batch<'_>,
+    actuator: &str,
+    wanted: Wanted,
+    number: u64,
+    now: UnixMicros,
+    effects: &mut Effects,
+) -> Result<(), StoreError> {
+    let cause = format!("the device knew a higher number; {}", wanted.cause);
+    transaction.command(&CommandRecord {
+        number,
+        actuator: actuator.to_owned(),
+        on: wanted.led == Led::On,
+        rule: wanted.rule.to_string(),
+        reading: None,
+        cause,
+        decided_at: now,
+    })?;
+    effects.wanted.push((Arc::from(actuator), Wanted { number, at: now, ..wanted }));
+    Ok(())
+}
+
+fn stored_line(stored: &StoredReading) -> LogEvent {
+    LogEvent::Stored {
+        id: stored.id,
+        device: Arc::clone(&stored.reading.device),
+        quantity: Arc::clone(&stored.reading.quantity),
+        value: stored.reading.value,
+        unit: stored.reading.unit.symbol(),
+    }
+}
+
+/// Lets so many log lines through in a second and counts the rest.
+#[derive(Debug, Default)]
+struct Quiet {
+    second: i64,
+    passed: u32,
+    skipped: u64,
+}
+
+impl Quiet {
+    /// The lines that pass, and how many were skipped in the second before.
+    fn pass(
+        &mut self,
+        lines: impl Iterator<Item = LogEvent>,
+        now: UnixMicros,
+    ) -> (Vec<LogEvent>, u64) {
+        let second = now.millis().div_euclid(1_000);
+        let mut skipped = 0;
+        if second != self.second {
+            skipped = std::mem::take(&mut self.skipped);
+            (self.second, self.passed) = (second, 0);
+        }
+        let mut through = Vec::new();
+        for line in lines {
+            if self.passed < LOG_LINES_PER_SECOND {
+                self.passed += 1;
+                through.push(line);
+            } else {
+                self.skipped += 1;
+            }
+        }
+        (through, skipped)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use super::{INTAKE_LEN, LOG_LINES_PER_SECOND, Quiet, Relay};
+use crate::Clock;
+use crate::board::Board;
+use crate::settings::Actuator;
+use crate::view::{LogEvent, View};
+use jiff::tz::TimeZone;
+use mtom_actuator::{Desired, Protocol};
+use mtom_broker::intake::{Delivery, Message, Receipt};
+use mtom_forward::live::LiveHub;
+use mtom_protocol::link::Led;
+use mtom_protocol::time::UnixMicros;
+use mtom_rules::{Engine, RuleSpec};
+use mtom_store::journal::Journal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+const START: i64 = 1_795_421_190_000_000;
+
+/// A folder with a journal that relays can work on one after the other.
+struct House {
+    dir: tempfile::TempDir,
+    now: Arc<AtomicI64>,
+}
+
+/// What one relay left behind.
+struct Left {
+    view: View,
+    mailbox: watch::Receiver<Option<Desired>>,
+    acknowledged: Vec<bool>,
+    history: mtom_store::history::History,
+}
+
+impl House {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), now: Arc::new(AtomicI64::new(START)) }
+    }
+
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || UnixMicros(now.load(Ordering::SeqCst)))
+    }
+
+    /// One process: takes the messages in one batch, then ends.
+    async fn relay(&self, messages: &[(&str, &str)]) -> Left {
+        let messages = messages.iter().map(|(topic, payload)| message(topic, payload, false));
+        self.relay_messages(messages.collect()).await
+    }
+
+    async fn relay_messages(&self, messages: Vec<Message>) -> Left {
+        let (view, clock) = (View::default(), self.clock());
+        let (board, outcomes) = Board::new(view.clone(), clock.clone());
+        let mailbox = board.add(&Actuator {
+            name: "TEMP_LED".into(),
+            link: "tcp:127.0.0.1:1".parse().unwrap(),
+            refresh: Duration::from_secs(60),
+            protocol: Protocol::Auto,
+            simulated: true,
+        });
+        let journal = Journal::open(&self.dir.path().join("mtom.db"), clock()).unwrap();
+        let history = journal.history();
+        let rules = RuleSpec { dwell: Duration::ZERO, ..RuleSpec::original("TEMP_LED") };
+        let engine = Engine::compile(&[rules]).unwrap();
+        let live = LiveHub::new(TimeZone::UTC, None);
+        let relay =
+            Relay::new(journal, engine, Arc::new(board), live, view.clone(), clock).unwrap();
+        let (sender, deliveries) = mpsc::channel(INTAKE_LEN);
+        let mut receipts: Vec<Receipt> = Vec::new();
+        for message in messages {
+            let (delivery, receipt) = Delivery::awaited(message);
+            sender.send(delivery).await.unwrap();
+            receipts.push(receipt);
+        }
+        drop(sender);
+        let (runtime, end) = (Handle::current(), CancellationToken::new());
+        end.cancel();
+        tokio::task::spawn_blocking(move || relay.run(deliveries, outcomes, &end, &runtime))
+            .await
+            .unwrap();
+        let mut acknowledged = Vec::new();
+        for receipt in receipts {
+            acknowledged.push(receipt.is_safe().await);
+        }
+        Left { view, mailbox, acknowledged, history }
+    }
+}
+
+impl Left {
+    fn led(&self) -> Option<Led> {
+        self.mailbox.borrow().map(|desired| desired.led)
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.mailbox.borrow().map(|desired| desired.number)
+    }
+}
+
+fn message(topic: &str, payload: &str, retained_copy: bool) -> Message {
+    Message { topic: Arc::from(topic), payload: payload.to_owned().into(), retained_copy }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_is_stored_acknowledged_shown_and_drives_the_led() {
+    let house = House::new();
+    let left = house.relay(&[("Environ/Temperature", "26 °C")]).await;
+    assert_eq!(left.acknowledged, [true]);
+    assert_eq!(left.led(), Some(Led::On));
+    assert_eq!(left.history.counts().unwrap().stored, 1);
+    let snapshot = left.view.snapshot();
+    assert_eq!(snapshot.latest[0].reading.value, 26.0);
+    let counts = snapshot.counts;
+    assert_eq!((counts.received, counts.stored, counts.rejected), (1, 1, 0));
+    let commands = left.history.commands(10).unwrap();
+    assert_eq!(
+        (commands.len(), commands[0].command.on, commands[0].command.reading),
+        (1, true, Some(1))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_reading_is_kept_with_its_reason_and_acknowledged() {
+    let house = House::new();
+    let left = house.relay(&[("Environ/Temperature", "23,4 °C"), ("Environ/x", "1")]).await;
+    assert_eq!(left.acknowledged, [true, true]);
+    let rejects = left.history.rejects(None, 10).unwrap();
+    assert_eq!((rejects.len(), rejects[0].code.as_str()), (1, "decimal_comma"));
+    assert_eq!(left.view.snapshot().counts.received, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redelivered_reading_is_a_duplicate_and_decides_nothing() {
+    let house = House::new();
+    let hot = r#"{"temperature":26,"boot":"b","seq":1}"#;
+    let cold = r#"{"temperature":20,"boot":"b","seq":2}"#;
+    let topic = "Environ/Temperature";
+    let left = house.relay(&[(topic, hot), (topic, cold), (topic, hot)]).await;
+    assert_eq!(left.acknowledged, [true; 3]);
+    assert_eq!(left.led(), Some(Led::Off));
+    let counts = left.history.counts().unwrap();
+    assert_eq!((counts.stored, counts.duplicate), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retained_copy_is_a_reading_only_with_a_time_of_its_own() {
+    let house = House::new();
+    let timed = r#"{"temperature":26,"time":"2026-11-23T08:06:00Z"}"#;
+    let left = house
+        .relay_messages(vec![
+            message("Environ/Temperature", "26 °C", true),
+            message("Environ/Temperature", timed, true),
+        ])
+        .await;
+    let counts = left.history.counts().unwrap();
+    assert_eq!((counts.stored, counts.rejected), (1, 1));
+    // Half a minute old: it is late, and decides nothing.
+    assert_eq!(left.led(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_led_is_told_again_with_a_higher_number() {
+    let house = House::new();
+    let before = house.relay(&[("Environ/Temperature", "26 °C")]).await;
+    house.now.fetch_add(1_000_000, Ordering::SeqCst);
+    let after = house.relay(&[]).await;
+    assert_eq!(after.led(), Some(Led::On));
+    assert!(after.number() > before.number());
+}
+
+#[test]
+fn the_log_lets_some_lines_through_each_second_and_counts_the_rest() {
+    let mut quiet = Quiet::default();
+    let lines = |count| (0..count).map(|lost| LogEvent::Lagged { lost });
+    let many = u64::from(LOG_LINES_PER_SECOND) + 7;
+    let (first, skipped) = quiet.pass(lines(many), UnixMicros(START));
+    assert_eq!((first.len() as u64, skipped), (many - 7, 0));
+    let (next, skipped) = quiet.pass(lines(1), UnixMicros(START + 1_000_000));
+    assert_eq!((next.len(), skipped), (1, 7));
+}

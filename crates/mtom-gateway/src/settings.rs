@@ -1,0 +1,107 @@
+//! What a gateway is started with: valid by construction.
+
+use mtom_actuator::{LinkAddress, Protocol};
+use mtom_protocol::topic;
+use mtom_rules::Engine;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a gateway needs to know.
+pub struct Settings {
+    /// The folder of the journal; made when it is missing.
+    pub data_dir: PathBuf,
+    /// Where messages come from.
+    pub source: Source,
+    /// Topic filters of the messages that are readings.
+    pub topics: Vec<String>,
+    /// The original's ports; `None`: nobody is served (a controller).
+    pub ports: Option<Ports>,
+    /// The devices to drive.
+    pub actuators: Vec<Actuator>,
+    /// Decides what they should be.
+    pub rules: Engine,
+}
+
+/// Where messages come from.
+#[derive(Clone)]
+pub enum Source {
+    /// rmqtt in this process, on this address.
+    Embedded {
+        /// Port 0 chooses one.
+        listen: SocketAddr,
+    },
+    /// Somebody else's broker.
+    External {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// Our name there; `None`: this installation's own, kept in the data folder.
+        client_id: Option<String>,
+        /// User and password.
+        credentials: Option<(String, String)>,
+    },
+    /// The live port of another gateway, or of the original server.
+    Forwarded {
+        /// `ws://host:8765`
+        url: String,
+    },
+}
+
+/// The original's ports.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// The live port.
+    pub live: SocketAddr,
+    /// The history port.
+    pub history: SocketAddr,
+    /// Viewers on each of them; more are refused.
+    pub viewers_max: usize,
+    /// Meant to be reached from elsewhere, so any Host is accepted.
+    pub insecure: bool,
+    /// The page's port, whose origin may open the live and history ports.
+    pub dashboard: Option<u16>,
+}
+
+/// One device with an LED.
+#[derive(Clone, Debug)]
+pub struct Actuator {
+    /// Its name in rules and on the page.
+    pub name: String,
+    /// How to reach it.
+    pub link: LinkAddress,
+    /// The state is said again this often.
+    pub refresh: Duration,
+    /// Which version of the link it speaks.
+    pub protocol: Protocol,
+    /// mtom simulates it.
+    pub simulated: bool,
+}
+
+/// Says whether `filter` is an MQTT topic filter.
+///
+/// # Errors
+/// The rule of MQTT 3.1.1 §4.7 that it breaks, in words.
+pub fn check_topic_filter(filter: &str) -> Result<(), String> {
+    topic::check_filter(filter).map_err(|error| error.to_string())
+}
+
+/// Says whether `link` is an address of a device.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn check_link(link: &str) -> Result<(), String> {
+    link.parse::<LinkAddress>().map(drop).map_err(|error| error.to_string())
+}
+
+/// The version of the link that `word` names: `auto`, `original` or `second`.
+#[must_use]
+pub fn protocol(word: &str) -> Option<Protocol> {
+    match word {
+        "auto" => Some(Protocol::Auto),
+        "original" => Some(Protocol::Original),
+        "second" => Some(Protocol::Second),
+        _ => None,
+    }
+}

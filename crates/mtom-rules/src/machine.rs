@@ -1,0 +1,261 @@
+//! What one rule remembers, and how it gets from wishes to decisions.
+//!
+//! Knows no expression and no topic: only wishes and times. Everything that is due is done in
+//! [`Memory::settle`]; calling it more often than needed changes nothing.
+
+use crate::decision::{Cause, Witness};
+use crate::spec::{RuleSpec, Silent};
+use mtom_protocol::link::Led;
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For how many series of one rule the newest time is remembered. Full: the one with the oldest
+/// time is forgotten, and its next reading counts as its first.
+pub const SERIES_LEN_MAX: usize = 256;
+
+/// The times of a rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    hold_for: Duration,
+    dwell: Duration,
+    max_age: Option<Duration>,
+    silent: Silent,
+}
+
+/// What one rule remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Memory {
+    /// The journal number of the newest reading looked at; 0 before the first.
+    pub(crate) last_id: u64,
+    /// The time of the newest reading that said something, or the start.
+    pub(crate) heard: UnixMicros,
+    /// Silence has been dealt with.
+    pub(crate) silent: bool,
+    /// The last decision; `None` before the first.
+    pub(crate) shown: Option<Shown>,
+    /// Wished, and not yet for long enough (`for`).
+    pub(crate) forming: Option<Wish>,
+    /// To be done when `dwell` is over.
+    pub(crate) settled: Option<Wish>,
+    /// The newest time of each series, in the order of device and quantity.
+    pub(crate) series: Vec<Seen>,
+}
+
+/// A decision that stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shown {
+    pub(crate) led: Led,
+    pub(crate) since: UnixMicros,
+}
+
+/// A state that readings ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Wish {
+    pub(crate) led: Led,
+    pub(crate) since: UnixMicros,
+    /// The first reading that asked.
+    pub(crate) witness: Witness,
+}
+
+/// The newest time of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) device: Arc<str>,
+    pub(crate) quantity: Arc<str>,
+    pub(crate) at: UnixMicros,
+}
+
+/// What a reading is to a rule, before its value is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// To be evaluated.
+    News,
+    /// Remembered, and never evaluated.
+    Late,
+    /// Seen before: nothing changed.
+    Again,
+}
+
+/// What [`Memory::settle`] did.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// The memory is not what it was.
+    pub(crate) changed: bool,
+    /// The rule's actuators are to be so now.
+    pub(crate) decided: Option<(Led, Cause)>,
+}
+
+impl Timing {
+    pub(crate) const fn of(spec: &RuleSpec) -> Self {
+        let RuleSpec { hold_for, dwell, max_age, silent, .. } = *spec;
+        Self { hold_for, dwell, max_age, silent }
+    }
+}
+
+impl Memory {
+    /// Knows nothing; silence counts from `now`.
+    pub(crate) const fn new(now: UnixMicros) -> Self {
+        Self {
+            last_id: 0,
+            heard: now,
+            silent: false,
+            shown: None,
+            forming: None,
+            settled: None,
+            series: Vec::new(),
+        }
+    }
+
+    /// Takes note of a reading.
+    pub(crate) fn meet(
+        &mut self,
+        timing: &Timing,
+        stored: &StoredReading,
+        now: UnixMicros,
+    ) -> Arrival {
+        if stored.id <= self.last_id {
+            return Arrival::Again;
+        }
+        self.last_id = stored.id;
+        // At exactly `max_age` silence is due, so such a reading could not change anything either.
+        let stale = timing.max_age.is_some_and(|max_age| now.since(stored.at) >= max_age);
+        let in_order = self.note_series(stored);
+        if in_order && !stale { Arrival::News } else { Arrival::Late }
+    }
+
+    /// What the newest reading wishes; `None` when it wishes no change.
+    pub(crate) fn hear(&mut self, wish: Option<Led>, stored: &StoredReading, now: UnixMicros) {
+        // A device whose clock is ahead must not put off its silence.
+        self.heard = self.heard.max(stored.at.min(now));
+        self.silent = false;
+        match wish {
+            Some(led) if Some(led) == self.stance() => self.forming = None,
+            Some(led) => {
+                if self.forming.as_ref().is_none_or(|forming| forming.led != led) {
+                    self.forming = Some(Wish { led, since: now, witness: Witness::of(stored) });
+                }
+            }
+            None => self.forming = None,
+        }
+    }
+
+    /// Does what was due at `due`, at the time `now`.
+    ///
+    /// Silence goes before a wish that is due too: nothing old is done on input older than
+    /// `max_age`, also when both ran out while nobody asked.
+    pub(crate) fn settle(&mut self, timing: &Timing, due: UnixMicros, now: UnixMicros) -> Settled {
+        if let (Some(max_age), Some(at)) = (timing.max_age, self.silence_at(timing))
+            && at <= due
+        {
+            return Settled { changed: true, decided: self.fall_silent(timing, max_age, now) };
+        }
+        let mut settled = Settled::default();
+        if self.forming_at(timing).is_some_and(|at| at <= due) {
+            settled.changed = true;
+            let shown = self.shown.map(|shown| shown.led);
+            self.settled = self.forming.take().filter(|wish| Some(wish.led) != shown);
+        }
+        if self.settled_at(timing).is_some_and(|at| at <= due)
+            && let Some(wish) = self.settled.take()
+        {
+            settled.changed = true;
+            self.shown = Some(Shown { led: wish.led, since: now });
+            let cause = Cause::Reading { held: now.since(wish.since), witness: wish.witness };
+            settled.decided = Some((wish.led, cause));
+        }
+        settled
+    }
+
+    /// When [`Memory::settle`] will have something to do if nothing else happens.
+    pub(crate) fn deadline(&self, timing: &Timing) -> Option<UnixMicros> {
+        let times = [self.silence_at(timing), self.forming_at(timing), self.settled_at(timing)];
+        times.into_iter().flatten().min()
+    }
+
+    /// The clock was set back to `now`: nothing known lies after it, and every span starts again.
+    pub(crate) fn set_back(&mut self, now: UnixMicros) {
+        self.heard = self.heard.min(now);
+        if let Some(shown) = &mut self.shown {
+            shown.since = shown.since.min(now);
+        }
+        for wish in self.forming.iter_mut().chain(&mut self.settled) {
+            wish.since = wish.since.min(now);
+        }
+        // By the new clock every reading would be late.
+        self.series.clear();
+    }
+
+    /// What the last wish that counted asked for (hysteresis).
+    fn stance(&self) -> Option<Led> {
+        let settled = self.settled.as_ref().map(|wish| wish.led);
+        settled.or_else(|| self.shown.map(|shown| shown.led))
+    }
+
+    fn fall_silent(
+        &mut self,
+        timing: &Timing,
+        max_age: Duration,
+        now: UnixMicros,
+    ) -> Option<(Led, Cause)> {
+        self.silent = true;
+        self.forming = None;
+        self.settled = None;
+        let led = match timing.silent {
+            Silent::On => Led::On,
+            Silent::Off => Led::Off,
+            Silent::Hold => return None,
+        };
+        if self.shown.is_some_and(|shown| shown.led == led) {
+            return None;
+        }
+        self.shown = Some(Shown { led, since: now });
+        Some((led, Cause::Silence { max_age, since: self.heard }))
+    }
+
+    fn silence_at(&self, timing: &Timing) -> Option<UnixMicros> {
+        let max_age = timing.max_age.filter(|_| !self.silent)?;
+        Some(self.heard.saturating_add(max_age))
+    }
+
+    fn forming_at(&self, timing: &Timing) -> Option<UnixMicros> {
+        Some(self.forming.as_ref()?.since.saturating_add(timing.hold_for))
+    }
+
+    fn settled_at(&self, timing: &Timing) -> Option<UnixMicros> {
+        let wish = self.settled.as_ref()?;
+        Some(self.shown.map_or(wish.since, |shown| shown.since.saturating_add(timing.dwell)))
+    }
+
+    /// Remembers the reading's time, unless its series has had a newer one.
+    fn note_series(&mut self, stored: &StoredReading) -> bool {
+        let (device, quantity) = (&stored.reading.device, &stored.reading.quantity);
+        let found = self
+            .series
+            .binary_search_by(|seen| (&seen.device, &seen.quantity).cmp(&(device, quantity)));
+        match found {
+            Ok(at) => match self.series.get_mut(at) {
+                Some(seen) if stored.at < seen.at => return false,
+                Some(seen) => seen.at = stored.at,
+                None => {}
+            },
+            Err(at) => {
+                let (device, quantity) = (device.clone(), quantity.clone());
+                self.series.insert(at, Seen { device, quantity, at: stored.at });
+                self.forget_oldest();
+            }
+        }
+        true
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.series.len() <= SERIES_LEN_MAX {
+            return;
+        }
+        let oldest = self.series.iter().enumerate().min_by_key(|(_, seen)| seen.at);
+        if let Some((at, _)) = oldest {
+            self.series.remove(at);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One transaction of the journal: readings, rejects, rule state and commands, all or nothing.
+//!
+//! After the first error nothing more is taken and `commit` fails too, because SQLite may have
+//! undone the transaction by itself. Dropping a batch undoes it.
+
+use crate::error::StoreError;
+use crate::journal::{Journal, Totals};
+use crate::record::{CommandOutcome, CommandRecord, REJECT_HEAD_LEN_MAX, Reject, Stored};
+use mtom_protocol::reading::{Reading, StoredReading};
+use mtom_protocol::time::UnixMicros;
+use rusqlite::{Connection, params};
+use std::time::Duration;
+
+/// How far before its arrival a device may say that it measured (`design.md` §2).
+const TAKEN_BEFORE_MAX: Duration = Duration::from_hours(30 * 24);
+/// How far after it: clocks differ.
+const TAKEN_AFTER_MAX: Duration = Duration::from_mins(5);
+
+/// One transaction. See the module's head for what an error does to it.
+#[derive(Debug)]
+pub struct Batch<'j> {
+    journal: &'j mut Journal,
+    /// What the totals will be once this is committed.
+    totals: Totals,
+    is_broken: bool,
+    is_committed: bool,
+}
+
+impl<'j> Batch<'j> {
+    pub(crate) fn begin(journal: &'j mut Journal) -> Result<Self, StoreError> {
+        if !journal.connection.is_autocommit() {
+            // The last batch could not be rolled back: its disk failed. It may work again.
+            journal.connection.execute_batch("ROLLBACK")?;
+        }
+        journal.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let totals = journal.totals;
+        Ok(Self { journal, totals, is_broken: false, is_committed: false })
+    }
+
+    /// Adds a reading, unless its key is known for its series.
+    ///
+    /// It counts for the time that the device says where that is from 30 days before to 5 minutes
+    /// after `arrived_at`, else for `arrived_at` and as suspect.
+    ///
+    /// # Errors
+    /// When the disk or the schema refuses it, also a value that is not finite; the batch is lost.
+    pub fn reading(
+        &mut self,
+        reading: &Reading,
+        arrived_at: UnixMicros,
+    ) -> Result<Stored, StoreError> {
+        self.step(|batch| batch.add_reading(reading, arrived_at))
+    }
+
+    /// Keeps what was no reading, and why. Returns its number.
+    ///
+    /// # Errors
+    /// When the disk refuses it; the batch is lost.
+    pub fn reject(&mut self, reject: &Reject<'_>) -> Result<u64, StoreError> {
+        self.step(|batch| batch.add_reject(reject))
+    }
+
+    /// Replaces the state of the rules.
+    ///
+    /// # Errors
+    /// When the disk refuses it; the batch is lost.
+    pub fn rule_state(&mut self, state: &[u8]) -> Result<(), StoreError> {
+        self.step(|batch| {
+            batch
+                .connection()
+                .prepare_cached("INSERT OR REPLACE INTO rule_state VALUES (1, ?1)")?
+                .execute(params![state])?;
+            Ok(())
+        })
+    }
+
+    /// Enters a command in the ledger.
+    ///
+    /// # Errors
+    /// When the disk refuses it, or its number is in the ledger already; the batch is lost.
+    pub fn command(&mut self, command: &CommandRecord) -> Result<(), StoreError> {
+        self.step(|batch| {
+            let sql = "INSERT INTO command (number, actuator, desired_on, rule, reading, cause,
+                           decided_at_micros) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            batch.connection().prepare_cached(sql)?.execute(params![
+                command.number.cast_signed(),
+                command.actuator,
+                command.on,
+                command.rule,
+                command.reading.map(u64::cast_signed),
+                command.cause,
+                command.decided_at.0,
+            ])?;
+            Ok(())
+        })
+    }
+
+    /// Notes what became of a command; of several outcomes of one kind the first stays.
+    /// False when the ledger has no such command, which is no error: a device may report anything.
+    ///
+    /// # Errors
+    /// When the disk refuses it; the batch is lost.
+    pub fn command_outcome(
+        &mut self,
+        number: u64,
+        outcome: CommandOutcome<'_>,
+        at: UnixMicros,
+    ) -> Result<bool, StoreError> {
+        self.step(|batch| {
+            let number = number.cast_signed();
+            let connection = batch.connection();
+            let changed = match outcome {
+                CommandOutcome::Sent => connection
+                    .prepare_cached(
+                        "UPDATE command SET sent_at_micros = ifnull(sent_at_micros, ?2)
+                         WHERE number = ?1",
+                    )?
+                    .execute(params![number, at.0])?,
+                CommandOutcome::Applied => connection
+                    .prepare_cached(
+                        "UPDATE command SET applied_at_micros = ifnull(applied_at_micros, ?2)
+                         WHERE number = ?1",
+                    )?
+                    .execute(params![number, at.0])?,
+                CommandOutcome::Refused { reason } => connection
+                    .prepare_cached(
+                        "UPDATE command SET refused_at_micros = ifnull(refused_at_micros, ?2),
+                             refused_reason = ifnull(refused_reason, ?3)
+                         WHERE number = ?1",
+                    )?
+                    .execute(params![number, at.0, reason])?,
+            };
+            Ok(changed > 0)
+        })
+    }
+
+    /// Makes everything durable. When this returns `Ok` it is on the disk; when it returns an error
+    /// nothing of the batch is visible, now or after a restart.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Damaged`] and the like from the disk;
+    /// [`StoreError::Broken`] after an earlier error.
+    pub fn commit(mut self) -> Result<(), StoreError> {
+        self.step(|batch| {
+            batch.journal.sums.write(&batch.journal.connection)?;
+            if batch.totals != batch.journal.totals {
+                batch.totals.write(&batch.journal.connection)?;
+            }
+            batch.connection().prepare_cached("COMMIT")?.execute([])?;
+            Ok(())
+        })?;
+        self.is_committed = true;
+        self.journal.totals = self.totals;
+        self.journal.sums.clear();
+        self.journal.names.keep();
+        Ok(())
+    }
+
+    fn add_reading(
+        &mut self,
+        reading: &Reading,
+        arrived_at: UnixMicros,
+    ) -> rusqlite::Result<Stored> {
+        let (at, suspect) = counted_time(reading.taken_at, arrived_at);
+        let Journal { connection, names, sums, .. } = &mut *self.journal;
+        let series = names.series(connection, reading)?;
+        let topic = names.topic(connection, &reading.topic)?;
+        let boot = match &reading.key {
+            Some(key) => Some(names.boot(connection, &key.boot)?),
+            None => None,
+        };
+        let seq = reading.key.as_ref().map(|key| key.seq.cast_signed());
+        let id = self.totals.reading_id_last + 1;
+        let added = connection
+            .prepare_cached(
+                "INSERT INTO reading (series, at_micros, id, topic, value, arrived_at_micros,
+                     taken_at_micros, suspect, boot, seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (series, boot, seq) WHERE boot IS NOT NULL DO NOTHING",
+            )?
+            .execute(params![
+                series,
+                at.0,
+                id.cast_signed(),
+                topic,
+                reading.value,
+                arrived_at.0,
+                reading.taken_at.map(|taken_at| taken_at.0),
+                suspect,
+                boot,
+                seq,
+            ])?;
+        if added == 0 {
+            let id = connection
+                .prepare_cached(
+                    "SELECT id FROM reading
+                     WHERE series = ?1 AND boot = ?2 AND seq = ?3 AND boot IS NOT NULL",
+                )?
+                .query_row(params![series, boot, seq], |row| row.get(0))
+                .map(i64::cast_unsigned)?;
+            self.totals.counts.duplicate += 1;
+            return Ok(Stored::Duplicate { id });
+        }
+        sums.add(series, at, reading.value, reading.unit.is_temperature());
+        self.totals.reading_id_last = id;
+        self.totals.counts.stored += 1;
+        let reading = reading.clone();
+        Ok(Stored::New(StoredReading { id, at, arrived_at, suspect, reading }))
+    }
+
+    fn add_reject(&mut self, reject: &Reject<'_>) -> rusqlite::Result<u64> {
+        let id = self.totals.reject_id_last + 1;
+        let head_len = reject.payload.len().min(REJECT_HEAD_LEN_MAX);
+        let topic_len = reject.topic.floor_char_boundary(REJECT_HEAD_LEN_MAX);
+        self.connection()
+            .prepare_cached(
+                "INSERT INTO reject (id, arrived_at_micros, topic, payload_head, payload_len, code,
+                     reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                id.cast_signed(),
+                reject.arrived_at.0,
+                reject.topic.get(..topic_len),
+                reject.payload.get(..head_len),
+                i64::try_from(reject.payload.len()).unwrap_or(i64::MAX),
+                reject.code,
+                reject.reason,
+            ])?;
+        self.totals.reject_id_last = id;
+        self.totals.counts.rejected += 1;
+        Ok(id)
+    }
+
+    fn connection(&self) -> &Connection {
+        &self.journal.connection
+    }
+
+    /// Runs one step, unless an earlier one failed.
+    fn step<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        if self.is_broken {
+            return Err(StoreError::Broken);
+        }
+        step(self).map_err(|cause| {
+            self.is_broken = true;
+            StoreError::from(cause)
+        })
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if self.is_committed {
+            return;
+        }
+        self.journal.sums.clear();
+        self.journal.names.roll_back();
+        // After some errors SQLite has rolled back already.
+        if !self.connection().is_autocommit()
+            && let Err(cause) = self.connection().execute_batch("ROLLBACK")
+        {
+            tracing::error!(%cause, "the database did not take a rollback");
+        }
+    }
+}
+
+/// The time that a reading counts for, and whether the device's own is suspect.
+fn counted_time(taken_at: Option<UnixMicros>, arrived_at: UnixMicros) -> (UnixMicros, bool) {
+    match taken_at {
+        None => (arrived_at, false),
+        Some(at)
+            if arrived_at.since(at) <= TAKEN_BEFORE_MAX
+                && at.since(arrived_at) <= TAKEN_AFTER_MAX =>
+        {
+            (at, false)
+        }
+        Some(_) => (arrived_at, true),
+    }
+}
+
+#[cfg(test)]
+mod tests;

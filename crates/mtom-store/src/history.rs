@@ -1,0 +1,180 @@
+//! Reads a database that the journal writes.
+//!
+//! Any number of threads may ask; calls block, so async callers use `spawn_blocking`. Connections
+//! cannot write. Each call is one short transaction of its own: it sees whole batches only, and
+//! holds nothing once it has returned.
+
+use crate::error::StoreError;
+use crate::record::{CommandRecord, CommandRow, Counts, Cursor, Order, RejectRow};
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use pool::Pool;
+use rusqlite::{Row, params};
+use std::path::Path;
+use std::sync::Arc;
+
+mod original;
+mod page;
+mod pool;
+mod row;
+
+/// The most rows of one page, whatever its query asks for.
+pub const PAGE_LEN_MAX: usize = 1_000;
+
+/// Readers of one database. A clone shares the connections.
+#[derive(Clone, Debug)]
+pub struct History {
+    pool: Arc<Pool>,
+}
+
+/// Which readings, in which direction, from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Only this device.
+    pub device: Option<String>,
+    /// Only this quantity.
+    pub quantity: Option<String>,
+    /// By time, then by journal number.
+    pub order: Order,
+    /// Where the last page ended; `None` starts at the oldest or the newest.
+    pub after: Option<Cursor>,
+    /// How many rows; at most [`PAGE_LEN_MAX`] are given.
+    pub limit: usize,
+}
+
+/// Some readings and where they end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// In the order of the query.
+    pub rows: Vec<StoredReading>,
+    /// The `after` of the next page; `None` when this one is the last.
+    pub next: Option<Cursor>,
+}
+
+impl History {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { pool: Arc::new(Pool::new(path)) }
+    }
+
+    /// The answer to `database:N` (`wire.md` §1.3): the temperatures `offset` … of all series in
+    /// ascending (time, journal number), at most [`crate::record::ORIGINAL_PAGE_LEN`]. It costs about the
+    /// same at any offset.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn original_page(&self, offset: u64) -> Result<Vec<StoredReading>, StoreError> {
+        self.pool.read(|connection| original::page(connection, offset))
+    }
+
+    /// A page of readings. It costs about the same wherever it starts and however rare the series
+    /// are that it asks for.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
+        self.pool.read(|connection| page::page(connection, query))
+    }
+
+    /// The newest reading of every device's every quantity, by device and quantity.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn latest(&self) -> Result<Vec<StoredReading>, StoreError> {
+        self.pool.read(page::latest)
+    }
+
+    /// The newest temperature of all.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn latest_temperature(&self) -> Result<Option<StoredReading>, StoreError> {
+        self.pool.read(page::latest_temperature)
+    }
+
+    /// Rejects, newest first, at most `limit` of them and [`PAGE_LEN_MAX`]. `after` is the number
+    /// of the last row of the page before.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rejects(&self, after: Option<u64>, limit: usize) -> Result<Vec<RejectRow>, StoreError> {
+        let after = after.map_or(i64::MAX, u64::cast_signed);
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, topic, payload_head, payload_len, code, reason, arrived_at_micros
+                     FROM reject WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+                )?
+                .query_map(params![after, sql_limit(limit)], reject_row)?
+                .collect()
+        })
+    }
+
+    /// The ledger, newest first, at most `limit` commands and [`PAGE_LEN_MAX`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn commands(&self, limit: usize) -> Result<Vec<CommandRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT number, actuator, desired_on, rule, reading, cause, decided_at_micros,
+                         sent_at_micros, applied_at_micros, refused_at_micros, refused_reason
+                     FROM command ORDER BY number DESC LIMIT ?1",
+                )?
+                .query_map(params![sql_limit(limit)], command_row)?
+                .collect()
+        })
+    }
+
+    /// Totals of the committed batches.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.pool.read(|connection| {
+            let sql = "SELECT stored, duplicate, rejected FROM total";
+            connection.prepare_cached(sql)?.query_row([], |row| {
+                let number = |column| row.get(column).map(i64::cast_unsigned);
+                Ok(Counts { stored: number(0)?, duplicate: number(1)?, rejected: number(2)? })
+            })
+        })
+    }
+}
+
+fn reject_row(row: &Row<'_>) -> rusqlite::Result<RejectRow> {
+    Ok(RejectRow {
+        id: row.get(0).map(i64::cast_unsigned)?,
+        topic: row.get(1)?,
+        payload_head: row.get(2)?,
+        payload_len: row.get(3).map(i64::cast_unsigned)?,
+        code: row.get(4)?,
+        reason: row.get(5)?,
+        arrived_at: row.get(6).map(UnixMicros)?,
+    })
+}
+
+fn command_row(row: &Row<'_>) -> rusqlite::Result<CommandRow> {
+    let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(UnixMicros));
+    Ok(CommandRow {
+        command: CommandRecord {
+            number: row.get(0).map(i64::cast_unsigned)?,
+            actuator: row.get(1)?,
+            on: row.get(2)?,
+            rule: row.get(3)?,
+            reading: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+            cause: row.get(5)?,
+            decided_at: row.get(6).map(UnixMicros)?,
+        },
+        sent_at: time(7)?,
+        applied_at: time(8)?,
+        refused_at: time(9)?,
+        refused_reason: row.get(10)?,
+    })
+}
+
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit.min(PAGE_LEN_MAX)).expect("a page is short")
+}
+
+#[cfg(test)]
+mod tests;

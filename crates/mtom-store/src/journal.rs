@@ -1,0 +1,244 @@
+//! The one writer of a database file.
+//!
+//! Blocking, and owned by one thread. A second journal on the same file is refused, in this
+//! process and in any other. `synchronous=FULL` and a write-ahead log: what is committed survives a
+//! loss of power. A transaction that was not committed leaves nothing, not even in memory.
+
+use crate::batch::Batch;
+use crate::error::{OpenError, StoreError};
+use crate::file::{self, Found, Lock};
+use crate::history::History;
+use crate::migrations::{MIGRATIONS, migrate, version_of};
+use crate::names::Names;
+use crate::record::Counts;
+use crate::rollup::Sums;
+use mtom_protocol::time::UnixMicros;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a write waits for a program that is not mtom, such as the `sqlite3` shell.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Room for the pages that a thousand series touch again and again. Used only as it is needed.
+const PAGE_CACHE_KIB: i64 = 32 * 1024;
+
+/// After how many pages the log is copied back into the file. Each page is copied once however
+/// often it was written, so a long log saves much; it takes up to this many times 4 KiB of disk.
+const LOG_PAGES_MAX: i64 = 16_384;
+
+const STATEMENTS_LEN_MAX: usize = 64;
+
+/// The one writer of a database file. See the module's head for what it promises.
+#[derive(Debug)]
+pub struct Journal {
+    // Before the connection: the last connection that is closed tidies up, and readers cannot.
+    history: History,
+    pub(crate) connection: Connection,
+    pub(crate) names: Names,
+    pub(crate) sums: Sums,
+    pub(crate) totals: Totals,
+    // Behind the connection, so that the file is closed before another process may have it.
+    _lock: Lock,
+}
+
+/// The only row of `total`, as of the last commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) counts: Counts,
+    pub(crate) reading_id_last: u64,
+    pub(crate) reject_id_last: u64,
+    pub(crate) command_number_last: u64,
+}
+
+impl Journal {
+    /// Opens the database at `path`, makes it where there is none, and brings an older one to this
+    /// version after copying it to `<path>.v<N>.bak`. The folder must exist.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the file and what to do; the file is then unchanged.
+    pub fn open(path: &Path, now: UnixMicros) -> Result<Self, OpenError> {
+        Self::open_with(path, now, MIGRATIONS)
+    }
+
+    pub(crate) fn open_with(
+        path: &Path,
+        now: UnixMicros,
+        migrations: &[&str],
+    ) -> Result<Self, OpenError> {
+        let lock = Lock::take(path)?;
+        match file::inspect(path, version_of(migrations))? {
+            Found::Nothing => create(path, now, migrations)?,
+            Found::Version(version) if version < version_of(migrations) => {
+                upgrade(path, now, migrations, version)?;
+            }
+            Found::Version(_) => {}
+        }
+        let failed = |cause| failed(path, cause);
+        let connection = connect(path).map_err(failed)?;
+        let totals = Totals::read(&connection).map_err(failed)?;
+        let history = History::new(path);
+        Ok(Self {
+            history,
+            connection,
+            names: Names::default(),
+            sums: Sums::default(),
+            totals,
+            _lock: lock,
+        })
+    }
+
+    /// Readers of the same file. They may outlive the journal.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history.clone()
+    }
+
+    /// Starts a transaction. Only one can be open; dropping it undoes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when another program keeps the file for over five seconds.
+    pub fn begin(&mut self) -> Result<Batch<'_>, StoreError> {
+        Batch::begin(self)
+    }
+
+    /// The next `count` command numbers, the first of them 1. They are on disk as used before this
+    /// returns, so no number is ever given out twice, not even by a process that is killed. Numbers
+    /// that nobody uses are a gap.
+    ///
+    /// # Errors
+    /// When the disk does not take it; then no number is given out.
+    pub fn reserve_command_numbers(&mut self, count: u64) -> Result<Range<u64>, StoreError> {
+        let first = self.totals.command_number_last.saturating_add(1);
+        let last = self.totals.command_number_last.saturating_add(count);
+        self.connection
+            .prepare_cached("UPDATE total SET command_number_last = ?1")?
+            .execute(params![last.cast_signed()])?;
+        self.totals.command_number_last = last;
+        Ok(first..last.saturating_add(1))
+    }
+
+    /// What [`Batch::rule_state`] kept last; `None` before the first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rule_state(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let state = self
+            .connection
+            .prepare_cached("SELECT state FROM rule_state")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(state)
+    }
+
+    /// Totals of the committed batches.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.totals.counts
+    }
+}
+
+impl Drop for Journal {
+    /// Leaves everything in the one file, also when readers keep it open.
+    fn drop(&mut self) {
+        let tidied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(cause) = tidied {
+            // Nothing is lost: the log is read again by whoever opens the file next.
+            tracing::warn!(%cause, "the log of the database stays beside it");
+        }
+    }
+}
+
+impl Totals {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let sql = "SELECT stored, duplicate, rejected, reading_id_last, reject_id_last,
+                       command_number_last FROM total";
+        connection.query_row(sql, [], |row| {
+            let number = |column| row.get(column).map(i64::cast_unsigned);
+            Ok(Self {
+                counts: Counts { stored: number(0)?, duplicate: number(1)?, rejected: number(2)? },
+                reading_id_last: number(3)?,
+                reject_id_last: number(4)?,
+                command_number_last: number(5)?,
+            })
+        })
+    }
+
+    /// Writes all but `command_number_last`, which changes outside of batches.
+    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(
+                "UPDATE total SET stored = ?1, duplicate = ?2, rejected = ?3,
+                     reading_id_last = ?4, reject_id_last = ?5",
+            )?
+            .execute(params![
+                self.counts.stored.cast_signed(),
+                self.counts.duplicate.cast_signed(),
+                self.counts.rejected.cast_signed(),
+                self.reading_id_last.cast_signed(),
+                self.reject_id_last.cast_signed(),
+            ])?;
+        Ok(())
+    }
+}
+
+/// Makes the database under another name first: a process that dies here leaves no half of one.
+fn create(path: &Path, now: UnixMicros, migrations: &[&str]) -> Result<(), OpenError> {
+    let unfinished = file::beside(path, ".new");
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        // Left over from a process that died here; that there is none is the usual case.
+        let _ = fs::remove_file(file::beside(&unfinished, suffix));
+    }
+    let failed = |cause| failed(path, cause);
+    let mut connection = connect(&unfinished).map_err(failed)?;
+    migrate(&mut connection, migrations, 0, now).map_err(failed)?;
+    // Closing copies the log into the file and removes it.
+    connection.close().map_err(|(_, cause)| failed(cause))?;
+    file::put_in_place(&unfinished, path)
+        .map_err(|cause| OpenError::Folder { folder: file::folder(path), cause })
+}
+
+fn upgrade(path: &Path, now: UnixMicros, migrations: &[&str], found: u32) -> Result<(), OpenError> {
+    let failed = |cause| failed(path, cause);
+    // Closing copies a log that a killed process left into the file, so that the copy is whole.
+    let connection = connect(path).map_err(failed)?;
+    connection.close().map_err(|(_, cause)| failed(cause))?;
+    let backup = file::back_up(path, found)?;
+    tracing::info!(
+        backup = %backup.display(),
+        from = found,
+        to = version_of(migrations),
+        "migrating the database"
+    );
+    let mut connection = connect(path).map_err(failed)?;
+    migrate(&mut connection, migrations, found, now).map_err(failed)?;
+    connection.close().map_err(|(_, cause)| failed(cause))
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_LEN_MAX);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
+    Ok(connection)
+}
+
+fn failed(path: &Path, cause: rusqlite::Error) -> OpenError {
+    if file::is_damage(&cause) {
+        let what = "SQLite cannot read it".into();
+        OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
+    } else {
+        OpenError::Failed { path: path.to_owned(), cause }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What goes in and out beside readings: rejects, commands, counts, cursors.
+
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use std::fmt;
+use std::str::FromStr;
+
+/// How many rows an answer to `database:N` has at most (`wire.md` §1.3).
+pub const ORIGINAL_PAGE_LEN: usize = 20;
+
+/// How much of a reject's topic and of its payload is kept, each, in bytes.
+pub const REJECT_HEAD_LEN_MAX: usize = 256;
+
+/// What became of a reading.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored {
+    /// It is in the history as soon as the batch is committed.
+    New(StoredReading),
+    /// Its key is known for its series: it is in the history already, and counted as a duplicate.
+    Duplicate {
+        /// The journal number of the first one.
+        id: u64,
+    },
+}
+
+/// A message, or a part of one, that was not a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reject<'a> {
+    /// The topic it came on; its first [`REJECT_HEAD_LEN_MAX`] bytes are kept.
+    pub topic: &'a str,
+    /// The payload as it came; its first [`REJECT_HEAD_LEN_MAX`] bytes and its length are kept.
+    pub payload: &'a [u8],
+    /// One stable word for counting, as `mtom_protocol::payload::NotAReading::code` gives it.
+    pub code: &'a str,
+    /// The reason, for people.
+    pub reason: &'a str,
+    /// When it reached the gateway.
+    pub arrived_at: UnixMicros,
+}
+
+/// A reject as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectRow {
+    /// Rising in the order of arrival, never used twice.
+    pub id: u64,
+    /// The first [`REJECT_HEAD_LEN_MAX`] bytes of the topic.
+    pub topic: String,
+    /// The first [`REJECT_HEAD_LEN_MAX`] bytes of the payload.
+    pub payload_head: Vec<u8>,
+    /// How many bytes the payload had.
+    pub payload_len: u64,
+    /// One stable word for counting.
+    pub code: String,
+    /// The reason, for people.
+    pub reason: String,
+    /// When it reached the gateway.
+    pub arrived_at: UnixMicros,
+}
+
+/// A decision of a rule: what an actuator is to be, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// From [`crate::journal::Journal::reserve_command_numbers`].
+    pub number: u64,
+    /// The actuator's name.
+    pub actuator: String,
+    /// The desired state.
+    pub on: bool,
+    /// Which rule decided, with its version where it has one.
+    pub rule: String,
+    /// The journal number of the reading that led to it; `None` when time or an operator did.
+    pub reading: Option<u64>,
+    /// The cause in words.
+    pub cause: String,
+    /// When the rule decided.
+    pub decided_at: UnixMicros,
+}
+
+/// What has become of a command since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandOutcome<'a> {
+    /// Its bytes were written to the link.
+    Sent,
+    /// The device says that it is so.
+    Applied,
+    /// The device or the link refused it.
+    Refused {
+        /// In the device's words or ours.
+        reason: &'a str,
+    },
+}
+
+/// One row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRow {
+    /// The decision.
+    pub command: CommandRecord,
+    /// When its bytes were first written to the link.
+    pub sent_at: Option<UnixMicros>,
+    /// When the device first said that it is so.
+    pub applied_at: Option<UnixMicros>,
+    /// When it was first refused.
+    pub refused_at: Option<UnixMicros>,
+    /// Why it was refused.
+    pub refused_reason: Option<String>,
+}
+
+/// Totals since the database was made, of committed batches. What retention deletes stays counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Readings in the history.
+    pub stored: u64,
+    /// Readings that were there already.
+    pub duplicate: u64,
+    /// What was no reading.
+    pub rejected: u64,
+}
+
+/// The direction of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// A place between two readings: right behind the one that it names.
+///
+/// Its text is `<at_micros>.<id>`, safe in a URL: `1795421190000000.42`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    /// The reading's time.
+    pub at: UnixMicros,
+    /// The reading's journal number.
+    pub id: u64,
+}
+
+/// A text that is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor: expected the `next` of an earlier page, as in 1795421190000000.42")]
+pub struct NotACursor;
+
+impl Cursor {
+    /// The place right behind `reading`.
+    #[must_use]
+    pub const fn behind(reading: &StoredReading) -> Self {
+        Self { at: reading.at, id: reading.id }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.at.0, self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let (at, id) = text.split_once('.').ok_or(NotACursor)?;
+        // `from_str` alone would let `+5` through.
+        if text.contains('+') {
+            return Err(NotACursor);
+        }
+        let at = at.parse().map(UnixMicros).map_err(|_| NotACursor)?;
+        // SQL's integers end at 2^63-1, and so do journal numbers.
+        let id = id.parse::<i64>().ok().and_then(|id| u64::try_from(id).ok()).ok_or(NotACursor)?;
+        Ok(Self { at, id })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+use super::{Broker, Config, DEFAULT_FILE, Surroundings};
+use expect_test::{Expect, expect};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// Surroundings that a test writes down.
+#[derive(Default)]
+struct Written {
+    variables: BTreeMap<&'static str, &'static str>,
+    files: BTreeMap<&'static str, &'static str>,
+}
+
+impl Surroundings for Written {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(ToString::to_string)
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let text = path.to_str().and_then(|path| self.files.get(path));
+        text.map(ToString::to_string).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn read(text: &str, sets: &[&str]) -> Config {
+    let sets: Vec<_> = sets.iter().map(ToString::to_string).collect();
+    Config::read(text, &sets, &Written::default()).unwrap()
+}
+
+fn problems(text: &str, sets: &[&str]) -> String {
+    let sets: Vec<_> = sets.iter().map(ToString::to_string).collect();
+    let problems = Config::read(text, &sets, &Written::default()).unwrap_err();
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn check_problems(text: &str, sets: &[&str], expected: Expect) {
+    expected.assert_eq(&problems(text, sets));
+}
+
+#[test]
+fn the_default_file_says_the_defaults() {
+    assert_eq!(read(DEFAULT_FILE, &[]), read("", &[]));
+}
+
+#[test]
+fn the_examples_in_the_default_file_are_valid_and_say_the_defaults() {
+    let is_example = |line: &&str| {
+        let rest = line.strip_prefix("# ").unwrap_or("");
+        rest.starts_with("[[")
+            || rest.split_once('=').is_some_and(|(key, _)| {
+                let key = key.trim();
+                !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            })
+    };
+    let examples = DEFAULT_FILE.split_once("# An actuator for each").unwrap().1;
+    let text: Vec<_> =
+        examples.lines().filter(is_example).map(|line| line.trim_start_matches("# ")).collect();
+    let config = read(&text.join("\n"), &[]);
+    assert_eq!((config.actuators.len(), config.rules.as_ref().map(Vec::len)), (1, Some(1)));
+    let short = read(
+        r#"
+        [[actuator]]
+        name = "TEMP_LED"
+        link = "serial:/dev/rfcomm0?baud=115200"
+        "#,
+        &[],
+    );
+    assert_eq!(short.actuators, config.actuators);
+}
+
+#[test]
+fn the_original_rule_is_three_lines() {
+    let config = read(
+        r#"
+        [[rule]]
+        when = "Environ/Temperature"
+        on = "celsius >= 25.0"
+        then = [{ actuator = "TEMP_LED" }]
+        "#,
+        &[],
+    );
+    let rule = config.rules.unwrap().remove(0);
+    assert_eq!(rule.actuators, ["TEMP_LED"]);
+    assert_eq!((rule.dwell, rule.hold_for), (Duration::from_secs(1), Duration::ZERO));
+}
+
+#[test]
+fn set_overrides_the_file_and_needs_no_quotes() {
+    let file = "[live]\nlisten = \"127.0.0.1:1\"\n";
+    let config = read(
+        file,
+        &[
+            "live.listen=127.0.0.1:0",
+            "simulate.sensors=0",
+            "actuator.0.name=LAMP",
+            "actuator.0.link=serial:/dev/ttyUSB0",
+            r#"actuator.1={name="FAN",link="tcp:localhost:7000",refresh="1m"}"#,
+            "rule=[]",
+        ],
+    );
+    assert_eq!(config.live.port(), 0);
+    assert_eq!(config.simulate.sensors, Some(0));
+    assert_eq!(config.actuators[0].link, "serial:/dev/ttyUSB0");
+    assert_eq!(config.actuators[1].refresh, Duration::from_secs(60));
+    assert_eq!(config.rules, Some(vec![]));
+}
+
+#[test]
+fn three_mistakes_are_three_messages() {
+    check_problems(
+        "[live]\nlisten = \"nowhere\"\n\n[simulate]\nsensors = -1\n[brokr]\nlisten = 1\n",
+        &[],
+        expect![[r#"
+            line 2: live.listen: expected an address and a port, as in 127.0.0.1:8765, found "nowhere"
+            line 5: simulate.sensors: expected a whole number from 0 to 10000, found -1
+            line 6: brokr: unknown key: did you mean broker?"#]],
+    );
+}
+
+#[test]
+fn every_kind_of_mistake_names_its_key_and_what_is_expected() {
+    check_problems(
+        r#"
+            [data]
+            dir = ""
+            [broker]
+            url = "http://broker"
+            password = "hunter2"
+            [ingest]
+            topics = ["a#"]
+            [security]
+            insecure = "yes"
+            [store]
+            url = "mysql://user@host/mtom"
+            [simulate]
+            period = "soon"
+            sensors = 3.5
+            [log]
+            level = 1979-05-27
+            [[actuator]]
+            link = "carrier pigeon"
+            [[rule]]
+            when = "Environ/Temperature"
+            for = 10
+            silent = "maybe"
+            then = []
+        "#,
+        &["history.listen=0.0.0.0:8768", "nonsense", "live.listen.deeper=1"],
+        expect![[r#"
+            line 3: data.dir: expected a folder
+            line 5: broker.url: expected mqtt://host:1883, found "http://broker"
+            line 6: broker.password: a password does not belong into the configuration: use broker.password_file, or the environment variable MTOM_BROKER_PASSWORD
+            line 8: ingest.topics: "a#": `#` stands alone in the last level, as in `Environ/#`
+            line 10: security.insecure: expected true or false, found "yes"
+            line 12: store.url: MariaDB is not in this version: expected "sqlite"
+            line 14: simulate.period: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found "soon"
+            line 15: simulate.sensors: expected a whole number from 0 to 10000, found 3.5
+            line 17: log.level: expected a text in quotes, found a date
+            line 18: actuator.0.name: missing
+            line 19: actuator.0.link: unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10 or tcp:host:port
+            line 20: rule.0.on: missing
+            line 22: rule.0.for: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found 10
+            line 23: rule.0.silent: expected on, off or hold, found "maybe"
+            line 24: rule.0.then: empty: expected [{ actuator = "TEMP_LED" }]
+            --set: nonsense: expected section.key=value, as in --set live.listen=127.0.0.1:0
+            --set: live.listen: expected a text in quotes, found a section
+            --set: history.listen: 0.0.0.0:8768 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8768, or set security.insecure = true if everybody on that network may read and write"#]],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_says_where() {
+    check_problems("[live\nlisten = 1", &[], expect!["line 1: unclosed table, expected `]`"]);
+}
+
+#[test]
+fn another_address_is_refused_unless_insecure_is_meant() {
+    check_problems("live.listen = \"0.0.0.0:8765\"", &[], expect!["line 1: live.listen: 0.0.0.0:8765 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8765, or set security.insecure = true if everybody on that network may read and write"]);
+    let meant = read("live.listen = \"0.0.0.0:8765\"\nsecurity.insecure = true", &[]);
+    assert!(meant.insecure && meant.live.ip().is_unspecified());
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
+    let text = "[broker]\nurl = \"mqtt://host\"\nusername = \"me\"\npassword_file = \"secret\"\n";
+    let mut around = Written::default();
+    around.files.insert("secret", "from the file\n");
+    let from_file = Config::read(text, &[], &around).unwrap();
+    around.variables.insert("MTOM_BROKER_PASSWORD", "from the environment");
+    let from_variable = Config::read(text, &[], &around).unwrap();
+    for (config, expected) in
+        [(from_file, "from the file"), (from_variable, "from the environment")]
+    {
+        let Broker::External { host, port, credentials, .. } = &config.broker else { panic!() };
+        assert_eq!((host.as_str(), *port), ("host", 1883));
+        assert_eq!(credentials.as_ref().unwrap().1, expected);
+        assert!(!format!("{config:?}").contains(expected));
+    }
+}
+
+#[test]
+fn a_broker_url_is_mqtt_host_and_port() {
+    for (url, expected) in [
+        ("mqtt://host", ("host", 1883)),
+        ("mqtt://host:2883/", ("host", 2883)),
+        ("mqtt://[::1]:1884", ("::1", 1884)),
+        ("mqtt://192.168.1.2:1883", ("192.168.1.2", 1883)),
+    ] {
+        let config = read(&format!("broker.url = {url:?}"), &[]);
+        let Broker::External { host, port, .. } = config.broker else { panic!("{url}") };
+        assert_eq!((host.as_str(), port), expected, "{url}");
+    }
+    for url in ["mqtt://", "mqtt://host:0", "mqtt://host:x", "mqtt://a b", "tcp://host"] {
+        let expected = format!("line 1: broker.url: expected mqtt://host:1883, found {url:?}");
+        assert_eq!(problems(&format!("broker.url = {url:?}"), &[]), expected);
+    }
+}

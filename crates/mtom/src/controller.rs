@@ -1,0 +1,72 @@
+//! `mtom controller`: the second computer. Readings come from a gateway's live port (or from the
+//! original server), rules and actuators are here, °C and °F are shown on the terminal.
+
+use crate::config::Config;
+use crate::{Failure, clock, plan, report, serve};
+use anyhow::Context;
+use mtom_gateway::gateway::Gateway;
+use mtom_gateway::settings::Source;
+use mtom_gateway::view::{Hop, Update, View};
+use mtom_protocol::unit::fahrenheit;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Its journal stands in a folder of its own, beside a gateway's on the same computer.
+const FOLDER: &str = "controller";
+
+/// Receives, decides and drives until Ctrl-C or SIGTERM.
+pub(crate) fn run(config: Config, from: &str) -> Result<(), Failure> {
+    report::log(config.log_level);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(control(config, from))
+}
+
+async fn control(config: Config, from: &str) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let mut devices = JoinSet::new();
+    let simulated = serve::simulate_actuators(&config, &mut devices, &stop).await?;
+    let mut settings = plan::gateway(&config, &simulated, true)?;
+    settings.source = Source::Forwarded { url: from.to_owned() };
+    settings.ports = None;
+    settings.data_dir = config.data_dir.join(FOLDER);
+    let zone = jiff::tz::TimeZone::system();
+    let gateway = Gateway::start(settings, clock::system(), zone).await?;
+    report::line(&format!("mtom controller {}: {from}", env!("CARGO_PKG_VERSION")));
+    for (name, address) in &simulated {
+        report::line(&format!("  actuator  {name} simulated on {address}"));
+    }
+    for actuator in &config.actuators {
+        report::line(&format!("  actuator  {} {}", actuator.name, actuator.link));
+    }
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve::stop_on_signal(stop.clone()));
+    tasks.spawn(show(gateway.view()));
+    let outcome = gateway.run(stop.clone()).await;
+    stop.cancel();
+    while devices.join_next().await.is_some() {}
+    tasks.shutdown().await;
+    Ok(outcome?)
+}
+
+/// Each reading in both scales, and what the actuators say.
+async fn show(view: View) {
+    let (_, mut feed) = view.watch();
+    while let Some(update) = feed.next().await {
+        match update.as_deref() {
+            Ok(Update::Reading(stored)) => {
+                if let Some(celsius) = stored.reading.celsius() {
+                    let fahrenheit = fahrenheit(celsius);
+                    report::line(&format!("{celsius:.1} °C  {fahrenheit:.1} °F"));
+                }
+            }
+            Ok(Update::Log(entry)) if matches!(entry.hop, Hop::Actuator | Hop::Broker) => {
+                report::line(&entry.event.to_string());
+            }
+            Ok(_) => {}
+            Err(lost) => report::line(&format!("({lost} lines not shown)")),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `mtom up` and `mtom gateway`: everything in one process, from the first bind to the last commit.
+
+use crate::config::Config;
+use crate::{Failure, clock, devices, plan, ready, report};
+use anyhow::Context;
+use mtom_dashboard::server::{self, Dashboard, Info};
+use mtom_gateway::Clock;
+use mtom_gateway::gateway::{self, Gateway};
+use mtom_sim::actuator;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Who this process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Everything.
+    Up,
+    /// Everything but rules, actuators and simulated devices.
+    Gateway,
+}
+
+/// What is said where more than this computer can reach us.
+const INSECURE: &str = "security.insecure is set: everybody who reaches these ports can read and \
+                        write, because nothing asks for a password yet";
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(crate) fn run(config: Config, role: Role, ready_file: Option<&Path>) -> Result<(), Failure> {
+    report::log(config.log_level);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(serve(config, role, ready_file))
+}
+
+/// Cancels `stop` at the first Ctrl-C or SIGTERM; the second ends the process at once.
+pub(crate) async fn stop_on_signal(stop: CancellationToken) {
+    signal().await;
+    tracing::info!("stopping: what is in flight is stored first; once more to stop at once");
+    stop.cancel();
+    signal().await;
+    std::process::exit(130);
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn serve(config: Config, role: Role, ready_file: Option<&Path>) -> Result<(), Failure> {
+    let clock = clock::system();
+    let stop = CancellationToken::new();
+    let mut devices = JoinSet::new();
+    let simulated = match role {
+        Role::Up => simulate_actuators(&config, &mut devices, &stop).await?,
+        Role::Gateway => Vec::new(),
+    };
+    let page = gateway::bind("the page", "dashboard.listen", config.dashboard).await?;
+    let page_address = page.local_addr().context("the page's own address")?;
+    let mut settings = plan::gateway(&config, &simulated, role == Role::Up)?;
+    if let Some(ports) = &mut settings.ports {
+        ports.dashboard = Some(page_address.port());
+    }
+    let gateway = Gateway::start(settings, clock.clone(), jiff::tz::TimeZone::system()).await?;
+    let sensors = if role == Role::Up { plan::sensors(&config) } else { 0 };
+    let ready = ready::Addresses::new(gateway.addresses(), page_address);
+    announce(&config, role, &ready, sensors, &simulated);
+    let any_simulated = sensors > 0 || !simulated.is_empty();
+    let dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
+    if let Some(path) = ready_file {
+        ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    devices::simulate_sensors(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
+    let mut signals = JoinSet::new();
+    signals.spawn(stop_on_signal(stop.clone()));
+    let page_stop = CancellationToken::new();
+    let mut pages = JoinSet::new();
+    pages.spawn(server::serve(page, dashboard, page_stop.clone()));
+    // The gateway ends when it is told to, or when one of its parts fails: then everything ends.
+    let outcome = gateway.run(stop.clone()).await;
+    stop.cancel();
+    page_stop.cancel();
+    while let Some(ended) = pages.join_next().await {
+        ended.context("the page's task")?.context("the page")?;
+    }
+    while devices.join_next().await.is_some() {}
+    signals.shutdown().await;
+    Ok(outcome?)
+}
+
+/// Starts the simulated actuators; each waits for its link on a port of its own.
+pub(crate) async fn simulate_actuators(
+    config: &Config,
+    devices: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) -> Result<Vec<(String, SocketAddr)>, Failure> {
+    let mut simulated = Vec::new();
+    for name in plan::simulated_actuators(config) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("cannot listen for a simulated actuator")?;
+        let address = listener.local_addr().context("a simulated actuator's address")?;
+        let settings = actuator::Settings { name: name.clone(), ..actuator::Settings::default() };
+        devices.spawn(devices::served(actuator::serve_tcp(
+            listener,
+            settings,
+            |_| {},
+            stop.clone(),
+        )));
+        simulated.push((name, address));
+    }
+    Ok(simulated)
+}
+
+fn dashboard(
+    config: &Config,
+    gateway: &Gateway,
+    ready: &ready::Addresses,
+    simulated: bool,
+    clock: Clock,
+) -> Dashboard {
+    Dashboard {
+        view: gateway.view(),
+        history: gateway.history(),
+        info: Info {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: clock(),
+            mqtt: ready.mqtt.clone(),
+            live: ready.live.clone(),
+            history: ready.history.clone(),
+            dashboard: ready.dashboard.clone(),
+            insecure: config.insecure.then(|| INSECURE.to_owned()),
+            simulated,
+        },
+        clock,
+    }
+}
+
+/// Says what listens where.
+fn announce(
+    config: &Config,
+    role: Role,
+    ready: &ready::Addresses,
+    sensors: u32,
+    simulated: &[(String, SocketAddr)],
+) {
+    let name = if role == Role::Up { "mtom" } else { "mtom gateway" };
+    report::line(&format!("{name} {} is up", env!("CARGO_PKG_VERSION")));
+    let broker = match config.broker {
+        crate::config::Broker::Embedded { .. } => "devices publish here",
+        crate::config::Broker::External { .. } => "the external broker",
+    };
+    for (what, address, why) in [
+        ("page", format!("http://{}/", ready.dashboard), "open this"),
+        ("mqtt", ready.mqtt.clone(), broker),
+        ("live", format!("ws://{}", ready.live), "hello, realtime"),
+        ("history", format!("ws://{}", ready.history), "hello, database:N"),
+        ("data", config.data_dir.display().to_string(), "mtom.db is the journal and the history"),
+    ] {
+        report::line(&format!("  {what:<9} {address:<28} {why}"));
+    }
+    if sensors > 0 {
+        let why = "silent while another one publishes on its topic";
+        report::line(&format!("  {:<9} {:<28} {why}", "sensors", format!("{sensors} simulated")));
+    }
+    for (name, address) in simulated {
+        report::line(&format!("  {:<9} {name:<28} simulated on {address}", "actuator"));
+    }
+    for actuator in &config.actuators {
+        let driven = if role == Role::Up { "" } else { "driven by mtom controller or mtom up" };
+        let line = format!("  {:<9} {:<28} {} {driven}", "actuator", actuator.name, actuator.link);
+        report::line(line.trim_end());
+    }
+    if config.insecure {
+        tracing::warn!("{INSECURE}");
+    }
+    report::line("Ctrl-C stops it; what is in flight is stored first.");
+}

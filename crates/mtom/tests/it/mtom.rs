@@ -1,0 +1,166 @@
+//! The real binary as a process of the test's own.
+
+use crate::LIMIT;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use tempfile::TempDir;
+
+/// The binary with its arguments.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mtom"));
+    command.args(arguments).env("TZ", "UTC").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// A process that serves; killed when dropped.
+pub(crate) struct Mtom {
+    process: Child,
+    pub(crate) ready: Ready,
+    pub(crate) dir: PathBuf,
+    _own_dir: Option<TempDir>,
+}
+
+/// Where it listens.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) mqtt: SocketAddr,
+    pub(crate) live: SocketAddr,
+    pub(crate) history: SocketAddr,
+    pub(crate) dashboard: SocketAddr,
+}
+
+impl Mtom {
+    /// `mtom up` on free ports without simulated devices, in a folder of its own.
+    pub(crate) fn up(sets: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut mtom = Self::serve("up", dir.path(), sets);
+        mtom._own_dir = Some(dir);
+        mtom
+    }
+
+    /// `mtom up` or `mtom gateway` with its data in `dir`.
+    pub(crate) fn serve(role: &str, dir: &Path, sets: &[&str]) -> Self {
+        let ready_file = dir.join("ready.json");
+        let _ = std::fs::remove_file(&ready_file);
+        let mut process = serving(role, dir, sets)
+            .arg("--ready-file")
+            .arg(&ready_file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for_line(process.stdout.take().unwrap(), "Ctrl-C stops it");
+        let ready = Ready::read(&ready_file);
+        Self { process, ready, dir: dir.to_owned(), _own_dir: None }
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to end with `signal` and waits.
+    pub(crate) fn stop(&mut self, signal: &str) -> ExitStatus {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        self.process.wait().unwrap()
+    }
+
+    /// GET from the HTTP API.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = get(self.ready.dashboard, path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+impl Drop for Mtom {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Ready {
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let json: Value = serde_json::from_str(&text).unwrap();
+        let address = |key: &str| json[key].as_str().unwrap().parse().unwrap();
+        Self {
+            mqtt: address("mqtt"),
+            live: address("live"),
+            history: address("history"),
+            dashboard: address("dashboard"),
+        }
+    }
+}
+
+/// The command line of a serving process on free ports.
+pub(crate) fn serving(role: &str, dir: &Path, sets: &[&str]) -> Command {
+    let mut all = vec![format!("data.dir={}", dir.display())];
+    for section in ["broker", "live", "history", "dashboard"] {
+        all.push(format!("{section}.listen=127.0.0.1:0"));
+    }
+    all.extend(["simulate.sensors=0", "simulate.actuators=0"].map(str::to_owned));
+    all.extend(sets.iter().map(ToString::to_string));
+    let mut command = command(&[role]);
+    // A folder without an mtom.toml of somebody's.
+    command.current_dir(dir);
+    for set in all {
+        command.args(["--set", &set]);
+    }
+    command
+}
+
+/// Waits until the process has printed a line that begins with `wanted`; goes on reading after it.
+pub(crate) fn wait_for_line(stdout: ChildStdout, wanted: &'static str) {
+    let (seen, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        if lines.by_ref().map_while(Result::ok).any(|line| line.starts_with(wanted)) {
+            let _ = seen.send(());
+        }
+        let mut rest = Vec::new();
+        let _ = lines.map_while(Result::ok).collect::<String>().as_bytes().read_to_end(&mut rest);
+    });
+    wait.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("it never printed {wanted:?}"));
+}
+
+/// A bare HTTP GET.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status, body.to_owned())
+}
+
+/// `mosquitto_pub`, acknowledged; false where it is not installed (said as SKIPPED).
+pub(crate) fn mosquitto_pub(broker: SocketAddr, topic: &str, payload: &[u8]) -> bool {
+    let (host, port) = (broker.ip().to_string(), broker.port().to_string());
+    let process = Command::new("mosquitto_pub")
+        .args(["-h", &host, "-p", &port, "-q", "1", "-t", topic, "-s"])
+        .stdin(Stdio::piped())
+        .spawn();
+    let Ok(mut process) = process else {
+        assert!(std::env::var_os("CI").is_none(), "mosquitto_pub is missing: CI must not skip");
+        eprintln!("SKIPPED: mosquitto_pub is not installed (apt-get install mosquitto-clients)");
+        return false;
+    };
+    std::io::Write::write_all(&mut process.stdin.take().unwrap(), payload).unwrap();
+    assert!(process.wait().unwrap().success());
+    true
+}

