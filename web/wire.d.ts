@@ -4,36 +4,36 @@
 /**
  * One frame of `/live`: a snapshot first, then what changes.
  */
-export type Frame = { "type": "snapshot", now: string, now_micros: number, readings: Array<Reading>, actuators: Array<Actuator>, log: Array<LogLine>, counts: Counts, } | { "type": "reading", reading: Reading, } | { "type": "actuator", actuator: Actuator, } | { "type": "log", entry: LogLine, } | { "type": "counts", counts: Counts, } | { "type": "lagged", lagged: number, };
+export type Frame = { "type": "snapshot", now: string, now_micros: number, readings: Array<Reading>, actuators: Array<Actuator>, log: Array<LogLine>, counts: Counts, rules: Array<Rule>, } | { "type": "reading", reading: Reading, } | { "type": "actuator", actuator: Actuator, } | { "type": "log", entry: LogLine, } | { "type": "counts", counts: Counts, } | { "type": "lagged", lagged: number, };
 
 /**
  * One reading, as it came, and as temperatures where it is one.
  */
-export type Reading = { 
+export type Reading = {
 /**
  * The journal number: unique, rising in the order of storage.
  */
-id: number, device: string, quantity: string, topic: string, value: number, 
+id: number, device: string, quantity: string, topic: string, value: number,
 /**
  * `°C`, `%`, …; empty for a plain number.
  */
-unit: string, celsius: number | null, fahrenheit: number | null, 
+unit: string, celsius: number | null, fahrenheit: number | null,
 /**
  * The time it counts for.
  */
-at: string, at_micros: number, 
+at: string, at_micros: number,
 /**
  * When it reached the gateway.
  */
-arrived_at: string, arrived_at_micros: number, 
+arrived_at: string, arrived_at_micros: number,
 /**
  * When the device says it measured.
  */
-taken_at: string | null, taken_at_micros: number | null, 
+taken_at: string | null, taken_at_micros: number | null,
 /**
  * The device sent a time that cannot be true, so `at` is the arrival.
  */
-suspect: boolean, 
+suspect: boolean,
 /**
  * The device's own count, where it sends one.
  */
@@ -42,27 +42,27 @@ boot: string | null, seq: number | null, };
 /**
  * One actuator: what it should be, what it was told, what it says it is.
  */
-export type Actuator = { name: string, link: string, link_state: LinkWord, 
+export type Actuator = { name: string, link: string, link_state: LinkWord,
 /**
  * Why the link is so; empty when it is up.
  */
-link_reason: string, link_since: string, link_since_micros: number, simulated: boolean, 
+link_reason: string, link_since: string, link_since_micros: number, simulated: boolean,
 /**
  * What the rules want.
  */
-desired: Desired | null, 
+desired: Desired | null,
 /**
  * What the device says it is; null for an original device, which never answers.
  */
-reported: State | null, 
+reported: State | null,
 /**
  * The newest command that was written to the link.
  */
-sent: State | null, 
+sent: State | null,
 /**
  * The device's own name and firmware; null until it has said them.
  */
-firmware: string | null, 
+firmware: string | null,
 /**
  * From the decision to the device's answer.
  */
@@ -76,7 +76,7 @@ export type Desired = { led: LedState, number: number, at: string, at_micros: nu
 /**
  * A state that was told, by us or by the device.
  */
-export type State = { led: LedState, 
+export type State = { led: LedState,
 /**
  * The command it belongs to; 0 before the first.
  */
@@ -95,15 +95,15 @@ export type LinkWord = "away" | "connecting" | "up" | "broken";
 /**
  * One line of the communication log.
  */
-export type LogLine = { 
+export type LogLine = {
 /**
  * Rises by one.
  */
-id: number, at: string, at_micros: number, 
+id: number, at: string, at_micros: number,
 /**
  * Where on the path: `broker`, `gateway`, `forward`, `rules` or `actuator`.
  */
-hop: string, 
+hop: string,
 /**
  * The English sentence.
  */
@@ -117,7 +117,7 @@ export type LogEvent = { "kind": "listening", what: string, address: string, } |
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.
  */
-export type Counts = { received: number, stored: number, duplicate: number, rejected: number, in_flight: number, 
+export type Counts = { received: number, stored: number, duplicate: number, rejected: number, in_flight: number,
 /**
  * Messages on topics that nobody listens to.
  */
@@ -126,15 +126,15 @@ ignored: number, };
 /**
  * `GET /api/v1/status`
  */
-export type Status = { version: string, started_at: string, started_at_micros: number, 
+export type Status = { version: string, started_at: string, started_at_micros: number,
 /**
  * The gateway's clock.
  */
-now: string, now_micros: number, listens: Listens, 
+now: string, now_micros: number, listens: Listens,
 /**
  * What is unsafe about this installation, in words; null: nothing.
  */
-insecure: string | null, 
+insecure: string | null,
 /**
  * Simulated devices take part.
  */
@@ -146,6 +146,28 @@ simulated: boolean, };
 export type Listens = { mqtt: string, live: string, history: string, dashboard: string, };
 
 /**
+ * `GET /api/v1/rules`
+ */
+export type Rules = { rules: Array<Rule>, };
+
+/**
+ * A rule in the words of its configuration.
+ */
+export type Rule = { name: string,
+/**
+ * The topic filter of the readings that it looks at.
+ */
+when: string,
+/**
+ * The expression that wishes the actuators on.
+ */
+on: string,
+/**
+ * The expression that wishes them off; null: the negation of `on`.
+ */
+off: string | null, actuators: Array<string>, };
+
+/**
  * `GET /api/v1/latest`: the newest reading of each series.
  */
 export type Latest = { readings: Array<Reading>, };
@@ -153,7 +175,7 @@ export type Latest = { readings: Array<Reading>, };
 /**
  * `GET /api/v1/readings`
  */
-export type ReadingPage = { readings: Array<Reading>, 
+export type ReadingPage = { readings: Array<Reading>,
 /**
  * The `after` of the next page; null: this is the last.
  */
@@ -167,7 +189,7 @@ export type Actuators = { actuators: Array<Actuator>, };
 /**
  * `GET /api/v1/rejects`, newest first.
  */
-export type Rejects = { rejects: Array<Reject>, 
+export type Rejects = { rejects: Array<Reject>,
 /**
  * The `after` of the next page; null: this is the last.
  */
@@ -176,11 +198,11 @@ next: number | null, };
 /**
  * Something that was no reading.
  */
-export type Reject = { id: number, topic: string, 
+export type Reject = { id: number, topic: string,
 /**
  * The beginning of the payload; bytes that are no UTF-8 are shown as U+FFFD.
  */
-payload_head: string, payload_len: number, 
+payload_head: string, payload_len: number,
 /**
  * One stable word for the reason.
  */
@@ -194,7 +216,7 @@ export type Commands = { commands: Array<Command>, };
 /**
  * One row of the ledger: reading → rule → command → sent → acknowledged.
  */
-export type Command = { number: number, actuator: string, led: LedState, rule: string, 
+export type Command = { number: number, actuator: string, led: LedState, rule: string,
 /**
  * The journal number of the reading that led to it; null when time or a restart did.
  */
@@ -203,7 +225,7 @@ reading: number | null, cause: string, decided_at: string, decided_at_micros: nu
 /**
  * `type` is left out, which means `about:blank`: the status says what kind it is.
  */
-export type Problem = { title: string, status: number, detail: string, 
+export type Problem = { title: string, status: number, detail: string,
 /**
  * The next step.
  */

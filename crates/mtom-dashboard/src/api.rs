@@ -162,6 +162,27 @@ pub(crate) struct Listens<'a> {
     dashboard: &'a str,
 }
 
+/// `GET /api/v1/rules`
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Rules<'a> {
+    rules: Vec<Rule<'a>>,
+}
+
+/// A rule in the words of its configuration.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Rule<'a> {
+    name: &'a str,
+    /// The topic filter of the readings that it looks at.
+    when: &'a str,
+    /// The expression that wishes the actuators on.
+    on: &'a str,
+    /// The expression that wishes them off; null: the negation of `on`.
+    off: Option<&'a str>,
+    actuators: &'a [String],
+}
+
 /// `GET /api/v1/readings`
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -252,6 +273,7 @@ pub(crate) enum Frame<'a> {
         actuators: Vec<Actuator<'a>>,
         log: Vec<LogLine<'a>>,
         counts: Counts,
+        rules: Vec<Rule<'a>>,
     },
     /// A reading is in the history.
     Reading { reading: Reading<'a> },

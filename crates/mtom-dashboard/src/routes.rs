@@ -2,7 +2,7 @@
 
 use crate::access::{self, Access};
 use crate::api::{
-    Actuators, Commands, Counts, Latest, ReadingPage, Rejects, Status,
+    Actuators, Commands, Counts, Latest, ReadingPage, Rejects, Rules, Status,
 };
 use crate::problem::Problem;
 use crate::server::Shared;
@@ -36,6 +36,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/latest", get(latest))
         .route("/api/v1/actuators", get(actuators))
+        .route("/api/v1/rules", get(rules))
         .route("/api/v1/readings", get(readings))
         .route("/api/v1/rejects", get(rejects))
         .route("/api/v1/commands", get(commands))
@@ -122,6 +123,10 @@ async fn latest(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
     json(&Actuators::new(&shared.view.snapshot().actuators))
+}
+
+async fn rules(State(shared): State<Arc<Shared>>) -> Response {
+    json(&Rules::new(&shared.view.snapshot().rules))
 }
 
 async fn audit(State(shared): State<Arc<Shared>>) -> Response {

@@ -2,13 +2,14 @@
 //!
 //! The live port says °C and a local time without its zone, so a reading counts from its arrival.
 //! The one that a server sends at once after `realtime` may be of any age: it is passed on only when
-//! it is fresh.
+//! it is fresh by our own zone. In another zone it is passed over; the next one follows soon.
 
 use crate::Clock;
 use crate::view::{Hop, LogEvent, View};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use mtom_broker::intake::{Intake, Message};
 use mtom_forward::client::{Event, Means, Patience, Received, receive};
-use mtom_protocol::time::UnixMicros;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -20,8 +21,6 @@ const TOPIC: &str = "Environ/Temperature";
 const EVENTS_LEN: usize = 64;
 /// How old the first reading may be.
 const FRESH: Duration = Duration::from_secs(10);
-/// Zones differ by quarters of an hour, so the rest tells the age whatever the zone is.
-const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
 
 /// Receives until `stop`, or until the relay is gone.
 pub(crate) async fn run(
@@ -29,6 +28,7 @@ pub(crate) async fn run(
     intake: Intake,
     view: View,
     clock: Clock,
+    zone: TimeZone,
     stop: CancellationToken,
 ) {
     let (sender, mut events) = mpsc::channel(EVENTS_LEN);
@@ -44,7 +44,7 @@ pub(crate) async fn run(
                     continue;
                 }
                 Event::Reading(received) => {
-                    if received.first && !is_fresh(&received) {
+                    if received.first && !is_fresh(&received, &zone) {
                         tracing::debug!(received.time, "the last known reading is old");
                     } else if !intake.offer(message(&received)).await {
                         return;
@@ -69,11 +69,14 @@ fn message(received: &Received) -> Message {
     }
 }
 
-fn is_fresh(received: &Received) -> bool {
-    let as_utc = format!("{}Z", received.time.replacen(' ', "T", 1));
-    let Some(said) = UnixMicros::parse_rfc3339(&as_utc) else { return false };
-    let rest = (received.heard_at.0.saturating_sub(said.0)).rem_euclid(QUARTER_MICROS);
-    let fresh = i64::try_from(FRESH.as_micros()).unwrap_or(i64::MAX);
-    // Clocks that differ a little put it into the future as easily as into the past.
-    rest <= fresh || QUARTER_MICROS - rest <= fresh
+fn is_fresh(received: &Received, zone: &TimeZone) -> bool {
+    let said = received.time.parse::<DateTime>().ok().and_then(|time| zone.to_timestamp(time).ok());
+    said.is_some_and(|said| {
+        // Clocks that differ a little put it into the future as easily as into the past.
+        let age = received.heard_at.0.saturating_sub(said.as_microsecond()).unsigned_abs();
+        u128::from(age) <= FRESH.as_micros()
+    })
 }
+
+#[cfg(test)]
+mod tests;

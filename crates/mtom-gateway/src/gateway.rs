@@ -209,7 +209,7 @@ impl Gateway {
         let (feeding, end) = (stop.child_token(), CancellationToken::new());
         let serving = CancellationToken::new();
         let mut feeders = JoinSet::new();
-        feed(&mut feeders, self.feeder, intake, &view, &clock, &feeding);
+        feed(&mut feeders, self.feeder, intake, &view, &clock, &self.zone, &feeding);
         let mut servers = JoinSet::new();
         if let Some(ports) = self.ports {
             serve(&mut servers, ports, self.hub, self.history, self.zone, &serving);
@@ -332,6 +332,7 @@ fn feed(
     intake: Intake,
     view: &View,
     clock: &Clock,
+    zone: &TimeZone,
     stop: &CancellationToken,
 ) {
     let (view, clock, stop) = (view.clone(), Arc::clone(clock), stop.clone());
@@ -363,7 +364,7 @@ fn feed(
             tasks.spawn(client::run(settings, intake, changed, fastrand::f64, stop));
         }
         Feeder::Forwarded(url) => {
-            tasks.spawn(forwarded::run(url, intake, view, clock, stop));
+            tasks.spawn(forwarded::run(url, intake, view, clock, zone.clone(), stop));
         }
     }
 }

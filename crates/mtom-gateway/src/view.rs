@@ -35,6 +35,7 @@ struct State {
     log: VecDeque<LogEntry>,
     log_next: u64,
     counts: Counts,
+    rules: Arc<[RuleView]>,
 }
 
 /// One change.
@@ -59,6 +60,23 @@ pub struct Snapshot {
     pub log: Vec<LogEntry>,
     /// The account.
     pub counts: Counts,
+    /// The rules in force.
+    pub rules: Arc<[RuleView]>,
+}
+
+/// A rule in the words of its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleView {
+    /// Its name.
+    pub name: String,
+    /// The topic filter of the readings that it looks at.
+    pub when: String,
+    /// The expression that wishes the actuators on.
+    pub on: String,
+    /// The expression that wishes them off; `None`: the negation of `on`.
+    pub off: Option<String>,
+    /// The actuators that it drives.
+    pub actuators: Vec<String>,
 }
 
 /// The account: received = stored + duplicate + rejected + in flight, always.
@@ -268,6 +286,11 @@ impl View {
         self.send(Update::Log(entry));
     }
 
+    /// Shows the rules in force.
+    pub fn rules(&self, rules: impl Into<Arc<[RuleView]>>) {
+        self.state().rules = rules.into();
+    }
+
     /// The account alone: cheap, however many series there are.
     #[must_use]
     pub fn account(&self) -> Counts {
@@ -298,6 +321,7 @@ impl State {
             actuators: self.actuators.values().cloned().collect(),
             log: self.log.iter().cloned().collect(),
             counts: self.counts,
+            rules: Arc::clone(&self.rules),
         }
     }
 }

@@ -81,12 +81,12 @@ async fn serve(config: Config, role: Role, ready_file: Option<&Path>) -> Result<
     let gateway = Gateway::start(settings, clock.clone(), jiff::tz::TimeZone::system()).await?;
     let sensors = if role == Role::Up { plan::sensors(&config) } else { 0 };
     let ready = ready::Addresses::new(gateway.addresses(), page_address);
-    announce(&config, role, &ready, sensors, &simulated);
-    let any_simulated = sensors > 0 || !simulated.is_empty();
-    let dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
     if let Some(path) = ready_file {
         ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    announce(&config, role, &ready, sensors, &simulated);
+    let any_simulated = sensors > 0 || !simulated.is_empty();
+    let dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
     devices::simulate_sensors(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
     let mut signals = JoinSet::new();
     signals.spawn(stop_on_signal(stop.clone()));

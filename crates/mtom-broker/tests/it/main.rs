@@ -1,5 +1,11 @@
 //! The broker's two sides over real sockets: what is acknowledged, and when.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and say why it skips"
+)]
+
 mod embedded;
 mod external;
 mod mosquitto;

@@ -2,12 +2,13 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, State, Status,
+    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State,
+    Status,
 };
 use crate::events::LogEvent;
 use crate::server::Info;
 use mtom_gateway::view::{
-    ActuatorView, Counts as Account, LinkState, LogEntry, Snapshot, Told, Update, Wanted,
+    ActuatorView, Counts as Account, LinkState, LogEntry, RuleView, Snapshot, Told, Update, Wanted,
 };
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
@@ -170,6 +171,24 @@ impl<'a> Actuators<'a> {
     }
 }
 
+impl<'a> Rules<'a> {
+    pub(crate) fn new(rules: &'a [RuleView]) -> Self {
+        Self { rules: rules.iter().map(Rule::from).collect() }
+    }
+}
+
+impl<'a> From<&'a RuleView> for Rule<'a> {
+    fn from(rule: &'a RuleView) -> Self {
+        Self {
+            name: &rule.name,
+            when: &rule.when,
+            on: &rule.on,
+            off: rule.off.as_deref(),
+            actuators: &rule.actuators,
+        }
+    }
+}
+
 impl<'a> Rejects<'a> {
     /// `rows` may hold one more than `limit`: then there is a next page. Where the store could not give one
     /// more, there may be one.
@@ -247,6 +266,7 @@ impl<'a> Frame<'a> {
             actuators: snapshot.actuators.iter().map(Actuator::from).collect(),
             log: snapshot.log.iter().map(LogLine::from).collect(),
             counts: snapshot.counts.into(),
+            rules: snapshot.rules.iter().map(Rule::from).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, State, Status,
+    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
 };
 use crate::events::LogEvent;
 use crate::problem::ProblemBody;
@@ -39,6 +39,8 @@ fn the_types_of_the_page_are_these() {
     declare::<Counts>(&config, &mut text);
     declare::<Status<'_>>(&config, &mut text);
     declare::<Listens<'_>>(&config, &mut text);
+    declare::<Rules<'_>>(&config, &mut text);
+    declare::<Rule<'_>>(&config, &mut text);
     declare::<Latest<'_>>(&config, &mut text);
     declare::<ReadingPage<'_>>(&config, &mut text);
     declare::<Actuators<'_>>(&config, &mut text);
@@ -47,6 +49,7 @@ fn the_types_of_the_page_are_these() {
     declare::<Commands<'_>>(&config, &mut text);
     declare::<Command<'_>>(&config, &mut text);
     declare::<ProblemBody<'_>>(&config, &mut text);
+    let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     expect_file!["../../../../web/wire.d.ts"].assert_eq(&text);
 }
 

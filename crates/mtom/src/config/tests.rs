@@ -177,7 +177,13 @@ fn a_file_that_is_not_toml_says_where() {
 
 #[test]
 fn another_address_is_refused_unless_insecure_is_meant() {
-    check_problems("live.listen = \"0.0.0.0:8765\"", &[], expect!["line 1: live.listen: 0.0.0.0:8765 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8765, or set security.insecure = true if everybody on that network may read and write"]);
+    check_problems(
+        "live.listen = \"0.0.0.0:8765\"",
+        &[],
+        expect![
+            "line 1: live.listen: 0.0.0.0:8765 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8765, or set security.insecure = true if everybody on that network may read and write"
+        ],
+    );
     let meant = read("live.listen = \"0.0.0.0:8765\"\nsecurity.insecure = true", &[]);
     assert!(meant.insecure && meant.live.ip().is_unspecified());
 }

@@ -2,10 +2,17 @@
 //!
 //! Nothing sleeps: a test waits for the event, with [`LIMIT`].
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and say why it skips"
+)]
+
 mod bad_input;
 mod command_line;
 mod crash;
 mod led;
+#[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-broker/tests/it/mosquitto.rs"]
 mod mosquitto;
 mod mtom;

@@ -2,7 +2,7 @@
 
 use crate::LIMIT;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -129,8 +129,7 @@ pub(crate) fn wait_for_line(stdout: ChildStdout, wanted: &'static str) {
         if lines.by_ref().map_while(Result::ok).any(|line| line.starts_with(wanted)) {
             let _ = seen.send(());
         }
-        let mut rest = Vec::new();
-        let _ = lines.map_while(Result::ok).collect::<String>().as_bytes().read_to_end(&mut rest);
+        lines.for_each(drop);
     });
     wait.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("it never printed {wanted:?}"));
 }
@@ -151,8 +150,10 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 /// `mosquitto_pub`, acknowledged; false where it is not installed (said as SKIPPED).
 pub(crate) fn mosquitto_pub(broker: SocketAddr, topic: &str, payload: &[u8]) -> bool {
     let (host, port) = (broker.ip().to_string(), broker.port().to_string());
+    // It takes no empty message from its input.
+    let source = if payload.is_empty() { "-n" } else { "-s" };
     let process = Command::new("mosquitto_pub")
-        .args(["-h", &host, "-p", &port, "-q", "1", "-t", topic, "-s"])
+        .args(["-h", &host, "-p", &port, "-q", "1", "-t", topic, source])
         .stdin(Stdio::piped())
         .spawn();
     let Ok(mut process) = process else {
@@ -160,7 +161,9 @@ pub(crate) fn mosquitto_pub(broker: SocketAddr, topic: &str, payload: &[u8]) -> 
         eprintln!("SKIPPED: mosquitto_pub is not installed (apt-get install mosquitto-clients)");
         return false;
     };
-    std::io::Write::write_all(&mut process.stdin.take().unwrap(), payload).unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, payload).unwrap();
+    drop(stdin);
     assert!(process.wait().unwrap().success());
     true
 }
