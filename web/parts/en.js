@@ -3,7 +3,7 @@ export const en = {
   "title.tagline": "sensor to LED",
   "title.simulated": "simulated devices",
   "language.label": "Language",
-  "skip": "Skip to the readings",
+  skip: "Skip to the readings",
 
   "connection.connecting": "Connecting…",
   "connection.open": "Live",
@@ -41,6 +41,7 @@ export const en = {
   "led.off": "off",
   "led.unknown": "unknown",
   "led.says.applied": "as the device reports it",
+  "led.says.last": "as last reported; the link is {state}",
   "led.says.sent": "sent; this device never answers",
   "led.says.waiting": "sent; waiting for the device to answer",
   "led.says.nothing": "nothing was sent yet",

@@ -125,7 +125,5 @@ function sorted(points, added) {
  * @param {Point} other
  */
 function isAfter(point, other) {
-  return (
-    point.seconds > other.seconds || (point.seconds === other.seconds && point.id > other.id)
-  );
+  return point.seconds > other.seconds || (point.seconds === other.seconds && point.id > other.id);
 }

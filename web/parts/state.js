@@ -190,8 +190,10 @@ function applyReading(model, reading) {
   const key = seriesKey(reading);
   const known = model.series.get(key);
   if (known === undefined) {
+    /** @type {Series} */
     const series = { key, latest: reading, times: [reading.at_micros] };
-    model.series = new Map([...model.series, [key, series]].sort(byKey));
+    model.series.set(key, series);
+    model.series = new Map([...model.series].sort(byKey));
     consider(model, series);
     return ["series", "readings"];
   }
@@ -211,7 +213,8 @@ function applyReading(model, reading) {
 function consider(model, series) {
   if (model.pinned) return;
   const shown = selected(model);
-  const better = shown === null || (shown.latest.celsius === null && series.latest.celsius !== null);
+  const better =
+    shown === null || (shown.latest.celsius === null && series.latest.celsius !== null);
   if (better) model.selected = series.key;
 }
 

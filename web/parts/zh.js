@@ -4,7 +4,7 @@ export const zh = {
   "title.tagline": "从传感器到 LED",
   "title.simulated": "模拟设备",
   "language.label": "语言",
-  "skip": "跳到读数",
+  skip: "跳到读数",
 
   "connection.connecting": "正在连接…",
   "connection.open": "实时",
@@ -12,7 +12,8 @@ export const zh = {
   "connection.lagged": "本页面处理过慢，跳过了 {count} 条更新",
 
   "insecure.title": "此网络中的任何人都可访问",
-  "insecure.text": "已设置 security.insecure：任何能连接到这些端口的人都可以读写，因为目前还没有密码。",
+  "insecure.text":
+    "已设置 security.insecure：任何能连接到这些端口的人都可以读写，因为目前还没有密码。",
 
   "now.title": "当前",
   "now.empty": "还没有读数",
@@ -40,6 +41,7 @@ export const zh = {
   "led.off": "灭",
   "led.unknown": "未知",
   "led.says.applied": "由设备上报",
+  "led.says.last": "最后一次上报；链路{state}",
   "led.says.sent": "已发送，此设备从不应答",
   "led.says.waiting": "已发送，等待设备应答",
   "led.says.nothing": "尚未发送命令",

@@ -1,0 +1,161 @@
+//! What has been seen so far, from the frames of `/live`. Frames of unknown types are passed over:
+//! a newer gateway may say more.
+
+use mtom_protocol::unit::fahrenheit;
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+
+const LOG_LEN: usize = 500;
+const CHART_LEN: usize = 240;
+/// Series that are kept; a gateway with more shows the first ones here.
+const SERIES_LEN: usize = 1_000;
+
+/// Everything on the screen.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) series: BTreeMap<String, Series>,
+    pub(crate) actuators: BTreeMap<String, Actuator>,
+    pub(crate) log: VecDeque<String>,
+    pub(crate) counts: String,
+}
+
+/// One series: its newest value and the ones before it.
+#[derive(Debug, Default)]
+pub(crate) struct Series {
+    pub(crate) value: f64,
+    pub(crate) unit: String,
+    pub(crate) celsius: Option<f64>,
+    pub(crate) at_micros: i64,
+    pub(crate) chart: VecDeque<f64>,
+}
+
+/// One actuator in words.
+#[derive(Debug, Default)]
+pub(crate) struct Actuator {
+    pub(crate) link: String,
+    pub(crate) desired: String,
+    /// What the device says; without an answer what it was sent.
+    pub(crate) led: String,
+    pub(crate) on: bool,
+}
+
+impl Model {
+    /// Takes one frame; returns the lines that it is worth in a plain terminal.
+    pub(crate) fn take(&mut self, frame: &Value) -> Vec<String> {
+        match frame["type"].as_str() {
+            Some("snapshot") => {
+                let mut lines = Vec::new();
+                for reading in items(&frame["readings"]) {
+                    lines.extend(self.reading(reading));
+                }
+                for actuator in items(&frame["actuators"]) {
+                    lines.extend(self.actuator(actuator));
+                }
+                // A snapshot after a gap repeats lines; the log begins anew with it.
+                self.log.clear();
+                for entry in items(&frame["log"]) {
+                    self.log(entry);
+                }
+                self.count(&frame["counts"]);
+                lines
+            }
+            Some("reading") => self.reading(&frame["reading"]).into_iter().collect(),
+            Some("actuator") => self.actuator(&frame["actuator"]).into_iter().collect(),
+            Some("log") => {
+                let hop = frame["entry"]["hop"].as_str().unwrap_or_default();
+                let line = self.log(&frame["entry"]);
+                // Readings have a line of their own.
+                if hop == "gateway" { Vec::new() } else { vec![line] }
+            }
+            Some("counts") => {
+                self.count(&frame["counts"]);
+                Vec::new()
+            }
+            Some("lagged") => vec![format!("({} updates not shown)", frame["lagged"])],
+            _ => Vec::new(),
+        }
+    }
+
+    fn reading(&mut self, reading: &Value) -> Option<String> {
+        let name = format!("{}/{}", text(&reading["device"]), text(&reading["quantity"]));
+        if self.series.len() >= SERIES_LEN && !self.series.contains_key(&name) {
+            return None;
+        }
+        let series = self.series.entry(name.clone()).or_default();
+        series.value = reading["value"].as_f64()?;
+        series.unit = text(&reading["unit"]);
+        series.celsius = reading["celsius"].as_f64();
+        series.at_micros = reading["at_micros"].as_i64().unwrap_or_default();
+        if series.chart.len() == CHART_LEN {
+            series.chart.pop_front();
+        }
+        series.chart.push_back(series.celsius.unwrap_or(series.value));
+        Some(format!("{}  {name}  {}", text(&reading["at"]), series.words()))
+    }
+
+    fn actuator(&mut self, json: &Value) -> Option<String> {
+        let state = |told: &Value| {
+            let led = text(&told["led"]);
+            (!led.is_empty()).then_some(led)
+        };
+        let name = text(&json["name"]);
+        let (reported, sent) = (state(&json["reported"]), state(&json["sent"]));
+        let mut link = text(&json["link_state"]);
+        let reason = text(&json["link_reason"]);
+        if !reason.is_empty() {
+            link = format!("{link}: {reason}");
+        }
+        let led = match (&reported, &sent) {
+            (Some(led), _) => format!("{led}, says the device"),
+            (None, Some(led)) => format!("{led}, sent"),
+            (None, None) => "unknown".to_owned(),
+        };
+        let on = reported.or(sent).is_some_and(|led| led == "on");
+        let desired = state(&json["desired"]).unwrap_or_else(|| "nothing".to_owned());
+        let line = format!("{name}  LED {led}  (wanted {desired}, link {link})");
+        let shown = self.actuators.insert(name, Actuator { link, desired, led: led.clone(), on });
+        // Repeated reports of the same state are no news.
+        (shown.is_none_or(|before| before.led != led)).then_some(line)
+    }
+
+    fn log(&mut self, entry: &Value) -> String {
+        let line = format!("{}  {}", text(&entry["at"]), text(&entry["text"]));
+        if self.log.len() == LOG_LEN {
+            self.log.pop_front();
+        }
+        self.log.push_back(line.clone());
+        line
+    }
+
+    fn count(&mut self, counts: &Value) {
+        let number = |key: &str| counts[key].as_u64().unwrap_or_default();
+        self.counts = format!(
+            "received {} = stored {} + duplicate {} + rejected {} + in flight {}",
+            number("received"),
+            number("stored"),
+            number("duplicate"),
+            number("rejected"),
+            number("in_flight")
+        );
+    }
+}
+
+impl Series {
+    /// `23.4 °C  74.1 °F`
+    pub(crate) fn words(&self) -> String {
+        match self.celsius {
+            Some(celsius) => format!("{celsius:.1} °C  {:.1} °F", fahrenheit(celsius)),
+            None => format!("{} {}", self.value, self.unit).trim_end().to_owned(),
+        }
+    }
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text without anything that a terminal would obey.
+fn text(value: &Value) -> String {
+    let text = value.as_str().unwrap_or_default();
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

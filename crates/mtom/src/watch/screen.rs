@@ -1,0 +1,157 @@
+//! The full screen: readings with a small chart, actuators, the log and the account.
+
+use super::Heard;
+use super::model::Model;
+use crate::clock;
+use anyhow::Result;
+use ratatui::DefaultTerminal;
+use ratatui::Frame;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Ages grow, so the screen is drawn anew at least this often.
+const REDRAW: Duration = Duration::from_millis(500);
+const KEY_WAIT: Duration = Duration::from_millis(100);
+/// Three readings of the original's sensor: older is stale.
+const STALE_SECONDS: i64 = 6;
+
+/// Shows until a key ends it.
+pub(super) async fn show(
+    url: &str,
+    mut heard: mpsc::Receiver<Heard>,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let mut terminal = ratatui::try_init()?;
+    let keys = tokio::task::spawn_blocking({
+        let stop = stop.clone();
+        move || wait_for_end(&stop)
+    });
+    let outcome = draw(&mut terminal, url, &mut heard, stop).await;
+    stop.cancel();
+    let _ = keys.await;
+    ratatui::try_restore()?;
+    outcome
+}
+
+/// Returns when the user has pressed q, Esc or Ctrl-C, or when it ends otherwise.
+fn wait_for_end(stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let key = match event::poll(KEY_WAIT).and_then(|ready| ready.then(event::read).transpose())
+        {
+            Ok(Some(Event::Key(key))) if key.kind == KeyEventKind::Press => key,
+            Ok(_) => continue,
+            Err(_) => break,
+        };
+        let control_c =
+            key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+        if control_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
+            break;
+        }
+    }
+    stop.cancel();
+}
+
+async fn draw(
+    terminal: &mut DefaultTerminal,
+    url: &str,
+    heard: &mut mpsc::Receiver<Heard>,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let mut model = Model::default();
+    let mut connection = format!("connecting to {url}");
+    let now = clock::system();
+    loop {
+        terminal.draw(|frame| paint(frame, &model, &connection, now().0))?;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(REDRAW) => {}
+            event = heard.recv() => match event {
+                None => return Ok(()),
+                Some(Heard::Connected) => connection = format!("connected to {url}"),
+                Some(Heard::Lost(reason)) => connection = format!("not connected: {reason}"),
+                Some(Heard::Frame(frame)) => drop(model.take(&frame)),
+            },
+        }
+    }
+}
+
+/// One picture at `now` microseconds.
+pub(super) fn paint(frame: &mut Frame<'_>, model: &Model, connection: &str, now: i64) {
+    let series_rows = u16::try_from(model.series.len()).unwrap_or(u16::MAX).clamp(1, 12) + 2;
+    let actuator_rows = u16::try_from(model.actuators.len()).unwrap_or(u16::MAX).clamp(1, 6) + 2;
+    let [head, readings, chart, actuators, log, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(series_rows),
+        Constraint::Length(5),
+        Constraint::Length(actuator_rows),
+        Constraint::Min(3),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    frame.render_widget(Line::styled(format!("mtom  {connection}"), bold), head);
+    paint_series(frame, readings, model, now);
+    paint_chart(frame, chart, model);
+    paint_actuators(frame, actuators, model);
+    let visible = usize::from(log.height.saturating_sub(2));
+    let lines: Vec<_> =
+        model.log.iter().rev().take(visible).rev().map(|line| Line::raw(line.as_str())).collect();
+    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("log")), log);
+    frame.render_widget(Line::raw(format!("{}   q ends", model.counts)), foot);
+}
+
+fn paint_series(frame: &mut Frame<'_>, area: Rect, model: &Model, now: i64) {
+    let rows = model.series.iter().map(|(name, series)| {
+        let age = (now - series.at_micros).max(0) / 1_000_000;
+        let style =
+            if age > STALE_SECONDS { Style::new().fg(Color::DarkGray) } else { Style::new() };
+        Row::new([name.clone(), series.words(), format!("{age} s ago")]).style(style)
+    });
+    let widths = [Constraint::Fill(2), Constraint::Fill(2), Constraint::Length(14)];
+    let table = Table::new(rows, widths).block(Block::bordered().title("readings"));
+    frame.render_widget(table, area);
+}
+
+/// The first series, from its lowest to its highest value.
+fn paint_chart(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let Some((name, series)) = model.series.iter().next() else { return };
+    let width = usize::from(area.width.saturating_sub(2));
+    let points: Vec<f64> = series.chart.iter().rev().take(width).rev().copied().collect();
+    let (min, max) = points
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(min, max), point| (min.min(*point), max.max(*point)));
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 100 by the line itself"
+    )]
+    let height =
+        |point: &f64| ((point - min) / (max - min).max(0.1) * 99.0 + 1.0).clamp(1.0, 100.0) as u64;
+    let title = format!("{name}  {min:.1} … {max:.1}");
+    let bars = points.iter().map(height).collect::<Vec<_>>();
+    frame
+        .render_widget(Sparkline::default().data(bars).block(Block::bordered().title(title)), area);
+}
+
+fn paint_actuators(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let rows = model.actuators.iter().map(|(name, actuator)| {
+        let lamp = if actuator.on { "●" } else { "○" };
+        let color = if actuator.on { Color::Yellow } else { Color::Reset };
+        Row::new([
+            format!("{lamp} {name}"),
+            format!("LED {}", actuator.led),
+            format!("wanted {}", actuator.desired),
+            actuator.link.clone(),
+        ])
+        .style(Style::new().fg(color))
+    });
+    let widths =
+        [Constraint::Fill(1), Constraint::Fill(2), Constraint::Fill(1), Constraint::Fill(2)];
+    frame.render_widget(Table::new(rows, widths).block(Block::bordered().title("actuators")), area);
+}

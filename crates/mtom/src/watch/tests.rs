@@ -1,0 +1,76 @@
+use super::live_url;
+use super::model::Model;
+use super::screen::paint;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use serde_json::json;
+
+fn reading(celsius: f64) -> serde_json::Value {
+    json!({
+        "device": "Environ", "quantity": "Temperature", "value": celsius, "unit": "°C",
+        "celsius": celsius, "at": "2026-11-23T08:06:30.000000Z", "at_micros": 1_000_000,
+    })
+}
+
+fn snapshot() -> serde_json::Value {
+    json!({
+        "type": "snapshot",
+        "readings": [reading(25.0)],
+        "actuators": [{
+            "name": "TEMP_LED", "link_state": "up", "link_reason": "",
+            "desired": {"led": "on"}, "sent": {"led": "on"}, "reported": {"led": "off"},
+        }],
+        "log": [{"at": "08:06", "text": "sent command 1", "hop": "actuator"}],
+        "counts": {"received": 3, "stored": 1, "duplicate": 1, "rejected": 1, "in_flight": 0},
+    })
+}
+
+#[test]
+fn the_screen_shows_both_scales_and_what_the_device_says() {
+    let mut model = Model::default();
+    model.take(&snapshot());
+    let mut terminal = Terminal::new(TestBackend::new(100, 24)).unwrap();
+    terminal.draw(|frame| paint(frame, &model, "connected", 4_000_000)).unwrap();
+    let picture = terminal.backend().to_string();
+    for expected in [
+        "25.0 °C  77.0 °F",
+        "3 s ago",
+        "LED off, says the device",
+        "wanted on",
+        "sent command 1",
+        "received 3 = stored 1 + duplicate 1 + rejected 1 + in flight 0",
+    ] {
+        assert!(picture.contains(expected), "{expected}:\n{picture}");
+    }
+}
+
+#[test]
+fn a_plain_terminal_gets_a_line_per_event_and_no_repetition() {
+    let mut model = Model::default();
+    assert_eq!(model.take(&snapshot()).len(), 2);
+    let line = model.take(&json!({"type": "reading", "reading": reading(20.0)})).remove(0);
+    assert!(line.ends_with("Environ/Temperature  20.0 °C  68.0 °F"), "{line}");
+    let actuator = snapshot()["actuators"][0].clone();
+    assert!(model.take(&json!({"type": "actuator", "actuator": actuator})).is_empty());
+}
+
+#[test]
+fn what_a_terminal_would_obey_and_unknown_frames_do_nothing() {
+    let mut model = Model::default();
+    let mut hostile = reading(1.0);
+    hostile["device"] = json!("\u{1b}[2J");
+    let line = model.take(&json!({"type": "reading", "reading": hostile})).remove(0);
+    assert!(!line.contains('\u{1b}'));
+    for frame in [json!({}), json!({"type": 7}), json!([]), json!({"type": "reading"}), json!(null)]
+    {
+        assert!(model.take(&frame).is_empty(), "{frame}");
+    }
+}
+
+#[test]
+fn an_address_of_the_page_is_an_address_of_its_live_socket() {
+    for dashboard in ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "127.0.0.1:8080"] {
+        assert_eq!(live_url(dashboard).unwrap(), "ws://127.0.0.1:8080/live");
+    }
+    assert!(live_url("http://").is_err() && live_url("http://a/b").is_err());
+}

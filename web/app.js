@@ -1,0 +1,183 @@
+/**
+ * The page: joins the live socket, what is known, and the parts that show it.
+ *
+ * Frames change the model at once; the picture follows at most once per frame of the screen.
+ */
+
+import { status } from "./parts/api.js";
+import { createChart } from "./parts/chart.js";
+import { byId, setShown, setText } from "./parts/dom.js";
+import { createFooter } from "./parts/footer.js";
+import { createHistory } from "./parts/history.js";
+import { isKey, rememberLanguage, translator } from "./parts/i18n.js";
+import { createLeds } from "./parts/leds.js";
+import { connect } from "./parts/live.js";
+import { createLog } from "./parts/log.js";
+import { createNow } from "./parts/now.js";
+import { createPage } from "./parts/page.js";
+import { createRejects } from "./parts/rejects.js";
+import { apply, select } from "./parts/state.js";
+
+/** @typedef {import("./parts/state.js").Part} Part */
+/** @typedef {import("./parts/live.js").Connection} Connection */
+
+const TICK_MILLIS = 250;
+/** With reduced motion the chart moves in steps. */
+const TICK_MILLIS_REDUCED = 1_000;
+
+const page = createPage();
+const now = createNow(page, (key) => {
+  select(page.model, key);
+  now.render();
+  void chart.load();
+});
+const chart = createChart(page);
+const leds = createLeds(page);
+const log = createLog(page);
+const history = createHistory(page);
+const rejects = createRejects(page);
+const footer = createFooter(page);
+
+/** @type {Set<Part>} */
+const changed = new Set();
+let isScheduled = false;
+/** @type {string | null} */
+let charted = null;
+/** @type {Connection} */
+let connection = { state: "connecting" };
+
+/** Shows what has changed since the last picture. */
+function paint() {
+  isScheduled = false;
+  const { model } = page;
+  const parts = new Set(changed);
+  changed.clear();
+  const all = parts.has("snapshot");
+  if (all || parts.has("series")) {
+    now.renderList();
+    history.listSeries();
+  }
+  const fresh = model.fresh.splice(0);
+  if (all || charted !== model.selected) {
+    charted = model.selected;
+    void chart.load();
+  } else if (fresh.length > 0) {
+    chart.add(fresh);
+  }
+  if (fresh.length > 0) {
+    now.render();
+    history.note(fresh);
+  }
+  if (all || parts.has("actuators")) leds.render();
+  if (all) log.renderAll();
+  else if (parts.has("log")) log.append();
+  if (all || parts.has("counts")) void rejects.render();
+  if (parts.has("lagged")) showLagged();
+}
+
+/** @param {Part[]} parts */
+function change(parts) {
+  for (const part of parts) changed.add(part);
+  if (isScheduled || changed.size === 0) return;
+  isScheduled = true;
+  requestAnimationFrame(paint);
+}
+
+/** Asked again at each connection: another gateway may have taken its place. */
+async function loadStatus() {
+  try {
+    page.status = await status();
+  } catch {
+    // The connection says that the gateway is away; the last status stays until it is back.
+    return;
+  }
+  setShown(byId("insecure"), page.status.insecure !== null);
+  setShown(byId("simulated"), page.status.simulated);
+  footer.render();
+  now.render();
+}
+
+function showConnection() {
+  const { t } = page;
+  const place = byId("connection");
+  place.dataset.state = connection.state;
+  if (connection.state === "waiting") {
+    const seconds = Math.max(0, Math.ceil((connection.untilMillis - page.nowMillis()) / 1_000));
+    setText(byId("connection-text"), t("connection.waiting", { seconds }));
+  } else {
+    setText(byId("connection-text"), t(`connection.${connection.state}`));
+  }
+}
+
+function showLagged() {
+  const count = page.model.lagged;
+  setShown(byId("lagged"), count > 0);
+  setText(byId("lagged"), page.t("connection.lagged", { count }));
+}
+
+/** Every text anew, in the page's language. */
+function translate() {
+  document.documentElement.lang = page.language === "zh" ? "zh-Hans" : "en";
+  for (const element of document.querySelectorAll("[data-t], [data-t-label]")) {
+    if (!(element instanceof HTMLElement)) continue;
+    const { t: text, tLabel: label } = element.dataset;
+    if (text !== undefined && isKey(text)) setText(element, page.t(text));
+    if (label !== undefined && isKey(label)) element.setAttribute("aria-label", page.t(label));
+  }
+  for (const button of languageButtons()) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === page.language));
+  }
+  showConnection();
+  showLagged();
+  now.renderList();
+  chart.relabel();
+  leds.render(true);
+  log.relabel();
+  history.relabel();
+  rejects.relabel();
+  footer.render();
+}
+
+/** @returns {NodeListOf<HTMLButtonElement>} */
+function languageButtons() {
+  return document.querySelectorAll("button[data-language]");
+}
+
+for (const button of languageButtons()) {
+  button.addEventListener("click", () => {
+    page.language = button.dataset.language === "zh" ? "zh" : "en";
+    page.t = translator(page.language);
+    rememberLanguage(page.language);
+    translate();
+  });
+}
+
+translate();
+void history.reset();
+
+const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+const live = connect(
+  `${scheme}//${location.host}/live`,
+  (frame) => {
+    change(apply(page.model, frame, page.nowMillis()));
+  },
+  (changedTo) => {
+    connection = changedTo;
+    showConnection();
+    if (connection.state === "open") void loadStatus();
+  },
+);
+addEventListener("online", () => live.hurry());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") live.hurry();
+});
+
+const isReduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+setInterval(
+  () => {
+    now.tick();
+    chart.draw();
+    if (connection.state === "waiting") showConnection();
+  },
+  isReduced ? TICK_MILLIS_REDUCED : TICK_MILLIS,
+);

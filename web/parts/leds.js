@@ -1,0 +1,160 @@
+/**
+ * The actuators: what each should be, what it was told, what it says it is.
+ *
+ * The lamp is what the device reported. A device that cannot answer is shown as it was told, and
+ * said to be so.
+ */
+
+import { byId, el, setShown, setText } from "./dom.js";
+import { clock, latency, plain } from "./format.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./i18n.js").Translate} Translate */
+/** @typedef {import("../wire.d.ts").Actuator} Actuator */
+/** @typedef {import("../wire.d.ts").State} State */
+/** @typedef {"on" | "off" | "unknown"} Lamp */
+
+/**
+ * What can be said about an LED, and who says it.
+ * @param {Actuator} actuator
+ * @param {Translate} t
+ * @returns {{lamp: Lamp, isSure: boolean, says: string}}
+ */
+export function judge(actuator, t) {
+  const { reported, sent, desired, link_state: link } = actuator;
+  if (reported !== null) {
+    if (link !== "up") {
+      const state = t(`link.${link}`);
+      return { lamp: reported.led, isSure: false, says: t("led.says.last", { state }) };
+    }
+    const isWaiting = desired !== null && desired.led !== reported.led;
+    return {
+      lamp: reported.led,
+      isSure: true,
+      says: t(isWaiting ? "led.says.waiting" : "led.says.applied"),
+    };
+  }
+  if (sent !== null) return { lamp: sent.led, isSure: false, says: t("led.says.sent") };
+  return { lamp: "unknown", isSure: false, says: t("led.says.nothing") };
+}
+
+/** @param {Page} page */
+export function createLeds(page) {
+  const list = byId("leds");
+  /** @type {Map<string, {actuator: Actuator, card: HTMLElement}>} */
+  let cards = new Map();
+  let announced = "";
+
+  /** @param {boolean} [anew] in another language */
+  function render(anew = false) {
+    const { model, t } = page;
+    const before = anew ? new Map() : cards;
+    cards = new Map();
+    for (const [name, actuator] of [...model.actuators].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const known = before.get(name);
+      const card = known?.actuator === actuator ? known.card : makeCard(page, actuator);
+      cards.set(name, { actuator, card });
+    }
+    list.replaceChildren(...[...cards.values()].map(({ card }) => card));
+    setShown(byId("leds-none"), cards.size === 0);
+    const sentences = [...cards.values()].map(({ actuator }) => {
+      const { lamp, says } = judge(actuator, t);
+      return t("led.announce", { name: plain(actuator.name), state: t(`led.${lamp}`), says });
+    });
+    announced = sentences.join(". ");
+    setText(byId("led-announce"), announced);
+  }
+
+  return { render };
+}
+
+/**
+ * @param {Page} page
+ * @param {Actuator} actuator
+ */
+function makeCard(page, actuator) {
+  const { t } = page;
+  const { lamp, isSure, says } = judge(actuator, t);
+  const bulb = el("span", "lamp");
+  bulb.dataset.led = lamp;
+  bulb.dataset.sure = String(isSure);
+  bulb.setAttribute("aria-hidden", "true");
+  const name = el("p", "led-name", el("strong", "foreign", plain(actuator.name)));
+  if (actuator.simulated) name.append(el("span", "badge", t("led.simulated")));
+  const state = el("p", "led-state", t(`led.${lamp}`));
+  const top = el("div", "led-top", bulb, el("div", "", name, state, el("p", "small", says)));
+  const { desired, sent, reported } = actuator;
+  const steps = el(
+    "dl",
+    "led-steps",
+    step(page, "led.desired", desired, false),
+    step(page, "led.sent", sent, desired !== null && sent?.led !== desired.led),
+    step(
+      page,
+      "led.reported",
+      reported,
+      reported !== null && desired !== null && reported.led !== desired.led,
+    ),
+  );
+  const card = el("article", "led", top, steps, facts(page, actuator));
+  card.dataset.name = actuator.name;
+  return card;
+}
+
+/**
+ * @param {Page} page
+ * @param {"led.desired" | "led.sent" | "led.reported"} title
+ * @param {Pick<State, "led" | "number" | "at_micros"> | null} state
+ * @param {boolean} differs
+ */
+function step(page, title, state, differs) {
+  const { t } = page;
+  const word = el("dd", differs ? "word differs" : "word");
+  const cell = el("div", "", el("dt", "", t(title)), word);
+  cell.dataset.step = title.slice("led.".length);
+  if (state === null) {
+    word.append(t("led.never"));
+    return cell;
+  }
+  word.append(t(`led.${state.led}`));
+  const command = t("led.command", { number: state.number });
+  cell.append(
+    el("dd", "small", state.number === 0 ? "" : command),
+    el("dd", "small", clock(state.at_micros)),
+  );
+  return cell;
+}
+
+/**
+ * @param {Page} page
+ * @param {Actuator} actuator
+ */
+function facts(page, actuator) {
+  const { t, language } = page;
+  const { desired } = actuator;
+  const lines = el("div", "led-facts");
+  if (desired !== null) {
+    const text = t("led.because", { rule: plain(desired.rule), cause: plain(desired.cause) });
+    lines.append(el("p", "foreign", text));
+  }
+  if (actuator.latency_micros !== null) {
+    const text = t("led.latency", { latency: latency(actuator.latency_micros, language) });
+    lines.append(el("p", "", text));
+  }
+  const link = el(
+    "p",
+    "",
+    el("span", "dot"),
+    el("span", "", `${t("led.link")} ${t(`link.${actuator.link_state}`)}`),
+    el("span", "muted", t("link.since", { time: clock(actuator.link_since_micros) })),
+  );
+  link.dataset.state = actuator.link_state;
+  lines.append(link);
+  if (actuator.link_reason !== "") {
+    lines.append(el("p", "foreign small", plain(actuator.link_reason)));
+  }
+  const firmware =
+    actuator.firmware === null ? [] : [`${t("led.firmware")} ${plain(actuator.firmware)}`];
+  lines.append(el("p", "foreign small", [plain(actuator.link), ...firmware].join(" · ")));
+  return lines;
+}

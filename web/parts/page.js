@@ -1,0 +1,27 @@
+/** What every part of the page is given: what is known, the language, and the time. */
+
+import { rememberedLanguage, translator } from "./i18n.js";
+import { createModel } from "./state.js";
+
+/**
+ * @typedef {object} Page
+ * @property {import("./state.js").Model} model
+ * @property {import("./i18n.js").Language} language
+ * @property {import("./i18n.js").Translate} t
+ * @property {import("../wire.d.ts").Status | null} status
+ * @property {string} host of the page's own address
+ * @property {() => number} nowMillis by the browser's clock
+ */
+
+/** @returns {Page} */
+export function createPage() {
+  const language = rememberedLanguage();
+  return {
+    model: createModel(),
+    language,
+    t: translator(language),
+    status: null,
+    host: location.hostname,
+    nowMillis: () => Date.now(),
+  };
+}
