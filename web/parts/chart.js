@@ -6,9 +6,9 @@
 
 import { readings } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
-import { clock, measured } from "./format.js";
+import { clock, converted, measured } from "./format.js";
 import { axisRange, columns, extent, merge, pointOf } from "./points.js";
-import { selected, seriesKey } from "./state.js";
+import { seedTimes, selected, seriesKey } from "./state.js";
 import { thresholdCelsius } from "./threshold.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -20,6 +20,9 @@ const MINUTES = [2, 10, 60];
 const PAGE_LEN = 1_000;
 /** What one span loads at most; where readings come faster than that, it begins later. */
 const PAGES_MAX = 5;
+
+/** Pictures come no faster than that. */
+const DRAW_MILLIS = 200;
 
 const LIBRARY = "../vendor/uplot.js";
 const LIBRARY_STYLE = "../vendor/uplot.css";
@@ -40,6 +43,8 @@ export function createChart(page) {
   let generation = 0;
   /** @type {string | null} */
   let failure = null;
+  let isDrawn = false;
+  let drawnAtMillis = 0;
 
   const windows = MINUTES.map((count) => {
     const button = el("button", "");
@@ -90,6 +95,10 @@ export function createChart(page) {
           const found = await readings({ device, quantity, order: "desc", after, limit: PAGE_LEN });
           if (mine !== generation) return;
           points = merge(points, found.readings.map(pointOf), from);
+          if (turn === 0) {
+            const times = found.readings.map((reading) => reading.at_micros).reverse();
+            seedTimes(page.model, series.key, times);
+          }
           after = found.next;
           const oldest = found.readings.at(-1);
           if (after === null || oldest === undefined || oldest.at_micros / 1e6 < from) break;
@@ -107,13 +116,17 @@ export function createChart(page) {
     const mine = fresh.filter((reading) => seriesKey(reading) === page.model.selected);
     if (mine.length === 0) return;
     points = merge(points, mine.map(pointOf), nowSeconds() - minutes * 60);
-    data = columns(points);
-    draw();
+    isDrawn = false;
+    // Where many come the clock draws them together.
+    if (performance.now() - drawnAtMillis > DRAW_MILLIS) draw();
   }
 
   /** Moves the picture on. */
   function draw() {
     if (plot === null) return;
+    if (!isDrawn) data = columns(points);
+    isDrawn = true;
+    drawnAtMillis = performance.now();
     plot.setData(data);
     const visible = extent(points);
     const isEmpty =
@@ -182,6 +195,7 @@ export function createChart(page) {
         ...axis,
         grid,
         space: 76,
+        size: 28,
         values: (_, splits) =>
           splits.map((second) => clock(second * 1e6).slice(0, minutes > 2 ? 5 : 8)),
       },
@@ -264,7 +278,7 @@ export function createChart(page) {
     const point = points.find((candidate) => candidate.seconds === second);
     if (point === undefined) return;
     const parts = [clock(point.seconds * 1e6), label(point.value)];
-    if (isTemperature()) parts.push(measured(point.value * 1.8 + 32, "°F", page.language));
+    if (isTemperature()) parts.push(`${converted(point.value * 1.8 + 32, page.language)} °F`);
     parts.push(page.t("now.reading", { id: point.id }));
     setText(byId("chart-readout"), parts.join(" · "));
   }

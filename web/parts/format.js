@@ -61,6 +61,15 @@ export function degrees(value, language) {
 }
 
 /**
+ * A temperature that was converted: the digits behind the first are those of the conversion.
+ * @param {number} value
+ * @param {Language} language
+ */
+export function converted(value, language) {
+  return number(value, language, 1, 1);
+}
+
+/**
  * A number with its unit: `23.4 °C`, `40%`.
  * @param {number} value
  * @param {string} unit

@@ -2,7 +2,7 @@
 
 import { readings } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
-import { degrees, measured, plain, stamp } from "./format.js";
+import { converted, measured, plain, stamp } from "./format.js";
 import { seriesKey } from "./state.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -135,8 +135,8 @@ function makeRow(page, reading) {
     el("td", "wide foreign", plain(reading.device)),
     el("td", "foreign", plain(reading.quantity)),
     el("td", "num", measured(reading.value, reading.unit, language)),
-    el("td", "num", celsius === null ? "" : degrees(celsius, language)),
-    el("td", "num", fahrenheit === null ? "" : degrees(fahrenheit, language)),
+    el("td", "num wide", celsius === null ? "" : converted(celsius, language)),
+    el("td", "num", fahrenheit === null ? "" : converted(fahrenheit, language)),
     el("td", "num wide", String(reading.id)),
   );
   row.dataset.id = String(reading.id);

@@ -1,7 +1,7 @@
 /** The current value of the chosen series, with its age, and the list of series to choose from. */
 
 import { byId, el, setShown, setText } from "./dom.js";
-import { age, degrees, measured, number, plain, publishLine } from "./format.js";
+import { age, converted, degrees, measured, number, plain, publishLine } from "./format.js";
 import { ageMillis, isStale, selected } from "./state.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -64,15 +64,18 @@ export function createNow(page, onSelect) {
       const isTemperature = latest.celsius !== null && latest.fahrenheit !== null;
       setText(
         byId("now-main"),
-        isTemperature ? degrees(latest.celsius ?? 0, language) : number(latest.value, language),
+        isTemperature ? inCelsius(latest, language) : number(latest.value, language),
       );
       setText(byId("now-unit"), isTemperature ? "°C" : latest.unit);
       setText(
         byId("now-second"),
-        isTemperature ? measured(latest.fahrenheit ?? 0, "°F", language) : "",
+        isTemperature ? `${converted(latest.fahrenheit ?? 0, language)} °F` : "",
       );
       setShown(byId("now-suspect"), latest.suspect);
-      document.title = `${measured(latest.celsius ?? latest.value, isTemperature ? "°C" : latest.unit, language)} · mtom`;
+      const title = isTemperature
+        ? `${inCelsius(latest, language)} °C`
+        : measured(latest.value, latest.unit, language);
+      document.title = `${title} · mtom`;
     }
     tick();
     for (const [key, row] of rows) {
@@ -107,4 +110,13 @@ export function createNow(page, onSelect) {
   }
 
   return { renderList, render, tick };
+}
+
+/**
+ * As the device sent it where it measures in °C.
+ * @param {import("../wire.d.ts").Reading} reading
+ * @param {import("./i18n.js").Language} language
+ */
+function inCelsius({ celsius, unit }, language) {
+  return unit === "°C" ? degrees(celsius ?? 0, language) : converted(celsius ?? 0, language);
 }

@@ -30,10 +30,7 @@ export function pointOf(reading) {
  * @returns {Point[]}
  */
 export function merge(points, added, fromSeconds) {
-  const last = points.at(-1);
-  const inOrder =
-    added.length === 1 && (last === undefined || isAfter(/** @type {Point} */ (added[0]), last));
-  const all = inOrder ? [...points, ...added] : sorted(points, added);
+  const all = isInOrder(points, added) ? [...points, ...added] : sorted(points, added);
   const first = all.findIndex((point) => point.seconds >= fromSeconds);
   if (first < 0) return [];
   return all.slice(Math.max(first, all.length - POINTS_LEN_MAX));
@@ -117,13 +114,27 @@ function gapSeconds(points) {
 function sorted(points, added) {
   const byId = new Map(points.map((point) => [point.id, point]));
   for (const point of added) byId.set(point.id, point);
-  return [...byId.values()].sort((a, b) => a.seconds - b.seconds || a.id - b.id);
+  return [...byId.values()].sort(compare);
 }
 
 /**
- * @param {Point} point
- * @param {Point} other
+ * Whether each of the added points is behind the one before it: the usual case, and the cheap one.
+ * @param {readonly Point[]} points
+ * @param {readonly Point[]} added
  */
-function isAfter(point, other) {
-  return point.seconds > other.seconds || (point.seconds === other.seconds && point.id > other.id);
+function isInOrder(points, added) {
+  let last = points.at(-1);
+  for (const point of added) {
+    if (last !== undefined && compare(last, point) >= 0) return false;
+    last = point;
+  }
+  return true;
+}
+
+/**
+ * @param {Point} a
+ * @param {Point} b
+ */
+function compare(a, b) {
+  return a.seconds - b.seconds || a.id - b.id;
 }

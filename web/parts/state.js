@@ -109,6 +109,17 @@ export function select(model, key) {
 }
 
 /**
+ * What the history says about how often a series comes, where only its newest reading is known yet.
+ * @param {Model} model
+ * @param {string} key
+ * @param {number[]} times in microseconds, ascending
+ */
+export function seedTimes(model, key, times) {
+  const series = model.series.get(key);
+  if (series !== undefined && series.times.length < 2) series.times = times.slice(-TIMES_LEN);
+}
+
+/**
  * @param {Model} model
  * @returns {Series | null}
  */

@@ -1,0 +1,53 @@
+/** Pictures for people to look at, in `target/screenshots/`: wide and phone, light and dark, both languages. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { screenshot, startBrowser, startMtom, waitForText } from "./world.js";
+
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 360, height: 740 } };
+
+test("the page looks as it should, everywhere", async () => {
+  const mtom = await startMtom();
+  const browser = await startBrowser();
+  const first = await browser.open(mtom.url);
+  await first.page.waitForSelector("#connection[data-state=open]");
+  mtom.publish("Environ/Temperature", history(Date.now()));
+  for (const celsius of ["25.9 °C", "26.0 °C", "26.1 °C"]) {
+    mtom.publish("Environ/Temperature", celsius);
+  }
+  mtom.publish("Environ/Temperature", "23,4 °C");
+  mtom.publish("Environ/kitchen/Humidity", "41.5 %");
+  await first.page.waitForSelector("#rejects li");
+  await first.close();
+  for (const [name, viewport] of Object.entries(SIZES)) {
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      for (const locale of ["en-US", "zh-CN"]) {
+        const { page, close } = await browser.open(mtom.url, { viewport, colorScheme, locale });
+        await waitForText(page, "#chart-readout", /26\.1 °C/);
+        await page.waitForSelector("#history-rows tr:nth-child(20)");
+        await page.waitForSelector(".lamp:not([data-led=unknown])");
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.equal(width, viewport.width, "no horizontal scroll");
+        await screenshot(page, `${name}-${colorScheme}-${locale.slice(0, 2)}`);
+        await close();
+      }
+    }
+  }
+  await browser.close();
+  await mtom.remove();
+});
+
+/**
+ * Ten minutes of weather in steps of two seconds, with a gap, as a device sends it that was away.
+ * @param {number} nowMillis
+ */
+function history(nowMillis) {
+  const messages = [];
+  for (let step = 300; step > 0; step -= 1) {
+    if (step > 120 && step < 150) continue;
+    const temperature = Number((23.2 + 2.6 * Math.cos(step / 34)).toFixed(1));
+    const time = new Date(nowMillis - step * 2_000).toISOString();
+    messages.push(JSON.stringify({ temperature, time }));
+  }
+  return messages;
+}

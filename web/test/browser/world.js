@@ -1,0 +1,251 @@
+/**
+ * A real gateway, a real browser, and a real MQTT client between them.
+ *
+ * `MTOM_BIN` names the binary (else the debug build), `CHROMIUM` the browser (else the one on the
+ * path). Everything waits for events with a limit; nothing sleeps.
+ */
+
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+/** No test waits longer for anything. */
+export const LIMIT_MILLIS = 15_000;
+
+const target = fileURLToPath(new URL("../../../target/", import.meta.url));
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** @typedef {{mqtt: string, live: string, history: string, dashboard: string}} Ready */
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("playwright-core").BrowserContextOptions} ContextOptions */
+
+/**
+ * `mtom up` on free ports with its data in a folder of its own.
+ * @param {string[]} sets further `--set section.key=value`
+ * @param {string} [folder] of an earlier one
+ */
+export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "mtom-page-"))) {
+  const binary = process.env.MTOM_BIN ?? join(target, "debug", "mtom");
+  assert.ok(existsSync(binary), `no mtom at ${binary}: cargo build -p mtom, or set MTOM_BIN`);
+  const readyFile = join(folder, "ready.json");
+  rmSync(readyFile, { force: true });
+  const all = [`data.dir=${join(folder, "data")}`, "simulate.sensors=0"];
+  for (const port of ["broker", "live", "history", "dashboard"])
+    all.push(`${port}.listen=127.0.0.1:0`);
+  const process_ = spawn(
+    binary,
+    ["up", "--ready-file", readyFile, ...[...all, ...sets].flatMap((set) => ["--set", set])],
+    { cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  // A test that fails half way leaves nothing behind.
+  const leave = () => {
+    process_.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", leave);
+  let said = "";
+  process_.stderr.on("data", (bytes) => {
+    said += bytes;
+  });
+  const ended = new Promise((done) => process_.once("exit", done));
+  /** @type {Ready} */
+  const ready = await Promise.race([
+    fileOf(folder, readyFile),
+    ended.then((code) => assert.fail(`mtom ended with ${code}: ${said}`)),
+  ]);
+  return {
+    ready,
+    folder,
+    url: `http://${ready.dashboard}/`,
+    /**
+     * @param {string} topic
+     * @param {string | string[]} payload several: one message each
+     */
+    publish(topic, payload) {
+      publish(ready.mqtt, topic, payload);
+    },
+    async stop() {
+      process_.kill("SIGINT");
+      assert.equal(await ended, 0, said);
+    },
+    /** Stops it and removes what it has kept. */
+    async remove() {
+      if (process_.exitCode === null) await this.stop();
+      rmSync(folder, { recursive: true, force: true });
+      process.off("exit", leave);
+    },
+  };
+}
+
+/** @param {ContextOptions} [defaults] */
+export async function startBrowser(defaults = {}) {
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
+  return {
+    /**
+     * Opens the page in a new and empty profile.
+     * @param {string} url
+     * @param {ContextOptions} [options]
+     * @param {(page: Page) => Promise<void>} [prepare]
+     */
+    async open(url, options = {}, prepare = async () => {}) {
+      const context = await browser.newContext({
+        viewport: { width: 1440, height: 900 },
+        locale: "en-US",
+        ...defaults,
+        ...options,
+      });
+      context.setDefaultTimeout(LIMIT_MILLIS);
+      const page = await context.newPage();
+      const seen = watchPage(page, url);
+      await prepare(page);
+      await page.goto(url);
+      return {
+        page,
+        seen,
+        /** Nothing went wrong that nobody has looked at. */
+        async close() {
+          assert.deepEqual(seen.errors, []);
+          assert.deepEqual(seen.dialogs, []);
+          assert.deepEqual(seen.foreign, []);
+          await context.close();
+        },
+      };
+    },
+    close: () => browser.close(),
+  };
+}
+
+/**
+ * Saves a picture for people to look at.
+ * @param {Page} page
+ * @param {string} name
+ */
+export async function screenshot(page, name) {
+  const folder = join(target, "screenshots");
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}
+
+/**
+ * Waits until the element's text is, or matches, what is expected.
+ * @param {Page} page
+ * @param {string} selector
+ * @param {string | RegExp} expected
+ */
+export async function waitForText(page, selector, expected) {
+  const isText = typeof expected === "string";
+  const wanted = { selector, text: isText ? expected : expected.source, isText };
+  const check = (/** @type {typeof wanted} */ { selector, text, isText }) => {
+    const found = document.querySelector(selector)?.textContent ?? "";
+    return isText ? found === text : new RegExp(text).test(found);
+  };
+  try {
+    await page.waitForFunction(check, wanted);
+  } catch {
+    assert.fail(
+      `${selector} is ${JSON.stringify(await page.textContent(selector))}, not ${expected}`,
+    );
+  }
+}
+
+/**
+ * @param {string} address
+ * @param {string} topic
+ * @param {string | string[]} payload
+ */
+function publish(address, topic, payload) {
+  const [host = "", port = ""] = address.split(":");
+  const many = Array.isArray(payload);
+  const done = spawnSync(
+    "mosquitto_pub",
+    ["-h", host, "-p", port, "-q", "1", "-t", topic, many ? "-l" : "-s"],
+    {
+      input: many ? `${payload.join("\n")}\n` : payload,
+      timeout: LIMIT_MILLIS,
+    },
+  );
+  assert.equal(done.status, 0, `mosquitto_pub: ${done.error ?? done.stderr}`);
+}
+
+/**
+ * @param {Page} page
+ * @param {string} url
+ */
+function watchPage(page, url) {
+  /** @type {{errors: string[], dialogs: string[], foreign: string[]}} */
+  const seen = { errors: [], dialogs: [], foreign: [] };
+  const own = new URL(url).host;
+  page.on("console", (message) => {
+    // A refused script or style (CSP) is an error in the console too.
+    if (message.type() === "error" || message.type() === "warning")
+      seen.errors.push(message.text());
+  });
+  page.on("pageerror", (error) => seen.errors.push(String(error.stack)));
+  page.on("dialog", (dialog) => {
+    seen.dialogs.push(dialog.message());
+    void dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    const { host, protocol } = new URL(request.url());
+    if (host !== own && protocol !== "data:") seen.foreign.push(request.url());
+  });
+  page.on("websocket", (socket) => {
+    if (new URL(socket.url()).host !== own) seen.foreign.push(socket.url());
+  });
+  return seen;
+}
+
+/** @returns {string} */
+function chromiumPath() {
+  const named = process.env.CHROMIUM;
+  if (named !== undefined) return named;
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+      if (existsSync(join(folder, name))) return join(folder, name);
+    }
+  }
+  return assert.fail("no chromium on the path: install it, or set CHROMIUM");
+}
+
+/**
+ * What is in the file, as soon as it is there and whole.
+ * @param {string} folder
+ * @param {string} file
+ * @returns {Promise<Ready>}
+ */
+function fileOf(folder, file) {
+  return new Promise((done, fail) => {
+    const limit = setTimeout(() => end(() => fail(new Error(`${file} never came`))), LIMIT_MILLIS);
+    const watcher = watch(folder, look);
+    look();
+
+    function look() {
+      try {
+        const ready = JSON.parse(readFileSync(file, "utf8"));
+        end(() => done(ready));
+      } catch {
+        // Not there, or not whole yet: the next change tells.
+      }
+    }
+
+    /** @param {() => void} settle */
+    function end(settle) {
+      clearTimeout(limit);
+      watcher.close();
+      settle();
+    }
+  });
+}
