@@ -28,9 +28,15 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let mut files = Vec::new();
     for folder in FOLDERS {
-        // Where the folder is missing this makes cargo look again at the next build.
-        println!("cargo::rerun-if-changed={}", web.join(folder).display());
+        // Cargo looks at everything below a folder, so not at `web` itself with its tools: a new file there
+        // is asked for by one that is seen. A folder that is missing is looked for again at each build.
+        if !folder.is_empty() {
+            println!("cargo::rerun-if-changed={}", web.join(folder).display());
+        }
         collect(&web, folder, &mut files)?;
+    }
+    if !files.iter().any(|file| file.name.starts_with("vendor/")) {
+        println!("cargo::warning=web/vendor is missing: no chart; run `cargo xtask vendor`");
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hash = Fnv::default();

@@ -25,14 +25,18 @@ const HASH: &str = env!("MTOM_TREE_HASH");
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const NO_CACHE: &str = "no-cache";
 /// Where a debug build looks first.
-const FOLDER: Option<&str> =
-    if cfg!(debug_assertions) { Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web")) } else { None };
+const FOLDER: Option<&str> = if cfg!(debug_assertions) {
+    Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web"))
+} else {
+    None
+};
 
 /// `index.html`, asked for again at each visit.
 pub(crate) fn index(headers: &HeaderMap) -> Option<Response> {
     let asset = find("index.html")?;
     let tag = format!("\"{HASH}\"");
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let known =
+        headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if known && FOLDER.is_none() {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -82,7 +86,8 @@ fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
 
 /// `gzip` among the encodings, and not with a weight of zero (RFC 9110 §12.5.3).
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let values =
+        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         let zero = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));

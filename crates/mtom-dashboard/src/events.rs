@@ -32,14 +32,14 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
         match event {
             E::Listening { what, address } => Self::Listening { what, address },
             E::BrokerConnected { url } => Self::BrokerConnected { url },
-            E::BrokerLost { url, reason } => Self::BrokerLost { url, reason },
+            E::BrokerLost { url, reason } => Self::BrokerLost { url, reason: brief(reason) },
             E::Stored { id, device, quantity, value, unit } => {
                 Self::Stored { id: *id, device, quantity, value: *value, unit }
             }
-            E::Duplicate { id, device, quantity } => {
-                Self::Duplicate { id: *id, device, quantity }
+            E::Duplicate { id, device, quantity } => Self::Duplicate { id: *id, device, quantity },
+            E::Rejected { topic, code, reason } => {
+                Self::Rejected { topic: brief(topic), code, reason: brief(reason) }
             }
-            E::Rejected { topic, code, reason } => Self::Rejected { topic, code, reason },
             E::Viewers { port, count } => Self::Viewers { port, count: *count },
             E::Decided { rule, actuator, led, cause } => {
                 Self::Decided { rule, actuator, led: (*led).into(), cause }
@@ -64,4 +64,12 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             E::Skipped { count } => Self::Skipped { count: *count },
         }
     }
+}
+
+/// The longest text of one log line, in bytes: a topic may have 65,535, and a snapshot has 200 lines.
+const TEXT_LEN_MAX: usize = 512;
+
+/// The beginning of `text`, cut between two characters.
+pub(crate) fn brief(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_LEN_MAX)).unwrap_or(text)
 }

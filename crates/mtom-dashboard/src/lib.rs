@@ -12,3 +12,6 @@ mod live;
 mod problem;
 mod routes;
 pub mod server;
+
+#[cfg(test)]
+mod testing;

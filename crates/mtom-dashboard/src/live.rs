@@ -183,3 +183,6 @@ impl<'a> Viewer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

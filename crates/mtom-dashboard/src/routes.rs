@@ -1,9 +1,7 @@
 //! The addresses and their answers. Everything is read; nothing is changed.
 
 use crate::access::{self, Access};
-use crate::api::{
-    Actuators, Commands, Counts, Latest, ReadingPage, Rejects, Rules, Status,
-};
+use crate::api::{Actuators, Commands, Counts, Latest, ReadingPage, Rejects, Rules, Status};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{assets, live};
@@ -85,13 +83,15 @@ type Asked<T> = Result<Query<T>, QueryRejection>;
 async fn index(headers: HeaderMap) -> Response {
     assets::index(&headers).unwrap_or_else(|| {
         let detail = "this build has no page: web/index.html was missing";
-        Problem::new(StatusCode::NOT_FOUND, detail, "build mtom from a complete source tree").into_response()
+        Problem::new(StatusCode::NOT_FOUND, detail, "build mtom from a complete source tree")
+            .into_response()
     })
 }
 
 async fn asset(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
     assets::file(&hash, &name, &headers).unwrap_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "no such file in this build", "load / again").into_response()
+        Problem::new(StatusCode::NOT_FOUND, "no such file in this build", "load / again")
+            .into_response()
     })
 }
 
@@ -198,7 +198,10 @@ impl Shared {
 
 fn taken<T>(query: Asked<T>) -> Result<T, Problem> {
     query.map(|Query(query)| query).map_err(|error| {
-        Problem::bad_query(error.body_text(), "correct the part of the query that is named, or leave it out")
+        Problem::bad_query(
+            error.body_text(),
+            "correct the part of the query that is named, or leave it out",
+        )
     })
 }
 

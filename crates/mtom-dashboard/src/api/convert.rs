@@ -2,10 +2,9 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State,
-    Status,
+    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
 };
-use crate::events::LogEvent;
+use crate::events::{LogEvent, brief};
 use crate::server::Info;
 use mtom_gateway::view::{
     ActuatorView, Counts as Account, LinkState, LogEntry, RuleView, Snapshot, Told, Update, Wanted,
@@ -117,7 +116,7 @@ impl<'a> From<&'a LogEntry> for LogLine<'a> {
             at: entry.at.rfc3339(),
             at_micros: entry.at.0,
             hop: entry.hop.word(),
-            text: entry.event.to_string(),
+            text: brief(&entry.event.to_string()).to_owned(),
             event: LogEvent::from(&entry.event),
         }
     }

@@ -8,7 +8,8 @@ use crate::events::LogEvent;
 use crate::problem::ProblemBody;
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
-    ActuatorView, Hop, LinkState, LogEntry, LogEvent as Said, Snapshot, Told, Update, Wanted,
+    ActuatorView, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said, Snapshot, Told,
+    Update, Wanted,
 };
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::{Reading as Measured, ReadingKey, StoredReading};
@@ -86,4 +87,218 @@ fn stored(value: f64, unit: Unit) -> StoredReading {
             key: None,
         },
     }
+}
+
+#[test]
+fn a_reading_as_json() {
+    let mut reading = stored(26.5, Unit::Celsius);
+    reading.reading.taken_at = Some(AT);
+    reading.reading.key = Some(ReadingKey { boot: "b1".into(), seq: 7 });
+    check(
+        &Reading::from(&reading),
+        &expect![[r#"
+        {
+          "id": 7,
+          "device": "Environ",
+          "quantity": "Temperature",
+          "topic": "Environ/Temperature",
+          "value": 26.5,
+          "unit": "°C",
+          "celsius": 26.5,
+          "fahrenheit": 79.7,
+          "at": "2026-11-23T08:06:30.123456Z",
+          "at_micros": 1795421190123456,
+          "arrived_at": "2026-11-23T08:06:30.123456Z",
+          "arrived_at_micros": 1795421190123456,
+          "taken_at": "2026-11-23T08:06:30.123456Z",
+          "taken_at_micros": 1795421190123456,
+          "suspect": false,
+          "boot": "b1",
+          "seq": 7
+        }
+    "#]],
+    );
+    check(
+        &Reading::from(&stored(40.0, Unit::Percent)),
+        &expect![[r#"
+        {
+          "id": 7,
+          "device": "Environ",
+          "quantity": "Temperature",
+          "topic": "Environ/Temperature",
+          "value": 40.0,
+          "unit": "%",
+          "celsius": null,
+          "fahrenheit": null,
+          "at": "2026-11-23T08:06:30.123456Z",
+          "at_micros": 1795421190123456,
+          "arrived_at": "2026-11-23T08:06:30.123456Z",
+          "arrived_at_micros": 1795421190123456,
+          "taken_at": null,
+          "taken_at_micros": null,
+          "suspect": false,
+          "boot": null,
+          "seq": null
+        }
+    "#]],
+    );
+}
+
+#[test]
+fn twenty_five_degrees_are_seventy_seven() {
+    for (value, unit) in [(25.0, Unit::Celsius), (77.0, Unit::Fahrenheit)] {
+        let json = serde_json::to_value(Reading::from(&stored(value, unit))).unwrap();
+        assert_eq!(
+            (json["celsius"].as_f64(), json["fahrenheit"].as_f64()),
+            (Some(25.0), Some(77.0))
+        );
+    }
+    // A number that a device has sent comes back as it was.
+    let json = serde_json::to_value(Reading::from(&stored(70.1, Unit::Fahrenheit))).unwrap();
+    assert_eq!(json["fahrenheit"], 70.1);
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        latest: vec![Arc::new(stored(26.5, Unit::Celsius))],
+        actuators: vec![ActuatorView {
+            name: "TEMP_LED".into(),
+            link: "tcp:127.0.0.1:7000".into(),
+            link_state: LinkState::Up,
+            link_reason: String::new(),
+            link_since: AT,
+            simulated: true,
+            desired: Some(Wanted {
+                led: Led::On,
+                number: 42,
+                at: AT,
+                rule: "original".into(),
+                cause: "reading 7".into(),
+            }),
+            reported: Some(Told { led: Led::Off, number: 41, at: AT }),
+            sent: None,
+            firmware: Some("TEMP_LED 1.0.0".into()),
+            latency_micros: Some(2_100),
+        }],
+        log: vec![LogEntry {
+            id: 3,
+            at: AT,
+            hop: Hop::Rules,
+            event: Said::Decided {
+                rule: "original".into(),
+                actuator: "TEMP_LED".into(),
+                led: Led::On,
+                cause: "reading 7".into(),
+            },
+        }],
+        counts: Account { received: 1, stored: 1, ..Account::default() },
+        rules: Arc::new([]),
+    }
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "most of them are the expected JSON")]
+fn a_snapshot_as_json() {
+    let snapshot = snapshot();
+    check(
+        &Frame::snapshot(&snapshot, AT),
+        &expect![[r#"
+        {
+          "type": "snapshot",
+          "now": "2026-11-23T08:06:30.123456Z",
+          "now_micros": 1795421190123456,
+          "readings": [
+            {
+              "id": 7,
+              "device": "Environ",
+              "quantity": "Temperature",
+              "topic": "Environ/Temperature",
+              "value": 26.5,
+              "unit": "°C",
+              "celsius": 26.5,
+              "fahrenheit": 79.7,
+              "at": "2026-11-23T08:06:30.123456Z",
+              "at_micros": 1795421190123456,
+              "arrived_at": "2026-11-23T08:06:30.123456Z",
+              "arrived_at_micros": 1795421190123456,
+              "taken_at": null,
+              "taken_at_micros": null,
+              "suspect": false,
+              "boot": null,
+              "seq": null
+            }
+          ],
+          "actuators": [
+            {
+              "name": "TEMP_LED",
+              "link": "tcp:127.0.0.1:7000",
+              "link_state": "up",
+              "link_reason": "",
+              "link_since": "2026-11-23T08:06:30.123456Z",
+              "link_since_micros": 1795421190123456,
+              "simulated": true,
+              "desired": {
+                "led": "on",
+                "number": 42,
+                "at": "2026-11-23T08:06:30.123456Z",
+                "at_micros": 1795421190123456,
+                "rule": "original",
+                "cause": "reading 7"
+              },
+              "reported": {
+                "led": "off",
+                "number": 41,
+                "at": "2026-11-23T08:06:30.123456Z",
+                "at_micros": 1795421190123456
+              },
+              "sent": null,
+              "firmware": "TEMP_LED 1.0.0",
+              "latency_micros": 2100
+            }
+          ],
+          "log": [
+            {
+              "id": 3,
+              "at": "2026-11-23T08:06:30.123456Z",
+              "at_micros": 1795421190123456,
+              "hop": "rules",
+              "text": "rule original: TEMP_LED on because reading 7",
+              "event": {
+                "kind": "decided",
+                "rule": "original",
+                "actuator": "TEMP_LED",
+                "led": "on",
+                "cause": "reading 7"
+              }
+            }
+          ],
+          "counts": {
+            "received": 1,
+            "stored": 1,
+            "duplicate": 0,
+            "rejected": 0,
+            "in_flight": 0,
+            "ignored": 0
+          },
+          "rules": []
+        }
+    "#]],
+    );
+    let update = Update::Actuator(snapshot.actuators[0].clone());
+    let frame = serde_json::to_value(Frame::from(&update)).unwrap();
+    assert_eq!(frame["type"], "actuator");
+}
+
+/// Every event has its own `kind`, and the page has a sentence for each (`web/test/events.test.js`).
+#[test]
+fn a_lost_update_is_said_in_numbers() {
+    check(
+        &Frame::Lagged { lagged: 12 },
+        &expect![[r#"
+        {
+          "type": "lagged",
+          "lagged": 12
+        }
+    "#]],
+    );
 }

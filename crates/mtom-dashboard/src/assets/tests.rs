@@ -1,1 +1,82 @@
-//! Tests.
+//! The embedded page.
+
+use super::{ASSETS, Asset, HASH, IMMUTABLE, file, find, from_disk, index, serve, takes_gzip};
+use axum::http::{HeaderMap, HeaderValue, header};
+
+fn asks(name: header::HeaderName, value: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+}
+
+/// Of a build that reads nothing from disk.
+fn encoding_of(asset: &'static Asset, headers: &HeaderMap) -> Option<String> {
+    let response = serve(asset, headers, IMMUTABLE, None);
+    response.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_page_is_embedded_with_its_hash_in_every_address() {
+    let page = std::str::from_utf8(find("index.html").unwrap().plain).unwrap();
+    assert!(!page.contains("@tree@"));
+    assert!(page.contains(&format!("src=\"/a/{HASH}/app.js\"")));
+    for name in ["app.js", "style.css", "icon.svg", "parts/state.js"] {
+        assert!(file(HASH, name, &HeaderMap::new()).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn only_what_the_page_needs_is_embedded() {
+    for asset in ASSETS {
+        let tool = ["test/", "node_modules/", "package", "tsconfig", "biome", ".d.ts"];
+        assert!(!tool.iter().any(|part| asset.name.contains(part)), "{}", asset.name);
+    }
+}
+
+#[test]
+fn names_from_outside_reach_nothing_but_the_table() {
+    let headers = HeaderMap::new();
+    for name in
+        ["../Cargo.toml", "package.json", "", "/etc/passwd", "parts/../index.html", "nothing"]
+    {
+        assert!(file(HASH, name, &headers).is_none(), "{name}");
+    }
+    assert!(file("0000000000000000", "app.js", &headers).is_none(), "another tree");
+}
+
+#[test]
+fn gzip_is_sent_to_those_who_take_it() {
+    for (value, takes) in [
+        ("gzip", true),
+        ("deflate, GZIP;q=0.5, br", true),
+        ("br", false),
+        ("gzip;q=0", false),
+        ("gzip; q=0.0", false),
+        ("", false),
+    ] {
+        let headers = asks(header::ACCEPT_ENCODING, value);
+        assert_eq!(takes_gzip(&headers), takes, "{value}");
+        let encoding = takes.then(|| "gzip".to_owned());
+        assert_eq!(encoding_of(find("app.js").unwrap(), &headers), encoding);
+    }
+}
+
+#[test]
+fn the_whole_page_is_small() {
+    let bytes: usize = ASSETS.iter().map(|asset| asset.gzip.len()).sum();
+    assert!(bytes <= 150 * 1024, "{bytes} bytes gzipped");
+}
+
+#[test]
+fn the_folder_wins_over_the_table_where_it_has_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "new @tree@").unwrap();
+    let page = from_disk(find("index.html").unwrap(), folder.path()).unwrap();
+    assert_eq!(page, format!("new {HASH}").into_bytes());
+    assert!(from_disk(find("app.js").unwrap(), folder.path()).is_none());
+}
+
+#[test]
+fn the_index_is_asked_for_again_each_time() {
+    let response = index(&HeaderMap::new()).unwrap();
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");
+    assert!(response.headers().contains_key(header::ETAG));
+}

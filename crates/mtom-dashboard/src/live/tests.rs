@@ -1,0 +1,159 @@
+//! The live socket: what a viewer hears, in which order, and who is refused.
+
+use crate::server::Limits;
+use crate::testing::{NOW, Server, limits, soon};
+use futures_util::{SinkExt, StreamExt};
+use mtom_gateway::view::{Counts, Hop, LogEvent};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+#[tokio::test]
+async fn a_viewer_gets_the_present_and_then_every_change_once() {
+    let mut server = Server::start().await;
+    server.store(&[20.0]);
+    let mut viewer = server.watch().await;
+    let snapshot = viewer.frame().await;
+    assert_eq!(snapshot["type"], "snapshot");
+    assert_eq!(snapshot["now_micros"], NOW.0);
+    assert_eq!(snapshot["readings"][0]["celsius"], 20.0);
+    server.store(&[21.0, 22.0]);
+    for celsius in [21.0, 22.0] {
+        let frame = viewer.frame().await;
+        assert_eq!(
+            (&frame["type"], &frame["reading"]["celsius"]),
+            (&"reading".into(), &celsius.into())
+        );
+    }
+    let event = LogEvent::Rejected { topic: "<b>".into(), code: "empty", reason: "no".into() };
+    server.view.log(NOW, Hop::Gateway, event);
+    let entry = &viewer.frame().await["entry"];
+    assert_eq!((&entry["hop"], &entry["event"]["kind"]), (&"gateway".into(), &"rejected".into()));
+    assert_eq!(entry["event"]["topic"], "<b>");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_account_follows_when_it_has_changed() {
+    let server = Server::start().await;
+    let mut viewer = server.watch().await;
+    assert_eq!(viewer.frame().await["counts"]["rejected"], 0);
+    server.view.counts(Counts { received: 4, rejected: 4, ..Counts::default() });
+    assert_eq!(viewer.frame_of("counts").await["counts"]["rejected"], 4);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_viewer_is_told_what_it_lost_and_gets_the_present_again() {
+    let mut server = Server::start().await;
+    let mut slow = server.watch().await;
+    assert_eq!(slow.frame().await["type"], "snapshot");
+    // More than the sockets' buffers and the queue hold together.
+    for number in 0..100_u32 {
+        server.store(&[20.0; 400]);
+        server.view.counts(Counts { stored: number.into(), ..Counts::default() });
+        // Lets the server run; without it the queue alone would overflow.
+        tokio::task::yield_now().await;
+    }
+    // One second after all the others.
+    let last = server.store(&[&[20.0; 400][..], &[42.0]].concat())[400].id;
+    let lagged = slow.frame_of("lagged").await;
+    assert!(lagged["lagged"].as_u64().unwrap() > 0);
+    let mut frame = slow.frame().await;
+    assert_eq!(frame["type"], "snapshot");
+    // It may be too slow once more; the newest reading comes in any case, in a snapshot or by itself.
+    while frame["readings"][0]["id"] != last && frame["reading"]["id"] != last {
+        frame = slow.frame().await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_takes_nothing_is_closed() {
+    let limits =
+        Limits { stall: std::time::Duration::from_millis(100), viewers_max: 1, ..limits() };
+    let mut server = Server::within(limits, None).await;
+    let mut dead = server.watch().await;
+    assert_eq!(dead.frame().await["type"], "snapshot");
+    // Its place is free again when it has been closed.
+    let next = Box::pin(soon("the place", async {
+        loop {
+            server.store(&[20.0; 400]);
+            if let Ok(viewer) = server.watch_as(None).await {
+                break viewer;
+            }
+        }
+    }))
+    .await;
+    drop((dead, next));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_may_watch_and_no_other_page() {
+    let server = Server::start().await;
+    let own = format!("http://{}", server.address);
+    drop(server.watch_as(Some(&own)).await.unwrap());
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"] {
+        match *server.watch_as(Some(origin)).await.unwrap_err() {
+            Error::Http(answer) => assert_eq!(answer.status(), 403, "{origin}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_viewer_too_many_is_refused_and_told_so() {
+    let server = Server::within(Limits { viewers_max: 1, ..limits() }, None).await;
+    let mut first = server.watch().await;
+    assert_eq!(first.frame().await["type"], "snapshot");
+    match *server.watch_as(None).await.unwrap_err() {
+        Error::Http(answer) => assert_eq!(answer.status(), 503),
+        other => panic!("{other:?}"),
+    }
+    server.view.log(NOW, Hop::Broker, LogEvent::Skipped { count: 1 });
+    assert_eq!(first.frame().await["type"], "log", "the first goes on undisturbed");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn viewers_hear_the_end() {
+    let server = Server::start().await;
+    let mut viewer = server.watch().await;
+    assert_eq!(viewer.frame().await["type"], "snapshot");
+    server.cancel();
+    assert_eq!(viewer.close_code().await, 1001);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_says_something_is_closed() {
+    let server = Server::start().await;
+    for said in [Message::text("hello"), Message::binary(vec![0])] {
+        let mut viewer = server.watch().await;
+        viewer.socket.send(said).await.unwrap();
+        assert_eq!(viewer.close_code().await, 1008);
+    }
+    // A message over the limit, and a goodbye.
+    let mut loud = server.watch().await;
+    let _ = loud.socket.send(Message::text("x".repeat(100_000))).await;
+    soon("the end", async { while let Some(Ok(_)) = loud.socket.next().await {} }).await;
+    let mut polite = server.watch().await;
+    polite.socket.close(None).await.unwrap();
+    soon("the end", async { while let Some(Ok(_)) = polite.socket.next().await {} }).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn endless_texts_from_outside_are_cut() {
+    let server = Server::start().await;
+    let mut viewer = server.watch().await;
+    assert_eq!(viewer.frame().await["type"], "snapshot");
+    let topic = "\u{20ac}".repeat(20_000);
+    let event = LogEvent::Rejected { topic: topic.clone(), code: "topic_too_long", reason: topic };
+    server.view.log(NOW, Hop::Gateway, event);
+    let entry = &viewer.frame().await["entry"];
+    for text in [&entry["text"], &entry["event"]["topic"], &entry["event"]["reason"]] {
+        assert!((1..=512).contains(&text.as_str().unwrap().len()));
+    }
+    server.stop().await;
+}
