@@ -121,12 +121,12 @@ pub(crate) fn serving(role: &str, dir: &Path, sets: &[&str]) -> Command {
     command
 }
 
-/// Waits until the process has printed a line that begins with `wanted`; goes on reading after it.
+/// Waits until the process has printed a line with `wanted`; goes on reading after it.
 pub(crate) fn wait_for_line(stdout: ChildStdout, wanted: &'static str) {
     let (seen, wait) = mpsc::channel();
     std::thread::spawn(move || {
         let mut lines = BufReader::new(stdout).lines();
-        if lines.by_ref().map_while(Result::ok).any(|line| line.starts_with(wanted)) {
+        if lines.by_ref().map_while(Result::ok).any(|line| line.contains(wanted)) {
             let _ = seen.send(());
         }
         lines.for_each(drop);

@@ -4,6 +4,7 @@ use crate::mosquitto::{Mosquitto, program};
 use crate::mtom::{Mtom, command, mosquitto_pub, wait_for_line};
 use crate::soon;
 use crate::viewer::Viewer;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use tokio::io::AsyncReadExt;
 use tokio_serial::{SerialPort, SerialStream};
@@ -73,4 +74,59 @@ async fn what_was_published_while_the_gateway_was_away_arrives_when_it_is_back()
         }
     })
     .await;
+}
+
+#[test]
+fn simulated_devices_and_a_watcher_are_processes_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut actuator = command(&["actuator", "--pty"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    let mut led = BufReader::new(actuator.stdout.take().unwrap());
+    led.read_line(&mut first).unwrap();
+    let path = first.trim().strip_prefix("TEMP_LED speaks on ").unwrap();
+    let link = format!(r#"actuator=[{{name="LAMP",link="serial:{path}"}}]"#);
+    let mtom = Mtom::serve("up", dir.path(), &[&link]);
+    let page = format!("http://{}", mtom.ready.dashboard);
+    let mut watch = command(&["watch", "--plain", "--dashboard", &page])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let broker = mtom.ready.mqtt.to_string();
+    let mut sensor =
+        command(&["sensor", "--broker", &broker, "--celsius", "30", "--period", "200ms"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+    wait_for_line(watch.stdout.take().unwrap(), "LED on, says the device");
+    let mut second = String::new();
+    led.read_line(&mut second).unwrap();
+    assert_eq!(second, "LED on\n");
+    for process in [&mut sensor, &mut watch, &mut actuator] {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_simulated_sensor_gives_way_to_a_real_one() {
+    let mtom = Mtom::up(&["simulate.sensors=1", "simulate.period=100ms"]);
+    let mut viewer = Viewer::connect(mtom.ready.live).await;
+    viewer.realtime().await;
+    if !mosquitto_pub(mtom.ready.mqtt, "Environ/Temperature", b"99") {
+        return;
+    }
+    while !viewer.hear().await.ends_with(r#""temp":99.0}}"#) {}
+    // What was under way may still come; then only the real one is heard.
+    soon("silence", async {
+        for number in 0..20 {
+            mosquitto_pub(mtom.ready.mqtt, "Environ/Temperature", format!("{number}").as_bytes());
+            while !viewer.hear().await.ends_with(&format!(r#""temp":{number}.0}}}}"#)) {}
+        }
+    })
+    .await;
+    let page = mtom.get("/api/v1/readings?order=desc&limit=10").await;
+    let newest: Vec<_> =
+        page["readings"].as_array().unwrap().iter().map(|r| r["value"].as_f64().unwrap()).collect();
+    let expected: Vec<_> = (10..20).rev().map(f64::from).collect();
+    assert_eq!(newest, expected);
 }
