@@ -29,7 +29,7 @@ const TABLE: [(&str, &[&str]); 11] = [
     ),
     ("mtom-dashboard", &["mtom-protocol", "mtom-gateway", "mtom-store", "mtom-forward"]),
     ("mtom-sim", &["mtom-protocol", "mtom-device", "mtom-broker"]),
-    ("mtom", &["mtom-gateway", "mtom-dashboard", "mtom-sim"]),
+    ("mtom", &["mtom-protocol", "mtom-rules", "mtom-gateway", "mtom-dashboard", "mtom-sim"]),
 ];
 
 /// Drives what the others build; depends on none of them.
