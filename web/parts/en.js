@@ -81,6 +81,7 @@ export const en = {
   "event.stored": "Stored reading {id}: {device}/{quantity} {value}",
   "event.duplicate": "Already stored as reading {id}: {device}/{quantity}",
   "event.rejected": "Rejected on {topic}: {reason}",
+  "event.ignored": "Messages on {topic} are ignored: no filter of ingest.topics matches",
   "event.viewers": "{count} viewers on {port}",
   "event.decided": "Rule {rule}: {actuator} {led}, because of {cause}",
   "event.sent": "Sent command {number} to {actuator}: {led}",
@@ -120,6 +121,7 @@ export const en = {
   "account.duplicate": "duplicate",
   "account.rejected": "rejected",
   "account.in_flight": "in flight",
+  "account.ignored": "ignored",
 
   "reject.empty": "the payload is empty",
   "reject.not_utf8": "the payload is not UTF-8",

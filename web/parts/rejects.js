@@ -9,7 +9,14 @@ import { number, plain, stamp } from "./format.js";
 /** @typedef {import("../wire.d.ts").Reject} Reject */
 
 const ROWS = 20;
-const NAMES = /** @type {const} */ (["received", "stored", "duplicate", "rejected", "in_flight"]);
+const NAMES = /** @type {const} */ ([
+  "received",
+  "stored",
+  "duplicate",
+  "rejected",
+  "in_flight",
+  "ignored",
+]);
 
 /** @param {Page} page */
 export function createRejects(page) {
@@ -24,7 +31,7 @@ export function createRejects(page) {
     const { counts } = page.model;
     if (counts === null) return;
     byId("account").replaceChildren(
-      ...NAMES.map((name) => {
+      ...NAMES.filter((name) => name !== "ignored" || counts.ignored > 0).map((name) => {
         const pair = el(
           "div",
           name === "rejected" && counts.rejected > 0 ? "is-bad" : "",

@@ -81,6 +81,7 @@ export const zh = {
   "event.stored": "已保存读数 {id}：{device}/{quantity} {value}",
   "event.duplicate": "重复，已保存为读数 {id}：{device}/{quantity}",
   "event.rejected": "拒收 {topic}：{reason}",
+  "event.ignored": "忽略 {topic} 上的消息：ingest.topics 中没有匹配的过滤器",
   "event.viewers": "{port} 上有 {count} 个观看者",
   "event.decided": "规则 {rule}：{actuator} {led}，原因：{cause}",
   "event.sent": "向 {actuator} 发送命令 {number}：{led}",
@@ -120,6 +121,7 @@ export const zh = {
   "account.duplicate": "重复",
   "account.rejected": "拒收",
   "account.in_flight": "处理中",
+  "account.ignored": "忽略",
 
   "reject.empty": "内容为空",
   "reject.not_utf8": "内容不是 UTF-8",

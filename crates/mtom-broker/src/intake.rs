@@ -26,6 +26,8 @@ pub struct Delivery {
     /// What arrived.
     pub message: Message,
     receipt: Option<oneshot::Sender<()>>,
+    // Held for its drop: however a delivery ends, it waits no longer.
+    waiting: Option<Waiting>,
 }
 
 impl Delivery {
@@ -33,13 +35,13 @@ impl Delivery {
     #[must_use]
     pub fn awaited(message: Message) -> (Self, Receipt) {
         let (sender, receipt) = oneshot::channel();
-        (Self { message, receipt: Some(sender) }, Receipt(receipt))
+        (Self { message, receipt: Some(sender), waiting: None }, Receipt(receipt))
     }
 
     /// A delivery that nobody waits for (QoS 0).
     #[must_use]
     pub fn unawaited(message: Message) -> Self {
-        Self { message, receipt: None }
+        Self { message, receipt: None, waiting: None }
     }
 
     /// Says that the message will survive anything; its sender is acknowledged.
@@ -68,7 +70,50 @@ pub struct Intake {
     // Full: the sender waits, so its socket is not read and its messages stay unacknowledged.
     queue: mpsc::Sender<Delivery>,
     wanted: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    ignored: Arc<AtomicU64>,
+    tally: Tally,
+}
+
+/// What an [`Intake`] has counted, without the right to hand anything over. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    waiting: AtomicU64,
+    ignored: AtomicU64,
+}
+
+impl Tally {
+    /// How many messages were handed over and are neither safe nor given up.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.counters.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many messages came on topics that nobody listens to.
+    #[must_use]
+    pub fn ignored(&self) -> u64 {
+        self.counters.ignored.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts one message as waiting for as long as it lives.
+#[derive(Debug)]
+struct Waiting(Tally);
+
+impl Waiting {
+    fn new(tally: &Tally) -> Self {
+        tally.counters.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(tally.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Intake {
@@ -78,33 +123,37 @@ impl Intake {
         wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> (Self, mpsc::Receiver<Delivery>) {
         let (queue, deliveries) = mpsc::channel(len);
-        (Self { queue, wanted: Arc::new(wanted), ignored: Arc::default() }, deliveries)
+        (Self { queue, wanted: Arc::new(wanted), tally: Tally::default() }, deliveries)
     }
 
     /// Says whether anybody listens to `topic`, and counts the message if nobody does.
     pub(crate) fn wants(&self, topic: &str) -> bool {
         let wanted = (self.wanted)(topic);
         if !wanted {
-            self.ignored.fetch_add(1, Ordering::Relaxed);
+            self.tally.counters.ignored.fetch_add(1, Ordering::Relaxed);
         }
         wanted
     }
 
     /// Hands over a QoS 0 message; waits while the queue is full. False: the gateway has ended.
     pub async fn offer(&self, message: Message) -> bool {
-        self.queue.send(Delivery::unawaited(message)).await.is_ok()
+        self.hand_over(Delivery::unawaited(message)).await
     }
 
     /// Hands over a QoS 1 or 2 message; waits while the queue is full. `None`: the gateway has ended.
     pub(crate) async fn offer_awaited(&self, message: Message) -> Option<Receipt> {
         let (delivery, receipt) = Delivery::awaited(message);
-        self.queue.send(delivery).await.ok()?;
-        Some(receipt)
+        self.hand_over(delivery).await.then_some(receipt)
     }
 
-    /// How many messages came on topics that nobody listens to.
+    /// What it has counted.
     #[must_use]
-    pub fn ignored(&self) -> u64 {
-        self.ignored.load(Ordering::Relaxed)
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
+    }
+
+    async fn hand_over(&self, mut delivery: Delivery) -> bool {
+        delivery.waiting = Some(Waiting::new(&self.tally));
+        self.queue.send(delivery).await.is_ok()
     }
 }

@@ -15,6 +15,7 @@ pub(crate) enum LogEvent<'a> {
     Stored { id: u64, device: &'a str, quantity: &'a str, value: f64, unit: &'a str },
     Duplicate { id: u64, device: &'a str, quantity: &'a str },
     Rejected { topic: &'a str, code: &'a str, reason: &'a str },
+    Ignored { topic: &'a str },
     Viewers { port: &'a str, count: usize },
     Decided { rule: &'a str, actuator: &'a str, led: LedState, cause: &'a str },
     Sent { actuator: &'a str, number: u64, led: LedState },
@@ -40,6 +41,7 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             E::Rejected { topic, code, reason } => {
                 Self::Rejected { topic: brief(topic), code, reason: brief(reason) }
             }
+            E::Ignored { topic } => Self::Ignored { topic: brief(topic) },
             E::Viewers { port, count } => Self::Viewers { port, count: *count },
             E::Decided { rule, actuator, led, cause } => {
                 Self::Decided { rule, actuator, led: (*led).into(), cause }

@@ -158,15 +158,24 @@ impl Gateway {
         let links =
             settings.actuators.iter().map(|actuator| links::Link::new(actuator, &board)).collect();
         let topics = settings.topics.clone();
-        let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
-            topics.iter().any(|filter| topic::matches(filter, name))
+        let (intake, deliveries) = Intake::new(INTAKE_LEN, {
+            let (view, clock) = (view.clone(), clock.clone());
+            move |name| {
+                let wanted = topics.iter().any(|filter| topic::matches(filter, name));
+                if !wanted {
+                    view.ignored(name, clock());
+                }
+                wanted
+            }
         });
+        view.tally(intake.tally());
         let relay = Relay::new(
             journal,
             settings.rules,
             Arc::clone(&board),
             hub.clone(),
             view.clone(),
+            intake.tally(),
             clock.clone(),
         )?;
         let (feeder, mqtt) = feeder(settings.source, settings.topics, &path, &intake).await?;

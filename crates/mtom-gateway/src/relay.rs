@@ -10,7 +10,7 @@
 use crate::Clock;
 use crate::board::{Board, Outcome};
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
-use mtom_broker::intake::Delivery;
+use mtom_broker::intake::{Delivery, Tally};
 use mtom_forward::live::LiveHub;
 use mtom_protocol::link::Led;
 use mtom_protocol::payload::{NotAReading, decode};
@@ -48,8 +48,8 @@ pub(crate) struct Relay {
     live: LiveHub,
     view: View,
     clock: Clock,
+    tally: Tally,
     numbers: Range<u64>,
-    in_flight: u64,
     quiet: Quiet,
     failing: bool,
 }
@@ -79,6 +79,7 @@ impl Relay {
         board: Arc<Board>,
         live: LiveHub,
         view: View,
+        tally: Tally,
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let now = clock();
@@ -89,7 +90,7 @@ impl Relay {
                 rules.initial(now)
             }),
         };
-        let mut relay = Self {
+        let relay = Self {
             journal,
             rules,
             state,
@@ -97,12 +98,12 @@ impl Relay {
             live,
             view,
             clock,
+            tally,
             numbers: 0..0,
-            in_flight: 0,
             quiet: Quiet::default(),
             failing: false,
         };
-        relay.count(0);
+        relay.count();
         Ok(relay)
     }
 
@@ -187,7 +188,7 @@ impl Relay {
                 }
             }
         }
-        self.count(0);
+        self.count();
     }
 
     fn commit(
@@ -329,16 +330,16 @@ impl Relay {
         self.view.readings(&effects.readings);
     }
 
-    fn count(&mut self, in_flight: u64) {
-        self.in_flight = in_flight;
+    fn count(&self) {
         let counts = self.journal.counts();
+        let in_flight = self.tally.waiting();
         self.view.counts(Counts {
-            received: counts.stored + counts.duplicate + counts.rejected + self.in_flight,
+            received: counts.stored + counts.duplicate + counts.rejected + in_flight,
             stored: counts.stored,
             duplicate: counts.duplicate,
             rejected: counts.rejected,
-            in_flight: self.in_flight,
-            ignored: 0,
+            in_flight,
+            ..Counts::default()
         });
     }
 }

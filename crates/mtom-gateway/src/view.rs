@@ -3,10 +3,11 @@
 //! Read only. A viewer that is too slow loses updates and learns how many ([`Feed`]); the gateway
 //! never waits for one. The page, the HTTP API and the terminal see through this and nothing else.
 
+use mtom_broker::intake::Tally;
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
@@ -15,6 +16,8 @@ use tokio::sync::broadcast;
 const UPDATE_QUEUE_LEN: usize = 1_024;
 /// How many log entries a new viewer gets.
 const LOG_LEN: usize = 200;
+/// How many topics that nobody listens to are named in the log, each once; further ones are counted.
+const STRANGER_LEN_MAX: usize = 100;
 
 /// Everything that can be seen. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ struct State {
     log: VecDeque<LogEntry>,
     log_next: u64,
     counts: Counts,
+    tally: Tally,
+    strangers: HashSet<String>,
     rules: Arc<[RuleView]>,
 }
 
@@ -134,6 +139,7 @@ pub enum LogEvent {
     Stored { id: u64, device: Arc<str>, quantity: Arc<str>, value: f64, unit: &'static str },
     Duplicate { id: u64, device: Arc<str>, quantity: Arc<str> },
     Rejected { topic: String, code: &'static str, reason: String },
+    Ignored { topic: String },
     Viewers { port: &'static str, count: usize },
     Decided { rule: Arc<str>, actuator: String, led: Led, cause: String },
     Sent { actuator: String, number: u64, led: Led },
@@ -294,7 +300,23 @@ impl View {
     /// The account alone: cheap, however many series there are.
     #[must_use]
     pub fn account(&self) -> Counts {
-        self.state().counts
+        self.state().account()
+    }
+
+    /// Where the ignored messages are counted.
+    pub(crate) fn tally(&self, tally: Tally) {
+        self.state().tally = tally;
+    }
+
+    /// Says once of each topic that nobody listens to it.
+    pub(crate) fn ignored(&self, topic: &str, at: UnixMicros) {
+        let mut state = self.state();
+        if state.strangers.len() >= STRANGER_LEN_MAX || state.strangers.contains(topic) {
+            return;
+        }
+        state.strangers.insert(topic.to_owned());
+        drop(state);
+        self.log(at, Hop::Gateway, LogEvent::Ignored { topic: topic.to_owned() });
     }
 
     /// Shows the account.
@@ -320,9 +342,13 @@ impl State {
             latest: self.latest.values().cloned().collect(),
             actuators: self.actuators.values().cloned().collect(),
             log: self.log.iter().cloned().collect(),
-            counts: self.counts,
+            counts: self.account(),
             rules: Arc::clone(&self.rules),
         }
+    }
+
+    fn account(&self) -> Counts {
+        Counts { ignored: self.tally.ignored(), ..self.counts }
     }
 }
 
@@ -341,6 +367,10 @@ impl fmt::Display for LogEvent {
             }
             Self::Rejected { topic, reason, .. } => {
                 write!(f, "rejected on {}: {reason}", topic.escape_debug())
+            }
+            Self::Ignored { topic } => {
+                write!(f, "messages on {} are ignored: ", topic.escape_debug())?;
+                write!(f, "no filter of ingest.topics matches")
             }
             Self::Viewers { port, count } => write!(f, "{count} viewers on {port}"),
             Self::Decided { rule, actuator, led, cause } => {

@@ -100,16 +100,15 @@ pub(crate) struct Sensor {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "where", multiple = false)]
 pub(crate) struct Actuator {
     /// Wait for the gateway on this address
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7000", group = "where")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7000")]
     pub(crate) listen: String,
     /// Speak on this serial port, 115200 baud
-    #[arg(long, value_name = "PATH", group = "where")]
+    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
     pub(crate) serial: Option<String>,
     /// Make a pseudo terminal and print its path
-    #[arg(long, group = "where")]
+    #[arg(long, conflicts_with_all = ["listen", "serial"])]
     pub(crate) pty: bool,
     /// The device's name
     #[arg(long, default_value = "TEMP_LED")]

@@ -2,8 +2,7 @@
 //! original server), rules and actuators are here, °C and °F are shown on the terminal.
 
 use crate::config::Config;
-use crate::{Failure, clock, plan, report, serve};
-use anyhow::Context;
+use crate::{Failure, clock, plan, report, serve, stop};
 use mtom_gateway::gateway::Gateway;
 use mtom_gateway::settings::Source;
 use mtom_gateway::view::{Hop, Update, View};
@@ -17,15 +16,10 @@ const FOLDER: &str = "controller";
 /// Receives, decides and drives until Ctrl-C or SIGTERM.
 pub(crate) fn run(config: Config, from: &str) -> Result<(), Failure> {
     report::log(config.log_level);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?
-        .block_on(control(config, from))
+    stop::until_told(async |stop| control(config, from, stop).await)?
 }
 
-async fn control(config: Config, from: &str) -> Result<(), Failure> {
-    let stop = CancellationToken::new();
+async fn control(config: Config, from: &str, stop: CancellationToken) -> Result<(), Failure> {
     let mut devices = JoinSet::new();
     let simulated = serve::simulate_actuators(&config, &mut devices, &stop).await?;
     let mut settings = plan::gateway(&config, &simulated, true)?;
@@ -42,7 +36,6 @@ async fn control(config: Config, from: &str) -> Result<(), Failure> {
         report::line(&format!("  actuator  {} {}", actuator.name, actuator.link));
     }
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve::stop_on_signal(stop.clone()));
     tasks.spawn(show(gateway.view()));
     let outcome = gateway.run(stop.clone()).await;
     stop.cancel();

@@ -1,6 +1,6 @@
 //! `mtom sensor` and `mtom actuator`, and the same devices inside `mtom up`.
 
-use crate::{cli, report};
+use crate::{cli, report, stop};
 use anyhow::{Context, Result};
 use mtom_protocol::link::Led;
 use mtom_sim::actuator::{self, ActuatorError, Settings as Device};
@@ -168,13 +168,5 @@ fn host_port(text: &str) -> Result<(String, u16)> {
 
 fn run(work: impl AsyncFnOnce(CancellationToken) -> Result<()>) -> Result<()> {
     report::log(tracing::Level::INFO);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let stop = CancellationToken::new();
-        let mut signals = JoinSet::new();
-        signals.spawn(crate::serve::stop_on_signal(stop.clone()));
-        let outcome = work(stop).await;
-        signals.shutdown().await;
-        outcome
-    })
+    stop::until_told(work)?
 }

@@ -11,6 +11,7 @@ mod plan;
 mod ready;
 mod report;
 mod serve;
+mod stop;
 mod watch;
 
 use clap::Parser;
@@ -89,7 +90,12 @@ fn configured(
         }
         None => match std::fs::read_to_string(Path::new("mtom.toml")) {
             Ok(text) => ("mtom.toml".to_owned(), text),
-            Err(_) => ("the configuration".to_owned(), String::new()),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                ("the configuration".to_owned(), String::new())
+            }
+            Err(cause) => {
+                return Err(Failure::Usage(format!("cannot read mtom.toml: {cause}")));
+            }
         },
     };
     match Config::read(&text, &source.set, &Process) {

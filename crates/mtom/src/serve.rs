@@ -1,7 +1,7 @@
 //! `mtom up` and `mtom gateway`: everything in one process, from the first bind to the last commit.
 
 use crate::config::Config;
-use crate::{Failure, clock, devices, plan, ready, report};
+use crate::{Failure, clock, devices, plan, ready, report, stop};
 use anyhow::Context;
 use mtom_dashboard::server::{self, Dashboard, Info};
 use mtom_gateway::Clock;
@@ -29,44 +29,16 @@ const INSECURE: &str = "security.insecure is set: everybody who reaches these po
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(config: Config, role: Role, ready_file: Option<&Path>) -> Result<(), Failure> {
     report::log(config.log_level);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?
-        .block_on(serve(config, role, ready_file))
+    stop::until_told(async |stop| serve(config, role, ready_file, stop).await)?
 }
 
-/// Cancels `stop` at the first Ctrl-C or SIGTERM; the second ends the process at once.
-pub(crate) async fn stop_on_signal(stop: CancellationToken) {
-    signal().await;
-    tracing::info!("stopping: what is in flight is stored first; once more to stop at once");
-    stop.cancel();
-    signal().await;
-    std::process::exit(130);
-}
-
-#[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
-}
-
-async fn serve(config: Config, role: Role, ready_file: Option<&Path>) -> Result<(), Failure> {
+async fn serve(
+    config: Config,
+    role: Role,
+    ready_file: Option<&Path>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let clock = clock::system();
-    let stop = CancellationToken::new();
     let mut devices = JoinSet::new();
     let simulated = match role {
         Role::Up => simulate_actuators(&config, &mut devices, &stop).await?,
@@ -88,8 +60,6 @@ async fn serve(config: Config, role: Role, ready_file: Option<&Path>) -> Result<
     let any_simulated = sensors > 0 || !simulated.is_empty();
     let dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
     devices::simulate_sensors(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
-    let mut signals = JoinSet::new();
-    signals.spawn(stop_on_signal(stop.clone()));
     let page_stop = CancellationToken::new();
     let mut pages = JoinSet::new();
     pages.spawn(server::serve(page, dashboard, page_stop.clone()));
@@ -101,7 +71,6 @@ async fn serve(config: Config, role: Role, ready_file: Option<&Path>) -> Result<
         ended.context("the page's task")?.context("the page")?;
     }
     while devices.join_next().await.is_some() {}
-    signals.shutdown().await;
     Ok(outcome?)
 }
 

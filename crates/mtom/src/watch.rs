@@ -6,7 +6,7 @@
 mod model;
 mod screen;
 
-use crate::{cli, report};
+use crate::{cli, report, stop};
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use model::Model;
@@ -34,23 +34,20 @@ enum Heard {
 pub(crate) fn run(arguments: &cli::Watch) -> Result<()> {
     let url = live_url(&arguments.dashboard)?;
     let full_screen = !arguments.plain && std::io::stdout().is_terminal();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let stop = CancellationToken::new();
+    stop::until_told(async |stop| {
         let (sender, heard) = mpsc::channel(FRAMES_LEN);
         let mut tasks = JoinSet::new();
         tasks.spawn(listen(url.clone(), sender, stop.clone()));
         let outcome = if full_screen {
             screen::show(&url, heard, &stop).await
         } else {
-            tasks.spawn(crate::serve::stop_on_signal(stop.clone()));
             print(heard, &stop).await;
             Ok(())
         };
         stop.cancel();
         tasks.shutdown().await;
         outcome
-    })
+    })?
 }
 
 /// `http://host:8080` → `ws://host:8080/live`

@@ -5,7 +5,7 @@ use crate::settings::Actuator;
 use crate::view::{LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_actuator::{Desired, Protocol};
-use mtom_broker::intake::{Delivery, Message, Receipt};
+use mtom_broker::intake::{Delivery, Message, Receipt, Tally};
 use mtom_forward::live::LiveHub;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
@@ -65,8 +65,9 @@ impl House {
         let rules = RuleSpec { dwell: Duration::ZERO, ..RuleSpec::original("TEMP_LED") };
         let engine = Engine::compile(&[rules]).unwrap();
         let live = LiveHub::new(TimeZone::UTC, None);
-        let relay =
-            Relay::new(journal, engine, Arc::new(board), live, view.clone(), clock).unwrap();
+        let board = Arc::new(board);
+        let tally = Tally::default();
+        let relay = Relay::new(journal, engine, board, live, view.clone(), tally, clock).unwrap();
         let (sender, deliveries) = mpsc::channel(INTAKE_LEN);
         let mut receipts: Vec<Receipt> = Vec::new();
         for message in messages {

@@ -137,6 +137,9 @@ impl Model {
             number("rejected"),
             number("in_flight")
         );
+        if number("ignored") > 0 {
+            self.counts.push_str(&format!("; ignored {}", number("ignored")));
+        }
     }
 }
 

@@ -36,6 +36,7 @@ async fn bad_payloads_become_rejects_and_the_next_reading_goes_through() {
     let audit = mtom.get("/api/v1/audit").await;
     let count = |key: &str| audit[key].as_u64().unwrap();
     assert_eq!((count("stored"), count("rejected"), count("received")), (1, 9, 10));
+    assert_eq!(count("ignored"), 1, "outTopic");
     assert_eq!(
         count("received"),
         count("stored") + count("duplicate") + count("rejected") + count("in_flight")

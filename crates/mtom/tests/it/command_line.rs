@@ -1,6 +1,6 @@
 //! What a person meets: help, the configuration, starting twice, stopping.
 
-use crate::mtom::{Mtom, run, serving};
+use crate::mtom::{Mtom, output, run, serving};
 use std::net::TcpListener;
 use std::process::Output;
 
@@ -74,7 +74,7 @@ fn a_taken_port_names_who_wants_it_and_how_to_change_it() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         let set = format!("{key}={address}");
-        let output = serving("up", dir.path(), &[&set]).output().unwrap();
+        let output = output(serving("up", dir.path(), &[&set]));
         let text = text(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");
         for expected in [&address, what, &format!("--set {key}=")] {
@@ -86,7 +86,7 @@ fn a_taken_port_names_who_wants_it_and_how_to_change_it() {
 #[test]
 fn a_second_process_on_the_same_folder_is_refused() {
     let mtom = Mtom::up(&[]);
-    let output = serving("up", &mtom.dir, &[]).output().unwrap();
+    let output = output(serving("up", &mtom.dir, &[]));
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("in use by another mtom"), "{}", text(&output));
 }
@@ -97,7 +97,7 @@ fn a_data_folder_that_cannot_be_is_said_with_the_next_step() {
     let file = dir.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
     let folder = format!("data.dir={}", file.join("data").display());
-    let output = serving("up", dir.path(), &[&folder]).output().unwrap();
+    let output = output(serving("up", dir.path(), &[&folder]));
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("data.dir"), "{}", text(&output));
 }
@@ -108,7 +108,7 @@ fn a_damaged_or_foreign_database_is_refused_untouched() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mtom.db");
         std::fs::write(&file, bytes).unwrap();
-        let output = serving("up", dir.path(), &[]).output().unwrap();
+        let output = output(serving("up", dir.path(), &[]));
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output).contains("mtom.db"), "{}", text(&output));
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
@@ -116,9 +116,25 @@ fn a_damaged_or_foreign_database_is_refused_untouched() {
 }
 
 #[test]
+fn a_database_of_a_newer_version_is_refused_untouched() {
+    let mut mtom = Mtom::up(&[]);
+    assert!(mtom.stop("-INT").success());
+    let file = mtom.dir.join("mtom.db");
+    let database = rusqlite::Connection::open(&file).unwrap();
+    database.execute("UPDATE schema_version SET version = 999", []).unwrap();
+    drop(database);
+    let bytes = std::fs::read(&file).unwrap();
+    let output = output(serving("up", &mtom.dir, &[]));
+    assert_eq!(output.status.code(), Some(1));
+    let text = text(&output);
+    assert!(text.contains("mtom.db") && text.contains("999"), "{text}");
+    assert!(std::fs::read(&file).unwrap() == bytes, "the file was touched");
+}
+
+#[test]
 fn an_address_that_others_can_reach_is_refused_with_an_explanation() {
     let dir = tempfile::tempdir().unwrap();
-    let output = serving("up", dir.path(), &["live.listen=0.0.0.0:0"]).output().unwrap();
+    let output = output(serving("up", dir.path(), &["live.listen=0.0.0.0:0"]));
     assert_eq!(output.status.code(), Some(64));
     let text = text(&output);
     assert!(text.contains("live.listen") && text.contains("security.insecure"), "{text}");

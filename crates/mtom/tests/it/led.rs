@@ -1,8 +1,11 @@
 //! From a publish to the byte on a serial port, and back from the device to the API.
 
-use crate::mtom::{Mtom, mosquitto_pub};
+use crate::mtom::{Mtom, command, mosquitto_pub};
 use crate::soon;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Lines};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_serial::{SerialPort, SerialStream};
 
@@ -130,4 +133,64 @@ async fn command_numbers_rise_across_a_kill() {
         mtom.kill();
     }
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+}
+
+/// `mtom actuator --pty --original` behind a name that stays: killed, it is a device whose cable is
+/// pulled. A process of its own, because ours hands its terminals down to every `mtom` that it starts.
+struct Plugged {
+    process: Child,
+    said: Lines<BufReader<ChildStdout>>,
+    plug: PathBuf,
+}
+
+impl Plugged {
+    fn new(plug: &Path) -> Self {
+        let mut process =
+            command(&["actuator", "--pty", "--original"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+        let first = said.next().unwrap().unwrap();
+        let path = first.strip_prefix("TEMP_LED speaks on ").unwrap();
+        std::os::unix::fs::symlink(path, plug).unwrap();
+        Self { process, said, plug: plug.to_owned() }
+    }
+
+    fn says(&mut self) -> String {
+        self.said.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Plugged {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.plug);
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_vanishes_and_comes_back_hears_the_newest_state_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let plug = dir.path().join("led");
+    let mut device = Plugged::new(&plug);
+    let link = format!(
+        r#"actuator=[{{name="LAMP",link="serial:{}",protocol="original"}}]"#,
+        plug.display()
+    );
+    let mtom = Mtom::up(&[&link, RULE]);
+    if !hot_and_cold(&mtom, "30") {
+        return;
+    }
+    assert_eq!(device.says(), "LED on");
+    drop(device);
+    actuator_when(&mtom, |actuator| actuator["link_state"] != "up").await;
+    for celsius in ["20", "31", "19", "30"] {
+        assert!(hot_and_cold(&mtom, celsius));
+    }
+    let mut device = Plugged::new(&plug);
+    // Each state that was decided meanwhile would be a line of its own.
+    assert_eq!(device.says(), "LED on");
+    assert!(hot_and_cold(&mtom, "19"));
+    assert_eq!(device.says(), "LED off");
+    assert!(hot_and_cold(&mtom, "30"));
+    assert_eq!(device.says(), "LED on");
 }

@@ -18,7 +18,31 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// Runs it to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
+    output(command(arguments))
+}
+
+/// Runs a command that is to end by itself.
+pub(crate) fn output(mut command: Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _limit = Limit::new(child.id());
+    child.wait_with_output().unwrap()
+}
+
+/// Kills a process that has not ended within the limit; its status tells then.
+struct Limit {
+    _ended: mpsc::Sender<()>,
+}
+
+impl Limit {
+    fn new(pid: u32) -> Self {
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            }
+        });
+        Self { _ended: sender }
+    }
 }
 
 /// A process that serves; killed when dropped.
@@ -72,6 +96,7 @@ impl Mtom {
     pub(crate) fn stop(&mut self, signal: &str) -> ExitStatus {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let _limit = Limit::new(self.process.id());
         self.process.wait().unwrap()
     }
 
