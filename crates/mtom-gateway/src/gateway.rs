@@ -95,6 +95,9 @@ pub enum RunError {
         #[source]
         cause: io::Error,
     },
+    /// The disk failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A defect: a part ended that never should.
     #[error("the {part} ended unexpectedly")]
     Part {
@@ -233,7 +236,11 @@ impl Gateway {
             move || relay.run(deliveries, outcomes, &end, &runtime)
         });
         let Ok(spine) = spine else { return Err(RunError::Part { part: "relay thread" }) };
-        let mut spine = tokio::task::spawn_blocking(move || spine.join().is_ok());
+        let relay_ended = || RunError::Part { part: "relay" };
+        let mut spine = tokio::task::spawn_blocking(move || match spine.join() {
+            Ok(outcome) => outcome.map_err(RunError::Store),
+            Err(_) => Err(relay_ended()),
+        });
         let mut spine_ended = None;
         let outcome = tokio::select! {
             () = stop.cancelled() => Ok(()),
@@ -241,7 +248,7 @@ impl Gateway {
             Some(ended) = servers.join_next() => Err(port_ended(ended)),
             ended = &mut spine => {
                 spine_ended = Some(ended);
-                Err(RunError::Part { part: "relay" })
+                Err(relay_ended())
             }
         };
         feeding.cancel();
@@ -255,8 +262,9 @@ impl Gateway {
         while servers.join_next().await.is_some() {}
         while links.join_next().await.is_some() {}
         match ended {
-            Ok(true) => outcome,
-            _ => outcome.and(Err(RunError::Part { part: "relay" })),
+            Ok(Ok(())) => outcome,
+            Ok(Err(error)) => Err(error),
+            Err(_) => outcome.and(Err(relay_ended())),
         }
     }
 

@@ -1,9 +1,12 @@
 //! The spine: message → reading → {store, live, rules → actuators}, one batch at a time.
 //!
 //! A batch is whatever arrived while the last one was committed; there is no timer. Everything
-//! that a batch causes (readings, rejects, rule state, commands) is one transaction. Only after its
-//! commit are senders acknowledged, viewers shown and actuators told. When the commit fails
-//! nothing of the batch has happened: no acknowledgement leaves, so devices send again.
+//! that a batch causes (readings, rejects, rule state, commands) is one transaction. When it is
+//! written, and so proof against the death of this process, actuators are told; when it is synced,
+//! and so proof against a loss of power, senders are acknowledged and viewers shown. When it cannot
+//! be written nothing of the batch has happened: no acknowledgement leaves, so devices send again.
+//! When it cannot be synced nobody can tell what has happened: the relay ends, and with it the
+//! process; the next one reads what is there.
 //!
 //! It runs on a thread of its own because SQLite blocks.
 
@@ -54,7 +57,7 @@ pub(crate) struct Relay {
     failing: bool,
 }
 
-/// What one transaction has led to, shown after its commit.
+/// What one transaction leads to.
 #[derive(Default)]
 struct Effects {
     readings: Vec<Arc<StoredReading>>,
@@ -108,27 +111,30 @@ impl Relay {
     }
 
     /// Works until `end`, then finishes what was handed over before it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsynced`]: nothing of the last batch was acknowledged.
     pub(crate) fn run(
         mut self,
         mut deliveries: mpsc::Receiver<Delivery>,
         mut outcomes: mpsc::Receiver<Outcome>,
         end: &CancellationToken,
         runtime: &Handle,
-    ) {
+    ) -> Result<(), StoreError> {
         self.resume();
         let mut batch = Vec::with_capacity(BATCH_LEN_MAX);
         let mut told = Vec::new();
         loop {
             let wake = self.wait(&mut deliveries, &mut outcomes, &mut batch, &mut told, end);
             match runtime.block_on(wake) {
-                Wake::Deliveries | Wake::Timer => self.turn(&mut batch, &mut told),
+                Wake::Deliveries | Wake::Timer => self.turn(&mut batch, &mut told)?,
                 Wake::End => break,
             }
         }
         while let Ok(outcome) = outcomes.try_recv() {
             told.push(outcome);
         }
-        self.turn(&mut batch, &mut told);
+        self.turn(&mut batch, &mut told)
     }
 
     async fn wait(
@@ -162,18 +168,28 @@ impl Relay {
     }
 
     /// One transaction and what follows from it.
-    fn turn(&mut self, batch: &mut Vec<Delivery>, told: &mut Vec<Outcome>) {
+    fn turn(
+        &mut self,
+        batch: &mut Vec<Delivery>,
+        told: &mut Vec<Outcome>,
+    ) -> Result<(), StoreError> {
         let now = (self.clock)();
         let mut effects = Effects::default();
         let before = self.state.clone();
-        match self.commit(batch, told, now, &mut effects) {
+        match self.write(batch, told, now, &mut effects) {
             Ok(()) => {
+                // Before the sync, which takes most of the time: a person waits for the light.
+                for (actuator, wanted) in effects.wanted.drain(..) {
+                    self.board.want(&actuator, wanted);
+                }
+                self.journal.sync()?;
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the journal can be written again");
                 }
                 told.clear();
                 self.follow(batch, effects, now);
             }
+            Err(error @ StoreError::Unsynced(_)) => return Err(error),
             Err(error) => {
                 self.state = before;
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
@@ -189,9 +205,10 @@ impl Relay {
             }
         }
         self.count();
+        Ok(())
     }
 
-    fn commit(
+    fn write(
         &mut self,
         batch: &[Delivery],
         told: &[Outcome],
@@ -253,7 +270,7 @@ impl Relay {
                 }
             }
         }
-        transaction.commit()?;
+        transaction.write()?;
         self.numbers = numbers;
         Ok(())
     }
@@ -269,7 +286,11 @@ impl Relay {
         }
         let mut effects = Effects::default();
         match self.say_again(standing, now, &mut effects) {
-            Ok(()) => self.follow(&mut Vec::new(), effects, now),
+            Ok(()) => {
+                for (actuator, wanted) in effects.wanted {
+                    self.board.want(&actuator, wanted);
+                }
+            }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the journal cannot be written: actuators stay as they are"
@@ -308,11 +329,8 @@ impl Relay {
         Ok(())
     }
 
-    /// What a commit leads to: actuators first, because a person waits for the light.
+    /// What a durable batch leads to.
     fn follow(&mut self, batch: &mut Vec<Delivery>, effects: Effects, now: UnixMicros) {
-        for (actuator, wanted) in effects.wanted {
-            self.board.want(&actuator, wanted);
-        }
         for delivery in batch.drain(..) {
             delivery.safe();
         }

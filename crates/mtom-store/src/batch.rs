@@ -28,6 +28,7 @@ pub struct Batch<'j> {
 
 impl<'j> Batch<'j> {
     pub(crate) fn begin(journal: &'j mut Journal) -> Result<Self, StoreError> {
+        journal.log.check()?;
         if !journal.connection.is_autocommit() {
             // The last batch could not be rolled back: its disk failed. It may work again.
             journal.connection.execute_batch("ROLLBACK")?;
@@ -135,12 +136,27 @@ impl<'j> Batch<'j> {
     }
 
     /// Makes everything durable. When this returns `Ok` it is on the disk; when it returns an error
-    /// nothing of the batch is visible, now or after a restart.
+    /// nothing of the batch is visible, now or after a restart, save that after
+    /// [`StoreError::Unsynced`] only a restart can tell.
     ///
     /// # Errors
     /// [`StoreError::Full`], [`StoreError::Damaged`] and the like from the disk;
     /// [`StoreError::Broken`] after an earlier error.
     pub fn commit(mut self) -> Result<(), StoreError> {
+        self.finish()?;
+        self.journal.sync()
+    }
+
+    /// The first half of a commit: readers see it and it survives the death of this process, but a
+    /// loss of power only after [`Journal::sync`], which is what an acknowledgement has to wait for.
+    ///
+    /// # Errors
+    /// As [`Batch::commit`].
+    pub fn write(mut self) -> Result<(), StoreError> {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
         self.step(|batch| {
             batch.journal.sums.write(&batch.journal.connection)?;
             if batch.totals != batch.journal.totals {

@@ -60,6 +60,15 @@ pub enum OpenError {
         #[source]
         cause: io::Error,
     },
+    /// Look at the cause: the log beside the database cannot be synced.
+    #[error("cannot sync the log of database {path}: expected a disk that confirms its writes")]
+    Log {
+        /// The database.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// Look at the cause: SQLite or the file system failed in another way.
     #[error("cannot open database {path}")]
     Failed {
@@ -83,6 +92,12 @@ pub enum StoreError {
     /// Stop: the file or its disk is broken and an operator must act.
     #[error("the database is damaged or its disk fails: restore a backup or check the disk")]
     Damaged(#[source] rusqlite::Error),
+    /// End the process: what was written may or may not be on the disk, and only a new one that reads
+    /// the disk can tell.
+    #[error(
+        "the disk did not confirm what was written to the database: check the disk, then start mtom again"
+    )]
+    Unsynced(#[source] Option<io::Error>),
     /// Begin a new batch: this one had an error before, so nothing of it is stored.
     #[error("an earlier step of this batch failed: nothing of it is stored")]
     Broken,

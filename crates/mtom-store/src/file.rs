@@ -126,8 +126,13 @@ pub(crate) fn back_up(path: &Path, version: u32) -> Result<PathBuf, OpenError> {
 /// Renames durably.
 pub(crate) fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
+    sync_folder(to)
+}
+
+/// Makes the name of `file` durable.
+pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
     // Elsewhere a folder cannot be opened as a file, and the system orders its own writes.
-    if cfg!(unix) { File::open(folder(to))?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder(file))?.sync_all() } else { Ok(()) }
 }
 
 /// `mtom.db` and `-wal` are `mtom.db-wal`.

@@ -1,13 +1,15 @@
 //! The one writer of a database file.
 //!
 //! Blocking, and owned by one thread. A second journal on the same file is refused, in this
-//! process and in any other. `synchronous=FULL` and a write-ahead log: what is committed survives a
-//! loss of power. A transaction that was not committed leaves nothing, not even in memory.
+//! process and in any other. What is committed survives a loss of power. A transaction that was not
+//! committed leaves nothing, not even in memory. Who can use the moment between the two halves of a
+//! commit calls [`Batch::write`], then [`Journal::sync`].
 
 use crate::batch::Batch;
 use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found, Lock};
 use crate::history::History;
+use crate::log::Log;
 use crate::migrations::{MIGRATIONS, migrate, version_of};
 use crate::names::Names;
 use crate::record::Counts;
@@ -36,6 +38,8 @@ const STATEMENTS_LEN_MAX: usize = 64;
 pub struct Journal {
     // Before the connection: the last connection that is closed tidies up, and readers cannot.
     history: History,
+    // Before the connection, which takes the file away.
+    pub(crate) log: Log,
     pub(crate) connection: Connection,
     pub(crate) names: Names,
     pub(crate) sums: Sums,
@@ -79,9 +83,12 @@ impl Journal {
         let failed = |cause| failed(path, cause);
         let connection = connect(path).map_err(failed)?;
         let totals = Totals::read(&connection).map_err(failed)?;
+        let log = Log::open(path).map_err(|cause| OpenError::Log { path: path.into(), cause })?;
+        connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
         let history = History::new(path);
         Ok(Self {
             history,
+            log,
             connection,
             names: Names::default(),
             sums: Sums::default(),
@@ -104,6 +111,14 @@ impl Journal {
         Batch::begin(self)
     }
 
+    /// Makes every [`Batch::write`] proof against a loss of power too.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsynced`]; from then on this journal refuses everything.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.log.sync()
+    }
+
     /// The next `count` command numbers, the first of them 1. They are on disk as used before this
     /// returns, so no number is ever given out twice, not even by a process that is killed. Numbers
     /// that nobody uses are a gap.
@@ -116,6 +131,7 @@ impl Journal {
         self.connection
             .prepare_cached("UPDATE total SET command_number_last = ?1")?
             .execute(params![last.cast_signed()])?;
+        self.log.sync()?;
         self.totals.command_number_last = last;
         Ok(first..last.saturating_add(1))
     }

@@ -13,6 +13,7 @@ pub mod error;
 mod file;
 pub mod history;
 pub mod journal;
+mod log;
 mod migrations;
 mod names;
 pub mod record;

@@ -53,7 +53,9 @@ pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<()> {
     };
     run(async move |stop| {
         if let Some(path) = &arguments.serial {
-            report::line(&format!("{} speaks on {path}", arguments.name));
+            let is_there = std::path::Path::new(path).exists();
+            let does = if is_there { "speaks on" } else { "waits until there is" };
+            report::line(&format!("{} {does} {path}", arguments.name));
             return actuator::serve_serial(path, BAUD, settings, observe, stop)
                 .await
                 .with_context(|| format!("cannot use {path}"));

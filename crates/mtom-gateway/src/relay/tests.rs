@@ -80,6 +80,7 @@ impl House {
         end.cancel();
         tokio::task::spawn_blocking(move || relay.run(deliveries, outcomes, &end, &runtime))
             .await
+            .unwrap()
             .unwrap();
         let mut acknowledged = Vec::new();
         for receipt in receipts {

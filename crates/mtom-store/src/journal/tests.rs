@@ -1,7 +1,8 @@
 use super::Journal;
-use crate::error::OpenError;
+use crate::error::{OpenError, StoreError};
 use crate::file::beside;
 use crate::history::{History, PageQuery};
+use crate::log::Log;
 use crate::migrations::MIGRATIONS;
 use crate::record::{Counts, Reject};
 use crate::testing::{Folder, NOW, after, celsius, store, store_new};
@@ -55,7 +56,24 @@ fn it_is_durable_by_its_settings() {
         }
     };
     assert_eq!(setting("journal_mode"), "wal");
-    assert_eq!(setting("synchronous"), "2", "FULL");
+    assert_eq!(setting("synchronous"), "1", "NORMAL: the sync of a commit is ours");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_commit_and_a_reservation_wait_for_the_sync_and_fail_with_it() {
+    // A file that cannot be synced: the system answers EINVAL.
+    let unsyncable = || Log::of(fs::File::options().write(true).open("/dev/null").unwrap());
+    let is_unsynced = |outcome| matches!(outcome, Err(StoreError::Unsynced(_)));
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    journal.log = unsyncable();
+    journal.begin().unwrap().write().unwrap();
+    assert!(is_unsynced(journal.begin().unwrap().commit()));
+    assert!(is_unsynced(journal.sync()), "the next sync would lie");
+    assert!(is_unsynced(journal.begin().map(drop)));
+    journal.log = unsyncable();
+    assert!(is_unsynced(journal.reserve_command_numbers(1).map(drop)));
 }
 
 #[test]
