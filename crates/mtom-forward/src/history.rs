@@ -58,7 +58,7 @@ pub async fn serve_history(
 ) -> io::Result<()> {
     let archive = Arc::new(Archive { pages, zone, patience: limits.page });
     let talk = move |connection| talk(connection, archive.clone());
-    serve(listener, access, limits, Arc::<Tally>::default(), stop, talk).await
+    serve(listener, access, limits, Arc::<Tally>::default(), stop.child_token(), talk).await
 }
 
 struct Archive<P> {

@@ -8,10 +8,12 @@ use crate::access::Access;
 use crate::ring::{Batch, Frame, Place, Ring};
 use crate::server::{Limits, Tally, serve};
 use crate::socket::{Connection, End, Heard};
+use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use mtom_protocol::original::{self, HELLO, LiveRequest, Malformed};
 use mtom_protocol::reading::{Reading, StoredReading};
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpListener;
@@ -137,12 +139,20 @@ impl LiveHub {
     }
 
     /// Passes the bell on to the viewers of one port, so that [`LiveHub::offer`] does not have to
-    /// wake each of them, and rings once for all that was offered meanwhile.
-    async fn pass_on(&self, viewers: watch::Sender<()>) {
+    /// wake each of them, and rings once for all that was offered meanwhile. Rings for the last time
+    /// at `end`: a thousand viewers that each wait for the token itself would contend for its lock.
+    async fn pass_on(&self, viewers: watch::Sender<Bell>, end: &CancellationToken) {
         let mut bell = self.shared.bell.subscribe();
-        while bell.changed().await.is_ok() {
-            viewers.send_replace(());
+        loop {
+            tokio::select! {
+                () = end.cancelled() => break,
+                rung = bell.changed() => match rung {
+                    Ok(()) => viewers.send_replace(Bell::More),
+                    Err(_) => break,
+                },
+            };
         }
+        viewers.send_replace(Bell::End);
     }
 }
 
@@ -157,34 +167,51 @@ pub async fn serve_live(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let (bell, _) = watch::channel(());
+    let (bell, _) = watch::channel(Bell::More);
     let bells = bell.clone();
     let tally = hub.shared.tally.clone();
     let talk = {
         let hub = hub.clone();
         move |connection| Viewer::talk(connection, hub.clone(), bells.subscribe())
     };
-    let served = serve(listener, access, limits, tally, stop, talk);
+    // Of our own: the listener may fail while the rest of the process goes on.
+    let end = stop.child_token();
+    let served = serve(listener, access, limits, tally, end.clone(), talk);
+    let mut served = pin!(served);
     tokio::select! {
-        outcome = served => outcome,
-        () = hub.pass_on(bell) => Ok(()),
+        outcome = &mut served => outcome,
+        () = hub.pass_on(bell, &end) => served.await,
     }
 }
+
+/// What the viewers of a port wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bell {
+    /// There is something to show.
+    More,
+    /// The port is ending.
+    End,
+}
+
+/// After so many batches in a row a viewer is listened to, whatever there is to show.
+const SHOWN_MAX: u32 = 16;
 
 /// One connection to the live port.
 struct Viewer {
     connection: Connection,
     hub: LiveHub,
-    bell: watch::Receiver<()>,
+    bell: watch::Receiver<Bell>,
     /// Where it is; `None` until it has asked for `realtime`.
     place: Option<Place>,
     /// There is something to write without waiting for the bell.
     behind: bool,
+    /// Batches since it was last listened to.
+    shown: u32,
 }
 
 impl Viewer {
-    async fn talk(connection: Connection, hub: LiveHub, bell: watch::Receiver<()>) {
-        let mut viewer = Self { connection, hub, bell, place: None, behind: false };
+    async fn talk(connection: Connection, hub: LiveHub, bell: watch::Receiver<Bell>) {
+        let mut viewer = Self { connection, hub, bell, place: None, behind: false, shown: 0 };
         let end = loop {
             if let Err(end) = viewer.step().await {
                 break end;
@@ -198,14 +225,29 @@ impl Viewer {
 
     /// Answers one request or writes one batch.
     async fn step(&mut self) -> Result<(), End> {
-        let Self { connection, bell, place, behind, .. } = self;
+        let Self { connection, bell, place, behind, shown, .. } = self;
+        if place.is_none() {
+            let heard = connection.hear().await?;
+            return self.answer(heard).await;
+        }
+        if *shown >= SHOWN_MAX {
+            *shown = 0;
+            if let Some(heard) = connection.message().now_or_never() {
+                return self.answer(heard?).await;
+            }
+        }
         tokio::select! {
+            // What is to be shown first: the way to it costs a thousand viewers least.
             biased;
-            heard = connection.hear() => {
+            rung = rung(bell, *behind) => {
+                rung?;
+                *shown += 1;
+                self.show().await
+            }
+            heard = connection.message() => {
                 let heard = heard?;
                 self.answer(heard).await
             }
-            () = rung(bell, *behind), if place.is_some() => self.show().await,
         }
     }
 
@@ -246,10 +288,13 @@ impl Viewer {
 }
 
 /// Waits for the bell, unless there is something left from before. Cancelling it loses no ring.
-async fn rung(bell: &mut watch::Receiver<()>, behind: bool) {
-    if !behind && bell.changed().await.is_err() {
-        // The port is ending; its stop token is what ends a viewer.
-        std::future::pending::<()>().await;
+async fn rung(bell: &mut watch::Receiver<Bell>, behind: bool) -> Result<(), End> {
+    if behind {
+        return Ok(());
+    }
+    match bell.changed().await {
+        Ok(()) if *bell.borrow_and_update() == Bell::More => Ok(()),
+        _ => Err(End::Stopped),
     }
 }
 

@@ -64,13 +64,14 @@ pub(crate) struct Tally {
     pub(crate) closed_slow: AtomicU64,
 }
 
-/// Accepts until `stop`, and lets `talk` have each connection. Ends when all of them have ended.
+/// Accepts until `end`, and lets `talk` have each connection. Returns when all of them have ended;
+/// when the listener fails it cancels `end` itself.
 pub(crate) async fn serve<F, T>(
     listener: TcpListener,
     access: Access,
     limits: Limits,
     tally: Arc<Tally>,
-    stop: CancellationToken,
+    end: CancellationToken,
     talk: F,
 ) -> io::Result<()>
 where
@@ -86,12 +87,10 @@ where
         refusals: Arc::new(Mutex::new(Seldom::new(LOG_PERIOD))),
     };
     let viewers = TaskTracker::new();
-    // A token of our own: the listener may fail while the rest of the process goes on.
-    let end = stop.child_token();
     let mut trouble = AcceptTrouble::new();
     let outcome = loop {
         tokio::select! {
-            () = stop.cancelled() => break Ok(()),
+            () = end.cancelled() => break Ok(()),
             accepted = listener.accept() => match accepted {
                 Ok((tcp, peer)) => {
                     trouble.over();
@@ -101,7 +100,7 @@ where
                 Err(error) => match trouble.react(&error, Instant::now()) {
                     None => break Err(error),
                     Some(delay) => tokio::select! {
-                        () = stop.cancelled() => break Ok(()),
+                        () = end.cancelled() => break Ok(()),
                         () = tokio::time::sleep(delay) => {}
                     },
                 },

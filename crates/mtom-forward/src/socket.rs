@@ -86,7 +86,8 @@ impl Connection {
         Self { socket, limits, stop }
     }
 
-    /// Waits for the next thing that the client says. Losing this future loses nothing.
+    /// Waits for the next thing that the client says, or for the end. Losing this future loses
+    /// nothing.
     pub(crate) async fn hear(&mut self) -> Result<Heard, End> {
         let Self { socket, stop, .. } = self;
         tokio::select! {
@@ -94,6 +95,11 @@ impl Connection {
             () = stop.cancelled() => Err(End::Stopped),
             message = socket.next() => heard(message),
         }
+    }
+
+    /// As [`Connection::hear`], for who learns of the end in another way.
+    pub(crate) async fn message(&mut self) -> Result<Heard, End> {
+        heard(self.socket.next().await)
     }
 
     /// Lets `work` end, unless everything ends before.
@@ -134,6 +140,11 @@ impl Connection {
         mut written: impl FnMut(&Batch),
     ) -> Result<bool, End> {
         let gate = self.socket.get_mut();
+        // Nearly always the socket takes it at once, and then no timer is needed.
+        let at_once = poll_fn(|cx| Poll::Ready(gate.poll_share(cx, &mut take, &mut written)));
+        if let Poll::Ready(done) = at_once.await {
+            return Ok(done?);
+        }
         within(
             &self.stop,
             self.limits.stall,
