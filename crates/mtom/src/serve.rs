@@ -146,7 +146,7 @@ fn announce(
         report::line(&format!("  {what:<9} {address:<28} {why}"));
     }
     if sensors > 0 {
-        let why = "silent while another one publishes on its topic";
+        let why = "keeps silent while another publishes on its topic";
         report::line(&format!("  {:<9} {:<28} {why}", "sensors", format!("{sensors} simulated")));
     }
     for (name, address) in simulated {

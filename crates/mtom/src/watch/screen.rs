@@ -12,7 +12,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Ages grow, so the screen is drawn anew at least this often.
@@ -28,19 +28,21 @@ pub(super) async fn show(
     stop: &CancellationToken,
 ) -> Result<()> {
     let mut terminal = ratatui::try_init()?;
+    let (moves, moved) = watch::channel(0);
     let keys = tokio::task::spawn_blocking({
         let stop = stop.clone();
-        move || wait_for_end(&stop)
+        move || take_keys(&moves, &stop)
     });
-    let outcome = draw(&mut terminal, url, &mut heard, stop).await;
+    let outcome = draw(&mut terminal, url, &mut heard, moved, stop).await;
     stop.cancel();
     let _ = keys.await;
     ratatui::try_restore()?;
     outcome
 }
 
-/// Returns when the user has pressed q, Esc or Ctrl-C, or when it ends otherwise.
-fn wait_for_end(stop: &CancellationToken) {
+/// Moves the chart by the arrow keys. Returns when the user has pressed q, Esc or Ctrl-C, or when it
+/// ends otherwise.
+fn take_keys(moves: &watch::Sender<i64>, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         let key = match event::poll(KEY_WAIT).and_then(|ready| ready.then(event::read).transpose())
         {
@@ -50,8 +52,12 @@ fn wait_for_end(stop: &CancellationToken) {
         };
         let control_c =
             key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-        if control_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
-            break;
+        match key.code {
+            _ if control_c => break,
+            KeyCode::Char('q') | KeyCode::Esc => break,
+            KeyCode::Up | KeyCode::Char('k') => moves.send_modify(|moves| *moves -= 1),
+            KeyCode::Down | KeyCode::Char('j') => moves.send_modify(|moves| *moves += 1),
+            _ => {}
         }
     }
     stop.cancel();
@@ -61,15 +67,18 @@ async fn draw(
     terminal: &mut DefaultTerminal,
     url: &str,
     heard: &mut mpsc::Receiver<Heard>,
+    mut moved: watch::Receiver<i64>,
     stop: &CancellationToken,
 ) -> Result<()> {
     let mut model = Model::default();
     let mut connection = format!("connecting to {url}");
     let now = clock::system();
     loop {
-        terminal.draw(|frame| paint(frame, &model, &connection, now().0))?;
+        let moves = *moved.borrow_and_update();
+        terminal.draw(|frame| paint(frame, &model, &connection, moves, now().0))?;
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
+            Ok(()) = moved.changed() => {}
             () = tokio::time::sleep(REDRAW) => {}
             event = heard.recv() => match event {
                 None => return Ok(()),
@@ -81,8 +90,9 @@ async fn draw(
     }
 }
 
-/// One picture at `now` microseconds.
-pub(super) fn paint(frame: &mut Frame<'_>, model: &Model, connection: &str, now: i64) {
+/// One picture at `now` microseconds, with the chart moved by so many series.
+pub(super) fn paint(frame: &mut Frame<'_>, model: &Model, connection: &str, moves: i64, now: i64) {
+    let charted = charted(model, moves);
     let series_rows = u16::try_from(model.series.len()).unwrap_or(u16::MAX).clamp(1, 12) + 2;
     let actuator_rows = u16::try_from(model.actuators.len()).unwrap_or(u16::MAX).clamp(1, 6) + 2;
     let [head, readings, chart, actuators, log, foot] = Layout::vertical([
@@ -96,31 +106,40 @@ pub(super) fn paint(frame: &mut Frame<'_>, model: &Model, connection: &str, now:
     .areas(frame.area());
     let bold = Style::new().add_modifier(Modifier::BOLD);
     frame.render_widget(Line::styled(format!("mtom  {connection}"), bold), head);
-    paint_series(frame, readings, model, now);
-    paint_chart(frame, chart, model);
+    paint_series(frame, readings, model, charted, now);
+    paint_chart(frame, chart, model, charted);
     paint_actuators(frame, actuators, model);
     let visible = usize::from(log.height.saturating_sub(2));
     let lines: Vec<_> =
         model.log.iter().rev().take(visible).rev().map(|line| Line::raw(line.as_str())).collect();
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("log")), log);
-    frame.render_widget(Line::raw(format!("{}   q ends", model.counts)), foot);
+    frame.render_widget(Line::raw(format!("{}   ↑↓ chart, q ends", model.counts)), foot);
 }
 
-fn paint_series(frame: &mut Frame<'_>, area: Rect, model: &Model, now: i64) {
-    let rows = model.series.iter().map(|(name, series)| {
+/// Which series the chart shows: the first temperature, or so many behind it.
+fn charted(model: &Model, moves: i64) -> usize {
+    let first = model.series.values().position(|series| series.celsius.is_some()).unwrap_or(0);
+    let count = i64::try_from(model.series.len()).unwrap_or(i64::MAX).max(1);
+    let first = i64::try_from(first).unwrap_or(0);
+    usize::try_from((first + moves).rem_euclid(count)).unwrap_or(0)
+}
+
+fn paint_series(frame: &mut Frame<'_>, area: Rect, model: &Model, charted: usize, now: i64) {
+    let rows = model.series.iter().enumerate().map(|(index, (name, series))| {
         let age = (now - series.at_micros).max(0) / 1_000_000;
         let style =
             if age > STALE_SECONDS { Style::new().fg(Color::DarkGray) } else { Style::new() };
-        Row::new([name.clone(), series.words(), format!("{age} s ago")]).style(style)
+        let mark = if index == charted { '›' } else { ' ' };
+        Row::new([format!("{mark} {name}"), series.words(), format!("{age} s ago")]).style(style)
     });
     let widths = [Constraint::Fill(2), Constraint::Fill(2), Constraint::Length(14)];
     let table = Table::new(rows, widths).block(Block::bordered().title("readings"));
     frame.render_widget(table, area);
 }
 
-/// The first series, from its lowest to its highest value.
-fn paint_chart(frame: &mut Frame<'_>, area: Rect, model: &Model) {
-    let Some((name, series)) = model.series.iter().next() else { return };
+/// One series, from its lowest to its highest value.
+fn paint_chart(frame: &mut Frame<'_>, area: Rect, model: &Model, charted: usize) {
+    let Some((name, series)) = model.series.iter().nth(charted) else { return };
     let width = usize::from(area.width.saturating_sub(2));
     let points: Vec<f64> = series.chart.iter().rev().take(width).rev().copied().collect();
     let (min, max) = points

@@ -30,7 +30,7 @@ fn the_screen_shows_both_scales_and_what_the_device_says() {
     let mut model = Model::default();
     model.take(&snapshot());
     let mut terminal = Terminal::new(TestBackend::new(100, 24)).unwrap();
-    terminal.draw(|frame| paint(frame, &model, "connected", 4_000_000)).unwrap();
+    terminal.draw(|frame| paint(frame, &model, "connected", 0, 4_000_000)).unwrap();
     let picture = terminal.backend().to_string();
     for expected in [
         "25.0 °C  77.0 °F",
@@ -41,6 +41,25 @@ fn the_screen_shows_both_scales_and_what_the_device_says() {
         "received 3 = stored 1 + duplicate 1 + rejected 1 + in flight 0",
     ] {
         assert!(picture.contains(expected), "{expected}:\n{picture}");
+    }
+}
+
+#[test]
+fn the_chart_shows_the_first_temperature_and_the_arrows_move_it() {
+    let mut model = Model::default();
+    model.take(&snapshot());
+    let humidity = json!({
+        "device": "Attic", "quantity": "Humidity", "value": 55.0, "unit": "%", "celsius": null,
+        "fahrenheit": null, "at": "1970-01-01T00:00:01Z", "at_micros": 1_000_000,
+    });
+    model.take(&json!({"type": "reading", "reading": humidity}));
+    let mut terminal = Terminal::new(TestBackend::new(100, 24)).unwrap();
+    let both = ["Attic/Humidity", "Environ/Temperature"];
+    for (moves, charted) in [(0, both[1]), (1, both[0]), (-1, both[0]), (2, both[1])] {
+        terminal.draw(|frame| paint(frame, &model, "connected", moves, 4_000_000)).unwrap();
+        let picture = terminal.backend().to_string();
+        assert!(picture.contains(&format!("┌{charted}  ")), "{moves}:\n{picture}");
+        assert!(picture.contains(&format!("› {charted}")), "{moves}:\n{picture}");
     }
 }
 
