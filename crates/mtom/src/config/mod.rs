@@ -4,11 +4,13 @@
 //! value is usable, or every problem there is, each with its key. Nothing is bound or opened here.
 
 mod reader;
+mod rules;
 mod sections;
 mod tree;
 
 pub(crate) use tree::Problem;
 
+use mtom_rules::RuleSpec;
 use reader::Problems;
 use std::fmt;
 use std::net::SocketAddr;
@@ -34,7 +36,7 @@ pub(crate) struct Config {
     pub(crate) simulate: Simulate,
     pub(crate) actuators: Vec<Actuator>,
     /// `None`: no rule was written, so the original's drives every actuator.
-    pub(crate) rules: Option<Vec<Rule>>,
+    pub(crate) rules: Option<Vec<RuleSpec>>,
     pub(crate) insecure: bool,
     pub(crate) log_level: tracing::Level,
 }
@@ -70,18 +72,17 @@ pub(crate) struct Actuator {
     pub(crate) protocol: String,
 }
 
-/// `[[rule]]`
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rule {
-    pub(crate) name: String,
-    pub(crate) when: String,
-    pub(crate) on: String,
-    pub(crate) off: Option<String>,
-    pub(crate) hold_for: Duration,
-    pub(crate) dwell: Duration,
-    pub(crate) max_age: Option<Duration>,
-    pub(crate) silent: String,
-    pub(crate) actuators: Vec<String>,
+/// The name of the first simulated actuator, as the original's.
+const FIRST_NAME: &str = "TEMP_LED";
+
+/// The names of the simulated actuators; none is a configured one's.
+pub(crate) fn simulated_names(actuators: &[Actuator], simulate: &Simulate) -> Vec<String> {
+    let default = u32::from(actuators.is_empty());
+    let count = simulate.actuators.unwrap_or(default);
+    let free = |name: &String| actuators.iter().all(|actuator| actuator.name != *name);
+    let names = std::iter::once(FIRST_NAME.to_owned())
+        .chain((2_u32..).map(|number| format!("{FIRST_NAME}_{number}")));
+    names.filter(free).take(count as usize).collect()
 }
 
 /// What surrounds the configuration: secrets come from here.
@@ -124,7 +125,7 @@ impl Config {
         }
         let config = sections::read(tree, around, &mut problems);
         match config {
-            Some(config) if problems.is_empty() => Ok(config),
+            Some(config) if problems.count() == 0 => Ok(config),
             _ => Err(problems.into_sorted()),
         }
     }

@@ -33,8 +33,8 @@ impl Problems {
         self.0
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -63,6 +63,11 @@ impl Section {
     /// The full name of `key`.
     pub(crate) fn name(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
+    }
+
+    /// Where each key that is not taken yet stands.
+    pub(crate) fn places(&self) -> Vec<(String, Place)> {
+        self.fields.iter().map(|(name, entry)| (name.clone(), entry.place.clone())).collect()
     }
 
     /// Takes the value of `key` as it is.

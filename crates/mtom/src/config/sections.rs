@@ -2,7 +2,7 @@
 
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
-use super::{Actuator, Broker, Config, REFRESH, Rule, Simulate, Surroundings};
+use super::{Actuator, Broker, Config, REFRESH, Simulate, Surroundings, rules, simulated_names};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,6 @@ use std::time::Duration;
 const SIMULATED_MAX: u32 = 10_000;
 const LIST_LEN_MAX: usize = 1_000;
 
-const DWELL: Duration = Duration::from_secs(1);
 const PERIOD: Duration = Duration::from_secs(2);
 const PASSWORD_VARIABLE: &str = "MTOM_BROKER_PASSWORD";
 
@@ -39,8 +38,12 @@ pub(super) fn read(
     store(&mut root, problems);
     let simulate = simulate(&mut root, problems);
     let log_level = log(&mut root, problems);
+    let count_before = problems.count();
     let actuators = actuators(&mut root, problems);
-    let rules = rules(&mut root, problems);
+    // An actuator that could not be read may be the one that a rule names.
+    let is_whole = problems.count() == count_before;
+    let names = is_whole.then(|| names(&actuators, &simulate));
+    let rules = rules::read(&mut root, names.as_deref(), problems);
     root.finish(problems);
     Some(Config {
         data_dir,
@@ -249,8 +252,14 @@ fn log(root: &mut Section, problems: &mut Problems) -> tracing::Level {
     level.unwrap_or(tracing::Level::INFO)
 }
 
+/// The names of all actuators, configured and simulated.
+fn names(actuators: &[Actuator], simulate: &Simulate) -> Vec<String> {
+    let configured = actuators.iter().map(|actuator| actuator.name.clone());
+    configured.chain(simulated_names(actuators, simulate)).collect()
+}
+
 /// The items of a list of sections.
-fn sections(
+pub(super) fn sections(
     root: &mut Section,
     key: &'static str,
     problems: &mut Problems,
@@ -313,70 +322,4 @@ fn actuator_name(name: String) -> Result<String, String> {
     } else {
         Err(format!("expected 1 to 32 letters, digits or signs without spaces, found {name:?}"))
     }
-}
-
-fn rules(root: &mut Section, problems: &mut Problems) -> Option<Vec<Rule>> {
-    let found = sections(root, "rule", problems)?;
-    let mut rules = Vec::new();
-    for (at, (mut section, place)) in found.into_iter().enumerate() {
-        let name = section.get("name", problems, text);
-        let when = section.require("when", &place, problems, text);
-        let on = section.require("on", &place, problems, text);
-        let off = section.get("off", problems, text);
-        let hold_for = section.get("for", problems, duration).unwrap_or_default();
-        let dwell = section.get("dwell", problems, duration).unwrap_or(DWELL);
-        let max_age = section.get("max_age", problems, duration);
-        let silent = section.get("silent", problems, |node| {
-            let silent = text(node)?;
-            if ["on", "off", "hold"].contains(&silent.as_str()) {
-                Ok(silent)
-            } else {
-                Err(format!("expected on, off or hold, found {silent:?}"))
-            }
-        });
-        let then_key = section.name("then");
-        let then = section.take("then");
-        let actuators = match then {
-            Some(entry) => consequences(&then_key, entry, problems),
-            None => {
-                let text = "missing: expected [{ actuator = \"TEMP_LED\" }]";
-                problems.add(&then_key, place, text);
-                Vec::new()
-            }
-        };
-        section.finish(problems);
-        if let (Some(when), Some(on)) = (when, on) {
-            rules.push(Rule {
-                name: name.unwrap_or_else(|| format!("rule {}", at + 1)),
-                when,
-                on,
-                off,
-                hold_for,
-                dwell,
-                max_age,
-                silent: silent.unwrap_or_else(|| "off".into()),
-                actuators,
-            });
-        }
-    }
-    Some(rules)
-}
-
-/// `then = [{ actuator = "TEMP_LED" }]`
-fn consequences(key: &str, entry: Entry, problems: &mut Problems) -> Vec<String> {
-    let Node::List(items) = entry.node else {
-        problems.add(key, entry.place, "expected [{ actuator = \"TEMP_LED\" }]");
-        return Vec::new();
-    };
-    if items.is_empty() {
-        problems.add(key, entry.place, "empty: expected [{ actuator = \"TEMP_LED\" }]");
-    }
-    let mut actuators = Vec::new();
-    for (at, item) in items.into_iter().enumerate() {
-        let place = item.place.clone();
-        let mut section = Section::new(&format!("{key}.{at}"), item, problems);
-        actuators.extend(section.require("actuator", &place, problems, text));
-        section.finish(problems);
-    }
-    actuators
 }

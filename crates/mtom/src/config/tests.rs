@@ -1,5 +1,6 @@
 use super::{Broker, Config, DEFAULT_FILE, Surroundings};
 use expect_test::{Expect, expect};
+use mtom_rules::RuleSpec;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -82,8 +83,7 @@ fn the_original_rule_is_three_lines() {
         &[],
     );
     let rule = config.rules.unwrap().remove(0);
-    assert_eq!(rule.actuators, ["TEMP_LED"]);
-    assert_eq!((rule.dwell, rule.hold_for), (Duration::from_secs(1), Duration::ZERO));
+    assert_eq!(rule.version(), RuleSpec::original("TEMP_LED").version());
 }
 
 #[test]

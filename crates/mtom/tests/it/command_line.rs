@@ -46,12 +46,35 @@ fn three_mistakes_are_three_messages_and_nothing_is_made() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_is_said_before_anything_starts() {
-    let rule = r#"rule=[{when="Environ/Temperature",on="celsius >",then=[{actuator="NOBODY"}]}]"#;
-    let output = run(&["config", "check", "--set", rule]);
+fn mistakes_in_rules_are_said_with_the_others_and_with_their_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mtom.toml");
+    let toml = r##"live.listen = "nowhere"
+        [[rule]]
+        when = "Environ/#/x"
+        on = "celsuis >= 25.0"
+        then = [{ actuator = "NOBODY" }]
+    "##;
+    std::fs::write(&file, toml).unwrap();
+    let output = run(&["config", "check", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(64));
     let text = text(&output);
-    assert!(text.contains("NOBODY") && text.contains("rule 1"), "{text}");
+    for expected in [
+        "4 mistakes",
+        "line 1: live.listen",
+        "line 3: rule.0.when",
+        "line 4: rule.0.on: column 1: unknown variable `celsuis`: did you mean `celsius`?",
+        "line 5: rule.0.then: there is no actuator \"NOBODY\": expected \"TEMP_LED\"",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn a_controller_without_a_live_port_to_hear_is_refused_at_once() {
+    let output = run(&["controller", "--from", "http://gateway"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text(&output).contains("--from: ") && text(&output).contains("ws://host:8765"));
 }
 
 #[test]
