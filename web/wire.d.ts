@@ -110,9 +110,14 @@ hop: string,
 text: string, event: LogEvent, };
 
 /**
+ * `GET /api/v1/log`: the newest lines of the communication log, oldest first.
+ */
+export type Log = { log: Array<LogLine>, };
+
+/**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "listening", what: string, address: string, } | { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", id: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "lagged", lost: number, } | { "kind": "skipped", count: number, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", id: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "skipped", count: number, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.

@@ -75,14 +75,13 @@ export const en = {
   "hop.rules": "rules",
   "hop.actuator": "actuator",
 
-  "event.listening": "{what} listens on {address}",
   "event.broker_connected": "Connected to the broker {url}",
   "event.broker_lost": "Lost the broker {url}: {reason}",
   "event.stored": "Stored reading {id}: {device}/{quantity} {value}",
   "event.duplicate": "Already stored as reading {id}: {device}/{quantity}",
   "event.rejected": "Rejected on {topic}: {reason}",
   "event.ignored": "Messages on {topic} are ignored: no filter of ingest.topics matches",
-  "event.viewers": "{count} viewers on {port}",
+  "event.viewers": "Viewers on {port}: {count}",
   "event.decided": "Rule {rule}: {actuator} {led}, because of {cause}",
   "event.sent": "Sent command {number} to {actuator}: {led}",
   "event.applied": "{actuator} is {led} by command {number}, {latency} after the decision",
@@ -90,7 +89,6 @@ export const en = {
   "event.link.reason": "Link to {actuator} {state}: {reason}",
   "event.refused": "{actuator} refused command {number}: {reason}",
   "event.noise": "{actuator} sent {lines} lines that mean nothing",
-  "event.lagged": "A slow viewer lost {lost} updates",
   "event.skipped": "… and {count} more",
 
   "history.title": "History",

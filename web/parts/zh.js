@@ -75,7 +75,6 @@ export const zh = {
   "hop.rules": "规则",
   "hop.actuator": "执行器",
 
-  "event.listening": "{what} 正在监听 {address}",
   "event.broker_connected": "已连接代理服务器 {url}",
   "event.broker_lost": "与代理服务器 {url} 断开：{reason}",
   "event.stored": "已保存读数 {id}：{device}/{quantity} {value}",
@@ -90,7 +89,6 @@ export const zh = {
   "event.link.reason": "{actuator} 的链路{state}：{reason}",
   "event.refused": "{actuator} 拒绝命令 {number}：{reason}",
   "event.noise": "{actuator} 发来 {lines} 行无意义的内容",
-  "event.lagged": "一个过慢的观看者丢失了 {lost} 条更新",
   "event.skipped": "……以及另外 {count} 条",
 
   "history.title": "历史数据",

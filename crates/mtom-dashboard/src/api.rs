@@ -206,6 +206,13 @@ pub(crate) struct Actuators<'a> {
     actuators: Vec<Actuator<'a>>,
 }
 
+/// `GET /api/v1/log`: the newest lines of the communication log, oldest first.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Log<'a> {
+    log: Vec<LogLine<'a>>,
+}
+
 /// `GET /api/v1/rejects`, newest first.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -9,21 +9,19 @@ use serde::Serialize;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum LogEvent<'a> {
-    Listening { what: &'a str, address: &'a str },
     BrokerConnected { url: &'a str },
     BrokerLost { url: &'a str, reason: &'a str },
     Stored { id: u64, device: &'a str, quantity: &'a str, value: f64, unit: &'a str },
     Duplicate { id: u64, device: &'a str, quantity: &'a str },
     Rejected { topic: &'a str, code: &'a str, reason: &'a str },
     Ignored { topic: &'a str },
-    Viewers { port: &'a str, count: usize },
+    Viewers { port: &'a str, count: u64 },
     Decided { rule: &'a str, actuator: &'a str, led: LedState, cause: &'a str },
     Sent { actuator: &'a str, number: u64, led: LedState },
     Applied { actuator: &'a str, number: u64, led: LedState, latency_micros: u64 },
     Link { actuator: &'a str, state: LinkWord, reason: &'a str },
     Refused { actuator: &'a str, number: u64, reason: &'a str },
     Noise { actuator: &'a str, lines: u64 },
-    Lagged { lost: u64 },
     Skipped { count: u64 },
 }
 
@@ -31,7 +29,6 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
     fn from(event: &'a view::LogEvent) -> Self {
         use view::LogEvent as E;
         match event {
-            E::Listening { what, address } => Self::Listening { what, address },
             E::BrokerConnected { url } => Self::BrokerConnected { url },
             E::BrokerLost { url, reason } => Self::BrokerLost { url, reason: brief(reason) },
             E::Stored { id, device, quantity, value, unit } => {
@@ -62,7 +59,6 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
                 Self::Refused { actuator, number: *number, reason }
             }
             E::Noise { actuator, lines } => Self::Noise { actuator, lines: *lines },
-            E::Lagged { lost } => Self::Lagged { lost: *lost },
             E::Skipped { count } => Self::Skipped { count: *count },
         }
     }

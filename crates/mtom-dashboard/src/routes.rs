@@ -1,7 +1,7 @@
 //! The addresses and their answers. Everything is read; nothing is changed.
 
 use crate::access::{self, Access};
-use crate::api::{Actuators, Commands, Counts, Latest, ReadingPage, Rejects, Rules, Status};
+use crate::api::{Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{assets, live};
@@ -35,6 +35,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/latest", get(latest))
         .route("/api/v1/actuators", get(actuators))
         .route("/api/v1/rules", get(rules))
+        .route("/api/v1/log", get(log))
         .route("/api/v1/readings", get(readings))
         .route("/api/v1/rejects", get(rejects))
         .route("/api/v1/commands", get(commands))
@@ -127,6 +128,10 @@ async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn rules(State(shared): State<Arc<Shared>>) -> Response {
     json(&Rules::new(&shared.view.snapshot().rules))
+}
+
+async fn log(State(shared): State<Arc<Shared>>) -> Response {
+    json(&Log::new(&shared.view.snapshot().log))
 }
 
 async fn audit(State(shared): State<Arc<Shared>>) -> Response {

@@ -113,13 +113,19 @@ impl LiveHub {
     pub fn stats(&self) -> LiveStats {
         let Shared { tally, offered, sent, skipped, .. } = &*self.shared;
         LiveStats {
-            viewers: tally.open.load(Ordering::Relaxed),
+            viewers: *tally.open.borrow(),
             offered: offered.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
             skipped: skipped.load(Ordering::Relaxed),
             closed_slow: tally.closed_slow.load(Ordering::Relaxed),
             refused: tally.refused.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many connections are open, and each change of it.
+    #[must_use]
+    pub fn viewers(&self) -> watch::Receiver<u64> {
+        self.shared.tally.open.subscribe()
     }
 
     fn join(&self) -> Place {

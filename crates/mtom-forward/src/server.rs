@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,7 +59,7 @@ impl Default for Limits {
 /// What happens at one port, counted.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) open: AtomicU64,
+    pub(crate) open: watch::Sender<u64>,
     pub(crate) refused: AtomicU64,
     pub(crate) closed_slow: AtomicU64,
 }
@@ -217,14 +217,14 @@ struct Present {
 
 impl Present {
     fn new(tally: Arc<Tally>, place: OwnedSemaphorePermit) -> Self {
-        tally.open.fetch_add(1, Ordering::Relaxed);
+        tally.open.send_modify(|open| *open += 1);
         Self { tally, _place: place }
     }
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        self.tally.open.fetch_sub(1, Ordering::Relaxed);
+        self.tally.open.send_modify(|open| *open -= 1);
     }
 }
 

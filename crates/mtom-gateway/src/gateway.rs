@@ -27,11 +27,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// How long after a change of the number of viewers the next is told.
+const VIEWERS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Where a gateway can be reached, each as `host:port`; empty where it serves nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -223,7 +227,11 @@ impl Gateway {
         let mut feeders = JoinSet::new();
         feed(&mut feeders, self.feeder, intake, &view, &clock, &self.zone, &feeding);
         let mut servers = JoinSet::new();
+        let mut tellers = JoinSet::new();
         if let Some(ports) = self.ports {
+            let viewers = tell_viewers(self.hub.viewers(), view.clone(), clock.clone());
+            let until = serving.clone();
+            tellers.spawn(async move { until.run_until_cancelled(viewers).await });
             serve(&mut servers, ports, self.hub, self.history, self.zone, &serving);
         }
         let mut links = JoinSet::new();
@@ -261,6 +269,7 @@ impl Gateway {
         serving.cancel();
         while servers.join_next().await.is_some() {}
         while links.join_next().await.is_some() {}
+        while tellers.join_next().await.is_some() {}
         match ended {
             Ok(Ok(())) => outcome,
             Ok(Err(error)) => Err(error),
@@ -408,6 +417,19 @@ fn serve(
     let source = Arc::new(Pages(history));
     let served = serve_history(pages, source, zone, access(settings.history), limits, stop.clone());
     tasks.spawn(async move { ("history", served.await) });
+}
+
+/// Says in the log how many viewers there are, at most once a second.
+async fn tell_viewers(mut viewers: watch::Receiver<u64>, view: View, clock: Clock) {
+    let mut told = 0;
+    while viewers.changed().await.is_ok() {
+        let count = *viewers.borrow_and_update();
+        if count != told {
+            told = count;
+            view.log(clock(), Hop::Forward, LogEvent::Viewers { port: "live", count });
+        }
+        tokio::time::sleep(VIEWERS_PERIOD).await;
+    }
 }
 
 fn port_ended(ended: Result<(&'static str, io::Result<()>), JoinError>) -> RunError {

@@ -133,21 +133,19 @@ pub struct LogEntry {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the sentence of each variant in `Display` is its documentation")]
 pub enum LogEvent {
-    Listening { what: &'static str, address: String },
     BrokerConnected { url: String },
     BrokerLost { url: String, reason: String },
     Stored { id: u64, device: Arc<str>, quantity: Arc<str>, value: f64, unit: &'static str },
     Duplicate { id: u64, device: Arc<str>, quantity: Arc<str> },
     Rejected { topic: String, code: &'static str, reason: String },
     Ignored { topic: String },
-    Viewers { port: &'static str, count: usize },
+    Viewers { port: &'static str, count: u64 },
     Decided { rule: Arc<str>, actuator: String, led: Led, cause: String },
     Sent { actuator: String, number: u64, led: Led },
     Applied { actuator: String, number: u64, led: Led, latency_micros: u64 },
     Link { actuator: String, state: LinkState, reason: String },
     Refused { actuator: String, number: u64, reason: String },
     Noise { actuator: String, lines: u64 },
-    Lagged { lost: u64 },
     Skipped { count: u64 },
 }
 
@@ -356,7 +354,6 @@ impl fmt::Display for LogEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lit = |led: &Led| if *led == Led::On { "on" } else { "off" };
         match self {
-            Self::Listening { what, address } => write!(f, "{what} listens on {address}"),
             Self::BrokerConnected { url } => write!(f, "connected to the broker {url}"),
             Self::BrokerLost { url, reason } => write!(f, "lost the broker {url}: {reason}"),
             Self::Stored { id, device, quantity, value, unit } => {
@@ -372,7 +369,7 @@ impl fmt::Display for LogEvent {
                 write!(f, "messages on {} are ignored: ", topic.escape_debug())?;
                 write!(f, "no filter of ingest.topics matches")
             }
-            Self::Viewers { port, count } => write!(f, "{count} viewers on {port}"),
+            Self::Viewers { port, count } => write!(f, "viewers on {port}: {count}"),
             Self::Decided { rule, actuator, led, cause } => {
                 write!(f, "rule {rule}: {actuator} {} because {cause}", lit(led))
             }
@@ -394,7 +391,6 @@ impl fmt::Display for LogEvent {
                 write!(f, "{actuator} sent {lines} lines that mean nothing")
             }
             Self::Skipped { count } => write!(f, "and {count} more"),
-            Self::Lagged { lost } => write!(f, "a slow viewer lost {lost} updates"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
+    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
 };
 use crate::events::{LogEvent, brief};
 use crate::server::Info;
@@ -161,6 +161,12 @@ impl<'a> ReadingPage<'a> {
 impl<'a> Latest<'a> {
     pub(crate) fn new(readings: impl Iterator<Item = &'a StoredReading>) -> Self {
         Self { readings: readings.map(Reading::from).collect() }
+    }
+}
+
+impl<'a> Log<'a> {
+    pub(crate) fn new(log: &'a [LogEntry]) -> Self {
+        Self { log: log.iter().map(LogLine::from).collect() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
+    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
 };
 use crate::events::LogEvent;
 use crate::problem::ProblemBody;
@@ -36,6 +36,7 @@ fn the_types_of_the_page_are_these() {
     declare::<LedState>(&config, &mut text);
     declare::<LinkWord>(&config, &mut text);
     declare::<LogLine<'_>>(&config, &mut text);
+    declare::<Log<'_>>(&config, &mut text);
     declare::<LogEvent<'_>>(&config, &mut text);
     declare::<Counts>(&config, &mut text);
     declare::<Status<'_>>(&config, &mut text);

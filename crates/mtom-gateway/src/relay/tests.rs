@@ -174,7 +174,7 @@ async fn after_a_restart_the_led_is_told_again_with_a_higher_number() {
 #[test]
 fn the_log_lets_some_lines_through_each_second_and_counts_the_rest() {
     let mut quiet = Quiet::default();
-    let lines = |count| (0..count).map(|lost| LogEvent::Lagged { lost });
+    let lines = |count| (0..count).map(|count| LogEvent::Skipped { count });
     let many = u64::from(LOG_LINES_PER_SECOND) + 7;
     let (first, skipped) = quiet.pass(lines(many), UnixMicros(START));
     assert_eq!((first.len() as u64, skipped), (many - 7, 0));

@@ -1,6 +1,7 @@
 //! The original's exchanges, frame for frame, with the real binary in between (`wire.md` §1).
 
 use crate::mtom::{Mtom, mosquitto_pub};
+use crate::soon;
 use crate::viewer::Viewer;
 use expect_test::expect;
 
@@ -46,6 +47,10 @@ async fn the_browser_and_the_python_client_see_live_frames() {
             {"state":"OK","type":"new_data","response":{"time":"0000-00-00 00:00:00","temp":23.4}}"#]]
         .assert_eq(&frames.join("\n"));
     }
+    soon("the viewers in the log", async {
+        while !mtom.get("/api/v1/log").await.to_string().contains("viewers on live: 2") {}
+    })
+    .await;
     // Who comes later gets the last known reading at once.
     let mut late = Viewer::connect(mtom.ready.live).await;
     late.say("realtime").await;
