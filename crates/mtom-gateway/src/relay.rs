@@ -31,6 +31,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+mod quiet;
+
+use quiet::Quiet;
+
 /// How many deliveries wait for the relay. Full: the brokers wait, so sockets are not read.
 pub(crate) const INTAKE_LEN: usize = 8_192;
 /// The most deliveries of one transaction.
@@ -39,8 +43,6 @@ const BATCH_LEN_MAX: usize = 4_096;
 const NUMBERS_LEN: u64 = 1_000;
 /// How long the outcome of a command may wait for company before it is written.
 const OUTCOME_DELAY: Duration = Duration::from_secs(1);
-/// Lines about readings that one second may add to the log; the rest is counted.
-const LOG_LINES_PER_SECOND: u32 = 20;
 
 /// The thread's state.
 pub(crate) struct Relay {
@@ -476,40 +478,6 @@ fn stored_line(stored: &StoredReading) -> LogEvent {
         quantity: Arc::clone(&stored.reading.quantity),
         value: stored.reading.value,
         unit: stored.reading.unit.symbol(),
-    }
-}
-
-/// Lets so many log lines through in a second and counts the rest.
-#[derive(Debug, Default)]
-struct Quiet {
-    second: i64,
-    passed: u32,
-    skipped: u64,
-}
-
-impl Quiet {
-    /// The lines that pass, and how many were skipped in the second before.
-    fn pass(
-        &mut self,
-        lines: impl Iterator<Item = LogEvent>,
-        now: UnixMicros,
-    ) -> (Vec<LogEvent>, u64) {
-        let second = now.millis().div_euclid(1_000);
-        let mut skipped = 0;
-        if second != self.second {
-            skipped = std::mem::take(&mut self.skipped);
-            (self.second, self.passed) = (second, 0);
-        }
-        let mut through = Vec::new();
-        for line in lines {
-            if self.passed < LOG_LINES_PER_SECOND {
-                self.passed += 1;
-                through.push(line);
-            } else {
-                self.skipped += 1;
-            }
-        }
-        (through, skipped)
     }
 }
 

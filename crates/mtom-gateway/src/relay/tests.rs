@@ -1,4 +1,5 @@
-use super::{INTAKE_LEN, LOG_LINES_PER_SECOND, Quiet, Relay};
+use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
+use super::{INTAKE_LEN, Relay};
 use crate::Clock;
 use crate::board::Board;
 use crate::settings::Actuator;
