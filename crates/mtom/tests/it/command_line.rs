@@ -52,7 +52,7 @@ fn mistakes_in_rules_are_said_with_the_others_and_with_their_lines() {
     let toml = r##"live.listen = "nowhere"
         [[rule]]
         when = "Environ/#/x"
-        on = "celsuis >= 25.0"
+        on = "celcius >= 25.0"
         then = [{ actuator = "NOBODY" }]
     "##;
     std::fs::write(&file, toml).unwrap();
@@ -63,7 +63,7 @@ fn mistakes_in_rules_are_said_with_the_others_and_with_their_lines() {
         "4 mistakes",
         "line 1: live.listen",
         "line 3: rule.0.when",
-        "line 4: rule.0.on: column 1: unknown variable `celsuis`: did you mean `celsius`?",
+        "line 4: rule.0.on: column 1: unknown variable `celcius`: did you mean `celsius`?",
         "line 5: rule.0.then: there is no actuator \"NOBODY\": expected \"TEMP_LED\"",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
