@@ -125,15 +125,16 @@ async fn show(
     mut published: watch::Receiver<usize>,
 ) -> Result<()> {
     stream.set_nodelay(true)?;
-    let mut shown = *published.borrow_and_update();
+    // Who was accepted after the first PUBLISH is owed it too.
+    let mut shown = 0;
     loop {
-        published.changed().await?;
         let now = *published.borrow_and_update();
         while shown < now {
             let count = (now - shown).min(FRAMES_MAX);
             stream.write_all(&frames[..count * frame_len]).await?;
             shown += count;
         }
+        published.changed().await?;
     }
 }
 

@@ -30,7 +30,8 @@ const REALTIME: &[u8] = b"\x81\x88\0\0\0\0realtime";
 pub(crate) async fn play(words: &Words) -> Result<()> {
     let (live, publisher): (String, String) = (words.get("live")?, words.get("publisher")?);
     let (count, window): (usize, u64) = (words.get("viewers")?, words.get("window")?);
-    let (server_pid, is_raw) = (words.get("server_pid")?, words.get::<String>("kind")? == "raw");
+    let (server_pid, kind): (u32, String) = (words.get("server_pid")?, words.get("kind")?);
+    let is_raw = kind == "raw";
     let shared = Arc::new(Shared::new(count, window));
     let mut tasks = JoinSet::new();
     let mut viewers = Vec::with_capacity(count);
@@ -60,8 +61,8 @@ pub(crate) async fn play(words: &Words) -> Result<()> {
         }
         anyhow::Ok(())
     });
-    let missing = || format!("{} of {}", shared.delivered(), shared.owed());
-    drained.await.with_context(|| format!("not everything was delivered: {}", missing()))??;
+    let missing = || format!("{kind}: {} of {}", shared.delivered(), shared.owed());
+    drained.await.with_context(|| format!("not everything was delivered, {}", missing()))??;
     let published = shared.published.load(Ordering::Relaxed);
     let exact = shared.viewers.iter().all(|seen| seen.load(Ordering::Relaxed) == published);
     ensure!(exact, "a viewer did not get each of the {published} readings once");
