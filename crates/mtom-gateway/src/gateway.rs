@@ -234,10 +234,8 @@ impl Gateway {
             tellers.spawn(async move { until.run_until_cancelled(viewers).await });
             serve(&mut servers, ports, self.hub, self.history, self.zone, &serving);
         }
-        let mut links = JoinSet::new();
-        for link in self.links {
-            link.spawn(&mut links, &board, &clock, &serving);
-        }
+        let links = links::start(self.links, &board, &clock, &serving);
+        let Ok(links) = links else { return Err(RunError::Part { part: "links' thread" }) };
         let (deliveries, outcomes, runtime) = (self.deliveries, self.outcomes, Handle::current());
         let spine = std::thread::Builder::new().name("mtom-relay".into()).spawn({
             let end = end.clone();
@@ -251,6 +249,8 @@ impl Gateway {
         });
         let mut spine_ended = None;
         let outcome = tokio::select! {
+            // First: what ends because it was told to has not failed.
+            biased;
             () = stop.cancelled() => Ok(()),
             Some(_) = feeders.join_next() => Err(RunError::Part { part: "broker" }),
             Some(ended) = servers.join_next() => Err(port_ended(ended)),
@@ -268,9 +268,12 @@ impl Gateway {
         };
         serving.cancel();
         while servers.join_next().await.is_some() {}
-        while links.join_next().await.is_some() {}
+        let links = tokio::task::spawn_blocking(move || links.join().is_ok()).await;
         while tellers.join_next().await.is_some() {}
         match ended {
+            Ok(Ok(())) if !matches!(links, Ok(true)) => {
+                outcome.and(Err(RunError::Part { part: "links" }))
+            }
             Ok(Ok(())) => outcome,
             Ok(Err(error)) => Err(error),
             Err(_) => outcome.and(Err(relay_ended())),

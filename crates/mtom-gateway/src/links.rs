@@ -1,13 +1,21 @@
 //! The links to the devices: one task each, fed from the board's mailbox.
+//!
+//! They have a thread of their own, so that a light never waits behind a thousand viewers.
 
 use crate::Clock;
 use crate::board::Board;
 use crate::settings::Actuator;
 use mtom_actuator::{Desired, Settings};
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How long a serial port that hangs while it opens may hold the thread at the end.
+const HANGING_MAX: Duration = Duration::from_secs(2);
 
 /// A link that is not running yet.
 pub(crate) struct Link {
@@ -27,17 +35,33 @@ impl Link {
         Self { settings, mailbox }
     }
 
-    /// Runs it until `stop`.
-    pub(crate) fn spawn(
-        self,
-        tasks: &mut JoinSet<()>,
-        board: &Arc<Board>,
-        clock: &Clock,
-        stop: &CancellationToken,
-    ) {
-        let (board, name) = (Arc::clone(board), self.settings.name.clone());
+    async fn run(self, board: Arc<Board>, clock: Clock, stop: CancellationToken) {
+        let name = self.settings.name.clone();
         let reports = move |report| board.report(&name, report);
-        let clock = Arc::clone(clock);
-        tasks.spawn(mtom_actuator::run(self.settings, self.mailbox, reports, clock, stop.clone()));
+        mtom_actuator::run(self.settings, self.mailbox, reports, clock, stop).await;
     }
+}
+
+/// Runs all of them until `stop`.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(crate) fn start(
+    links: Vec<Link>,
+    board: &Arc<Board>,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> io::Result<JoinHandle<()>> {
+    let (board, clock, stop) = (Arc::clone(board), Arc::clone(clock), stop.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("mtom-links".into()).spawn(move || {
+        runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            for link in links {
+                tasks.spawn(link.run(Arc::clone(&board), Arc::clone(&clock), stop.clone()));
+            }
+            while tasks.join_next().await.is_some() {}
+        });
+        runtime.shutdown_timeout(HANGING_MAX);
+    })
 }
