@@ -15,6 +15,9 @@ use anyhow::{Context, Result, bail};
 use crate::repo::Repo;
 
 mod bench;
+mod bluetooth;
+mod emulation;
+mod firmware;
 mod programs;
 mod repo;
 mod report;
@@ -30,6 +33,8 @@ cargo xtask <command>
   up [args…]      set up, build mtom in release and run `mtom up` with these arguments
   test            set up and run every check and every test
   bench [args…]   set up, build in release and run the benchmarks with these arguments
+  firmware build  build the images for ESP32 boards into target/firmware
+  firmware size   the same, then how large they are; fails when one is over its budget
   tidy            check the rules of the house that no other tool checks
   vendor          fetch the page's third-party files into web/vendor
   help            this text
@@ -38,10 +43,15 @@ test takes:
   --only a[,b…]   run these steps alone
   --list          name the steps
 
+firmware takes:
+  --board NAME    esp32c3 or esp32c6; without it both
+  --bin NAME      sensor or actuator; without it both
+
 examples:
   cargo xtask up
   cargo xtask up --set dashboard.listen=127.0.0.1:0
   cargo xtask test --only fmt,clippy,test
+  cargo xtask firmware build --board esp32c3 --bin sensor
   cargo xtask bench --help
 ";
 
@@ -66,8 +76,9 @@ fn run(args: &[String]) -> Result<ExitCode> {
     match command {
         "up" => up::run(&Repo::open()?, rest),
         "bench" => bench::run(&Repo::open()?, rest),
+        "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" if asks_help => help(),
+        "test" | "tidy" | "vendor" | "firmware" if asks_help => help(),
         "test" => steps::run(&Repo::open()?, &steps::Choice::parse(rest)?),
         "tidy" => no_more(rest).and_then(|()| tidy::run(&Repo::open()?)),
         "vendor" => {

@@ -40,6 +40,11 @@ impl Repo {
         self.root.join("web")
     }
 
+    /// Where cargo puts what it builds.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// What `cargo metadata --no-deps` says: the workspace's own packages.
     pub(crate) fn metadata(&self) -> &Value {
         &self.metadata

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::bluetooth;
 use crate::programs;
 use crate::repo::Repo;
 use crate::report::Lack;
@@ -15,6 +16,8 @@ use crate::vendor;
 
 /// The bare-metal target that proves the device crates need no operating system.
 pub(crate) const BARE_METAL: &str = "riscv32imc-unknown-none-elf";
+/// The same with atomic instructions: a newer chip's.
+pub(crate) const BARE_METAL_ATOMICS: &str = "riscv32imac-unknown-none-elf";
 
 /// What a step may need beyond Rust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +31,12 @@ pub(crate) enum Need {
     Typos,
     /// The standard library of [`BARE_METAL`].
     BareMetal,
+    /// Those of all boards.
+    Firmware,
+    /// An emulator of a chip that runs [`BARE_METAL`].
+    Qemu,
+    /// Virtual Bluetooth controllers and a central.
+    Bumble,
 }
 
 /// A program and the package that brings it.
@@ -52,6 +61,13 @@ const CHROMIUM: [SystemPackage; 1] = [SystemPackage {
     apt: "chromium",
     dnf: "chromium",
     brew: "--cask chromium",
+}];
+
+const QEMU: [SystemPackage; 1] = [SystemPackage {
+    program: "qemu-system-riscv32",
+    apt: "qemu-system-misc",
+    dnf: "qemu-system-riscv",
+    brew: "qemu",
 }];
 
 /// The names under which a Chromium answers.
@@ -82,10 +98,19 @@ pub(crate) fn provide(repo: &Repo, needs: &[Need]) -> Vec<(Need, Lack)> {
     {
         lacks.push((Need::Page, Lack::Here(format!("{error:#}"))));
     }
-    if needs.contains(&Need::BareMetal)
-        && let Err(lack) = bare_metal(repo)
+    if needs.contains(&Need::Bumble)
+        && let Err(error) = bluetooth::provide(repo)
     {
-        lacks.push((Need::BareMetal, lack));
+        lacks.push((Need::Bumble, Lack::Here(format!("{error:#}"))));
+    }
+    for (need, targets) in [
+        (Need::BareMetal, &[BARE_METAL][..]),
+        (Need::Firmware, &[BARE_METAL, BARE_METAL_ATOMICS][..]),
+    ] {
+        if needs.contains(&need) {
+            let found = targets.iter().filter_map(|target| bare_metal(repo, target).err());
+            lacks.extend(found.map(|lack| (need, lack)));
+        }
     }
     lacks
 }
@@ -122,7 +147,11 @@ fn is_missing(repo: &Repo, package: &SystemPackage) -> bool {
 }
 
 fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
-    let wanted = [(Need::Mosquitto, &MOSQUITTO[..]), (Need::Chromium, &CHROMIUM[..])];
+    let wanted = [
+        (Need::Mosquitto, &MOSQUITTO[..]),
+        (Need::Chromium, &CHROMIUM[..]),
+        (Need::Qemu, &QEMU[..]),
+    ];
     let missing = || {
         wanted
             .iter()
@@ -149,13 +178,13 @@ fn how_to_install(package: &SystemPackage) -> String {
 }
 
 /// Whether we are root on a machine with apt-get.
-fn may_install(repo: &Repo) -> bool {
+pub(crate) fn may_install(repo: &Repo) -> bool {
     let is_root = programs::stdout_of(std::process::Command::new("id").arg("-u"))
         .is_ok_and(|id| id.trim_ascii() == b"0");
     is_root && repo.find("apt-get").is_some()
 }
 
-fn apt_install(repo: &Repo, names: &[&str]) -> Result<()> {
+pub(crate) fn apt_install(repo: &Repo, names: &[&str]) -> Result<()> {
     println!("installing {} with apt-get", names.join(", "));
     let apt = || -> Result<std::process::Command> {
         let mut command = repo.program("apt-get")?;
@@ -237,9 +266,9 @@ fn build_tool(repo: &Repo, tool: &Tool) -> Result<()> {
     programs::run(cargo.args(["install", "--locked", tool.package, "--root"]).arg(repo.tools()))
 }
 
-fn bare_metal(repo: &Repo) -> Result<(), Lack> {
+fn bare_metal(repo: &Repo, target: &str) -> Result<(), Lack> {
     let mut rustc = std::process::Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", BARE_METAL]).current_dir(repo.root());
+    rustc.args(["--print", "target-libdir", "--target", target]).current_dir(repo.root());
     let is_there = programs::stdout_of(&mut rustc)
         .ok()
         .and_then(|dir| String::from_utf8(dir).ok())
@@ -247,12 +276,12 @@ fn bare_metal(repo: &Repo) -> Result<(), Lack> {
     if is_there {
         return Ok(());
     }
-    let how = format!("rustup target add {BARE_METAL}");
+    let how = format!("rustup target add {target}");
     let Ok(mut rustup) = repo.program("rustup") else {
-        return Err(Lack::Here(format!("the target {BARE_METAL} is missing; install it: {how}")));
+        return Err(Lack::Here(format!("the target {target} is missing; install it: {how}")));
     };
-    println!("installing the target {BARE_METAL} with rustup");
-    let output = programs::output_of(rustup.args(["target", "add", BARE_METAL]))
+    println!("installing the target {target} with rustup");
+    let output = programs::output_of(rustup.args(["target", "add", target]))
         .map_err(|error| Lack::Here(format!("{error:#}")))?;
     if output.status.success() {
         return Ok(());

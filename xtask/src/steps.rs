@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow, bail};
 use crate::repo::Repo;
 use crate::report::{Lack, Outcome, Report, Trouble};
 use crate::setup::{self, BARE_METAL, Need};
-use crate::{programs, tidy};
+use crate::{bluetooth, emulation, firmware, programs, tidy};
 
 /// Which steps to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ struct Step {
     run: fn(&Repo) -> Result<(), Trouble>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 16] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
     Step { name: "tidy", what: "the rules of the house", needs: &[], run: tidy_step },
     Step { name: "typos", what: "spelling", needs: &[Need::Typos], run: typos },
@@ -122,10 +122,28 @@ const STEPS: [Step; 13] = [
         run: bare_metal,
     },
     Step {
+        name: "firmware",
+        what: "the images of the boards and their sizes",
+        needs: &[Need::Firmware],
+        run: firmware::step,
+    },
+    Step {
         name: "test",
         what: "cargo test, with mosquitto as the external broker",
         needs: &[Need::Mosquitto],
         run: test,
+    },
+    Step {
+        name: "emulation",
+        what: "both devices on bare metal under QEMU, against the real binary",
+        needs: &[Need::BareMetal, Need::Qemu],
+        run: |repo| Ok(emulation::run(repo)?),
+    },
+    Step {
+        name: "bluetooth",
+        what: "the actuator over Bluetooth LE, with a virtual controller and central",
+        needs: &[Need::Bumble],
+        run: |repo| Ok(bluetooth::run(&build_binary(repo)?, repo)?),
     },
     Step { name: "doc", what: "cargo doc -D warnings", needs: &[], run: doc },
     Step {
@@ -180,8 +198,10 @@ fn clippy(repo: &Repo) -> Result<(), Trouble> {
 }
 
 fn bare_metal(repo: &Repo) -> Result<(), Trouble> {
-    let crates: [&[&str]; 2] =
-        [&["--package=mtom-protocol", "--no-default-features"], &["--package=mtom-device"]];
+    let crates: [&[&str]; 2] = [
+        &["--package=mtom-protocol", "--no-default-features"],
+        &["--package=mtom-device", "--features=ble"],
+    ];
     for args in crates {
         programs::run(repo.cargo().args(["check", "--target", BARE_METAL]).args(args))?;
     }

@@ -1,247 +1,184 @@
-//! The actuator: an LED that does what the newest command says (`wire.md` §1.5 and §2).
+//! The actuator: one LED that does what the newest command says (`wire.md` §1.5 and §2), on any
+//! number of links at once.
+//!
+//! ```text
+//! UART ── serve ──┐                    ┌── Pin: the LED
+//! USB  ── serve ──┼── Actuator (lamp) ─┼── Memory: the last number, in flash
+//! BLE  ── serve ──┘                    └── supervise ── Watchdog
+//! ```
+//! A board makes one [`Actuator`] and joins on one executor: [`Actuator::serve_always`] for each
+//! serial port, `ble::run` for the radio (feature `ble`), and [`Actuator::supervise`], which ends the
+//! lease while nobody is connected and feeds the watchdog. A link that comes and goes is served with
+//! [`Actuator::serve`].
 //!
 //! Both versions of the link are understood at once: a bare `h`, `c` or `s` with no newline within
-//! [`BARE_WAIT`] is an original command, applied and not answered; a line is answered. A line that
-//! means nothing is refused and changes nothing. A number not above the last applied one is an old
-//! command that came late: it is answered with the present state and changes nothing either.
+//! [`BARE_WAIT`] is an original command, applied and not answered; a line is answered, on the link
+//! that it came from. A line that means nothing is refused and changes nothing. A number that is not
+//! above the last one is an old command that came late: it is answered with the present state and
+//! changes nothing either. The LED starts in its safe state and returns to it when nothing was asked
+//! on any link for a whole lease; that is said on all of them.
 //!
 //! What surprises: a bare byte is applied [`BARE_WAIT`] late, because until then it may be the
-//! beginning of a line. Of several bare bytes that come together the last one wins.
+//! beginning of a line. Of several bare bytes that come together the last one wins. After a loss of
+//! power the last number is up to 63 above the last one that was applied (see [`BLOCK_LEN`]).
 
-use core::time::Duration;
-use mtom_protocol::link::{LINE_LEN_MAX, Led, LineError, Report, Request};
+mod lamp;
+mod line;
+mod serve;
 
-/// How long a bare `h`, `c` or `s` waits for the rest of a line before it is an original command.
-pub const BARE_WAIT: Duration = Duration::from_millis(50);
-/// How long an unfinished line waits for its next byte. Then it is refused, so that the beginning
-/// of a line whose end was lost cannot spoil whatever comes next.
-pub const LINE_WAIT: Duration = Duration::from_secs(1);
-/// The longest device name, in bytes.
-pub const NAME_LEN_MAX: usize = 32;
-/// The longest firmware version, in bytes.
-pub const VERSION_LEN_MAX: usize = 16;
+pub use lamp::BLOCK_LEN;
+pub use line::{BARE_WAIT, LINE_WAIT};
+pub use serve::{Ended, RETRY, WRITE_MAX};
 
-/// A line and the carriage return that it may end with.
-const BUFFER_LEN: usize = LINE_LEN_MAX + 1;
+use crate::flash::{FlashError, Keep};
+use crate::settings::Settings;
+use core::cell::{Cell, RefCell};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+use embassy_time::{Duration, Instant, Timer};
+use embedded_storage_async::nor_flash::NorFlash;
+use heapless::String;
+use lamp::{Answer, Lamp};
+use mtom_protocol::link::{Led, Request};
 
-/// What the actuator does to the world around it.
-pub trait Board {
-    /// Sets the pin. Called before the reply that reports it, and only when the state changes.
-    fn set_led(&mut self, led: Led);
+/// The version that a device says it runs.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How often the watchdog is fed; its own limit must be longer, and longer than [`STUCK_MAX`] is wise.
+pub const FEED_EVERY: Duration = Duration::from_secs(1);
+/// A request that takes longer than this is stuck, and the watchdog is not fed any more.
+pub const STUCK_MAX: Duration = Duration::from_secs(5);
 
-    /// Sends one line; its `Display` has no newline, so the board adds it.
-    fn reply(&mut self, report: Report<'_>);
+/// The pin of the LED.
+pub trait Pin {
+    /// Sets it. Called at the start, and then only when the state changes.
+    fn set(&mut self, led: Led);
 }
 
-/// A name or version that would break the line it stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum IdentityError {
-    /// The name.
-    #[error("device name: expected 1 to {NAME_LEN_MAX} visible ASCII characters without spaces")]
-    Name,
-    /// The firmware version.
-    #[error("version: expected 1 to {VERSION_LEN_MAX} visible ASCII characters without spaces")]
-    Version,
-}
-
-/// One LED and the state of its link. It starts dark.
-#[derive(Clone, Debug)]
-pub struct Actuator<'a> {
-    name: &'a str,
-    version: &'a str,
-    led: Led,
-    last_number: u64,
-    /// After this long without a request the LED goes dark.
-    lease: Option<Duration>,
-    /// When the lease began.
-    heard_at: Duration,
-    line: [u8; BUFFER_LEN],
-    /// Bytes of the unfinished line; above [`BUFFER_LEN`] it is too long and its bytes are gone.
-    line_len: usize,
-    /// When the unfinished line began, and when its last byte came.
-    line_began_at: Duration,
-    line_grew_at: Duration,
-}
-
-impl<'a> Actuator<'a> {
-    /// An actuator with a dark LED that answers to `name` and runs firmware `version`.
-    ///
-    /// `last_number` is the last command applied before the power went, 0 where that is not kept.
+/// Where the last number survives a loss of power.
+#[allow(async_fn_in_trait, reason = "one executor thread on every target")]
+pub trait Memory {
+    /// Keeps it: after a loss of power at any moment the old one stands there or this.
     ///
     /// # Errors
-    /// When name or version would not fit the line that carries them.
-    pub fn new(name: &'a str, version: &'a str, last_number: u64) -> Result<Self, IdentityError> {
-        if !is_word(name, NAME_LEN_MAX) {
-            return Err(IdentityError::Name);
-        }
-        if !is_word(version, VERSION_LEN_MAX) {
-            return Err(IdentityError::Version);
-        }
-        Ok(Self {
-            name,
-            version,
-            led: Led::Off,
-            last_number,
-            lease: None,
-            heard_at: Duration::ZERO,
-            line: [0; BUFFER_LEN],
-            line_len: 0,
-            line_began_at: Duration::ZERO,
-            line_grew_at: Duration::ZERO,
-        })
-    }
+    /// When the flash fails. The command is obeyed all the same.
+    async fn keep(&mut self, number: u64) -> Result<(), FlashError>;
+}
 
-    /// The LED goes dark when no request was heard for `lease`: a gateway that dies leaves no LED on.
-    #[must_use]
-    pub fn with_lease(mut self, lease: Duration) -> Self {
-        self.lease = Some(lease);
-        self
-    }
-
-    /// Whether the LED is lit.
-    #[must_use]
-    pub fn led(&self) -> Led {
-        self.led
-    }
-
-    /// The last command applied; a board with memory keeps it for [`Actuator::new`].
-    #[must_use]
-    pub fn last_number(&self) -> u64 {
-        self.last_number
-    }
-
-    /// Takes what arrived on the link, in pieces of any size. `now` is the time since boot.
-    pub fn receive(&mut self, bytes: &[u8], now: Duration, board: &mut impl Board) {
-        self.poll(now, board);
-        for &byte in bytes {
-            if byte == b'\n' {
-                self.end_line(now, board);
-            } else {
-                self.grow_line(byte, now);
-            }
-        }
-    }
-
-    /// Does what is due at `now`; call it no later than at [`Actuator::deadline`].
-    pub fn poll(&mut self, now: Duration, board: &mut impl Board) {
-        if self.line_deadline().is_some_and(|at| at <= now) {
-            match self.bare() {
-                Some(led) => self.request(Request::Bare(led), now, board),
-                None => board.reply(Report::Refused { reason: "line without an end" }),
-            }
-            self.line_len = 0;
-        }
-        if self.lease_deadline().is_some_and(|at| at <= now) {
-            self.set(Led::Off, board);
-            // Unasked: the gateway, should it be there after all, learns of the change at once.
-            board.reply(self.state());
-        }
-    }
-
-    /// When [`Actuator::poll`] has something to do, as time since boot.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Duration> {
-        [self.line_deadline(), self.lease_deadline()].into_iter().flatten().min()
-    }
-
-    /// The link is gone: a bare command is whole without waiting, an unfinished line is forgotten.
-    ///
-    /// The original's gateway opens the port, writes one byte and closes it at once.
-    pub fn disconnect(&mut self, now: Duration, board: &mut impl Board) {
-        if let Some(led) = self.bare() {
-            self.request(Request::Bare(led), now, board);
-        }
-        self.line_len = 0;
-    }
-
-    fn grow_line(&mut self, byte: u8, now: Duration) {
-        if self.line_len == 0 {
-            self.line_began_at = now;
-        }
-        self.line_grew_at = now;
-        if let Some(free) = self.line.get_mut(self.line_len) {
-            *free = byte;
-        }
-        self.line_len = self.line_len.saturating_add(1);
-    }
-
-    fn end_line(&mut self, now: Duration, board: &mut impl Board) {
-        let parsed = self.unfinished().ok_or(LineError::TooLong).and_then(Request::parse);
-        self.line_len = 0;
-        match parsed {
-            Ok(request) => self.request(request, now, board),
-            Err(LineError::TooLong) => board.reply(Report::Refused { reason: "line too long" }),
-            Err(LineError::NotAscii) => board.reply(Report::Refused { reason: "not ASCII" }),
-            Err(LineError::NotARequest | LineError::NotAReport) => {
-                board.reply(Report::Refused { reason: "expected h N, c N or ?" });
-            }
-        }
-    }
-
-    fn request(&mut self, request: Request, now: Duration, board: &mut impl Board) {
-        self.heard_at = now;
-        match request {
-            Request::Set { led, number } if number > self.last_number => {
-                self.last_number = number;
-                self.set(led, board);
-                board.reply(Report::Applied { led, number });
-            }
-            Request::Set { .. } | Request::Ask => board.reply(self.state()),
-            Request::Bare(led) => self.set(led, board),
-        }
-    }
-
-    fn set(&mut self, led: Led, board: &mut impl Board) {
-        if self.led != led {
-            self.led = led;
-            board.set_led(led);
-        }
-    }
-
-    fn state(&self) -> Report<'a> {
-        Report::State {
-            led: self.led,
-            number: self.last_number,
-            name: self.name,
-            version: self.version,
-        }
-    }
-
-    /// The bytes of the unfinished line, unless they are too many.
-    fn unfinished(&self) -> Option<&[u8]> {
-        self.line.get(..self.line_len)
-    }
-
-    /// What the unfinished line says when it is nothing but original commands.
-    fn bare(&self) -> Option<Led> {
-        let mut last = None;
-        for &byte in self.unfinished()? {
-            last = Some(Led::from_byte(byte)?);
-        }
-        last
-    }
-
-    fn line_deadline(&self) -> Option<Duration> {
-        if self.line_len == 0 {
-            None
-        } else if self.bare().is_some() {
-            // From the first byte: a gateway that never pauses is obeyed too.
-            Some(self.line_began_at.saturating_add(BARE_WAIT))
-        } else {
-            Some(self.line_grew_at.saturating_add(LINE_WAIT))
-        }
-    }
-
-    fn lease_deadline(&self) -> Option<Duration> {
-        match self.led {
-            Led::On => self.lease.map(|lease| self.heard_at.saturating_add(lease)),
-            Led::Off => None,
-        }
+impl<F: NorFlash> Memory for Keep<F> {
+    async fn keep(&mut self, number: u64) -> Result<(), FlashError> {
+        self.set_last_number(number).await
     }
 }
 
-fn is_word(text: &str, len_max: usize) -> bool {
-    (1..=len_max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// A device without flash: after a loss of power any number is new.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Forgetful;
+
+impl Memory for Forgetful {
+    async fn keep(&mut self, _number: u64) -> Result<(), FlashError> {
+        Ok(())
+    }
+}
+
+/// Restarts the device when it is not fed.
+pub trait Watchdog {
+    /// Holds it off for another while.
+    fn feed(&mut self);
+}
+
+/// One LED, shared by all of its links on one executor.
+#[derive(Debug)]
+pub struct Actuator<P, M> {
+    name: String<20>,
+    // Never borrowed across an await.
+    lamp: RefCell<Lamp<P>>,
+    memory: Mutex<NoopRawMutex, M>,
+    work: Work,
+}
+
+impl<P: Pin, M: Memory> Actuator<P, M> {
+    /// An actuator with the name, the lease and the safe state of `settings`; sets the pin.
+    ///
+    /// `last_number` is what [`Memory`] kept last, 0 before the first.
+    pub fn new(settings: &Settings, last_number: u64, pin: P, memory: M) -> Self {
+        let lease = u64::from(settings.lease_millis);
+        let lease = (lease > 0).then(|| Duration::from_millis(lease));
+        let lamp = Lamp::new(pin, settings.safe, lease, last_number, Instant::now());
+        Self {
+            name: settings.name.clone(),
+            lamp: RefCell::new(lamp),
+            memory: Mutex::new(memory),
+            work: Work::default(),
+        }
+    }
+
+    /// The name it is found under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Ends the lease when it is over, whoever is connected, and feeds `watchdog` as long as no request
+    /// is stuck. An executor that is stuck does not come here either.
+    pub async fn supervise(&self, mut watchdog: impl Watchdog) -> ! {
+        loop {
+            let now = Instant::now();
+            self.lamp.borrow_mut().poll(now);
+            if !self.work.is_stuck(now) {
+                watchdog.feed();
+            }
+            let feed_at = now.saturating_add(FEED_EVERY);
+            let lease_ends_at = self.lamp.borrow().ends_at();
+            Timer::at(lease_ends_at.map_or(feed_at, |at| at.min(feed_at))).await;
+        }
+    }
+
+    async fn hear(&self, request: Request) -> Answer {
+        if self.lamp.borrow().to_keep(request).is_some() {
+            let _waiting = self.work.begin();
+            let mut memory = self.memory.lock().await;
+            // Another link may have kept a higher one while this one waited for its turn.
+            let to_keep = self.lamp.borrow().to_keep(request);
+            if let Some(number) = to_keep {
+                // There is nobody to tell: a worn flash costs its promise and not the light.
+                let _ = memory.keep(number).await;
+                self.lamp.borrow_mut().kept(number);
+            }
+        }
+        self.lamp.borrow_mut().hear(request, Instant::now())
+    }
+}
+
+/// Whether the memory gets on with its work, the only thing that a request waits for.
+#[derive(Debug, Default)]
+struct Work {
+    waiting: Cell<u32>,
+    /// When the first of those that wait began, or one was last done.
+    moved_at: Cell<Option<Instant>>,
+}
+
+impl Work {
+    fn begin(&self) -> Waiting<'_> {
+        if self.waiting.get() == 0 {
+            self.moved_at.set(Some(Instant::now()));
+        }
+        self.waiting.set(self.waiting.get().saturating_add(1));
+        Waiting(self)
+    }
+
+    fn is_stuck(&self, now: Instant) -> bool {
+        let moved_at = self.moved_at.get().filter(|_| self.waiting.get() > 0);
+        moved_at.is_some_and(|at| now.saturating_duration_since(at) > STUCK_MAX)
+    }
+}
+
+/// One request that waits; gone also when the link that it came from is dropped.
+struct Waiting<'a>(&'a Work);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.set(self.0.waiting.get().saturating_sub(1));
+        self.0.moved_at.set(Some(Instant::now()));
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+/// Where devices speak about themselves, and Home Assistant about itself.
+const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
 /// How long after a change of the number of viewers the next is told.
 const VIEWERS_PERIOD: Duration = Duration::from_secs(1);
 
@@ -169,7 +171,8 @@ impl Gateway {
             let (view, clock) = (view.clone(), clock.clone());
             move |name| {
                 let wanted = topics.iter().any(|filter| topic::matches(filter, name));
-                if !wanted {
+                // What devices say about themselves is no reading by design: not worth a line.
+                if !wanted && !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
                     view.ignored(name, clock());
                 }
                 wanted

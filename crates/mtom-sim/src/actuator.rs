@@ -1,48 +1,89 @@
-//! A simulated actuator: the firmware's own logic behind a real socket, serial port or pseudo
-//! terminal, or an original device that knows three bytes and never answers.
+//! A simulated actuator: the firmware's own code behind a real socket, serial port, pseudo terminal
+//! or Bluetooth controller, all of them at once; or an original device that knows three bytes and
+//! never answers.
 //!
-//! The LED and the last command survive a reconnect, as they do in a device that stays powered. One
-//! connection at a time: a newer one takes the place of an older one, which may be half open.
+//! The LED and the last command survive a reconnect, as they do in a device that stays powered. On TCP
+//! one connection at a time: a newer one takes the place of an older one, which may be half open.
 
-use mtom_device::actuator::{Actuator, Board, IdentityError};
-use mtom_protocol::link::{Led, Report};
+mod bluetooth;
+mod original;
+mod state;
+
+pub use bluetooth::Bluetooth;
+
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{ErrorType, Read};
+use mtom_device::actuator::{Actuator, Forgetful, Memory, Pin};
+use mtom_device::flash::{FlashError, Keep};
+use mtom_device::settings::{Settings as DeviceSettings, SettingsError};
+use mtom_protocol::link::Led;
+use original::Original;
+use state::StateFile;
+use std::future::pending;
 use std::io;
+use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 use tokio_util::sync::CancellationToken;
 
-const READ_LEN: usize = 256;
-/// A gateway that does not take an answer for so long is gone.
-const WRITE_MAX: Duration = Duration::from_secs(2);
 /// Between two attempts to open a serial port, or to accept when the system is out of sockets.
 const RETRY: Duration = Duration::from_millis(250);
+/// What a connection said before it closed may arrive after the next one has opened.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Which actuator to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The name it answers with.
+    /// The name it answers with and is found under.
     pub name: String,
-    /// The firmware version it answers with.
-    pub version: String,
-    /// Be an original device: bare bytes, no answers.
+    /// Be an original device: bare bytes, no answers, nothing of what follows.
     pub original: bool,
-    /// The LED goes dark when nothing was heard for so long.
+    /// The LED returns to its safe state when nothing was asked for so long, in whole milliseconds.
     pub lease: Option<Duration>,
+    /// What the LED is at the start and when the lease ends.
+    pub safe: Led,
+    /// The file that stands for the device's flash; without it the last command is forgotten.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Settings {
-    /// The original's name, no lease.
+    /// As a device that was never configured.
     fn default() -> Self {
+        let device = DeviceSettings::default();
         Self {
-            name: "TEMP_LED".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
+            name: device.name.as_str().into(),
             original: false,
-            lease: None,
+            lease: Some(Duration::from_millis(device.lease_millis.into())),
+            safe: device.safe,
+            state: None,
         }
     }
+}
+
+/// Where gateways reach it.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// On this socket.
+    pub tcp: Option<TcpListener>,
+    /// On this serial port, which is opened again and again while it is away.
+    pub serial: Option<Port>,
+    /// On the path of this terminal.
+    pub pty: Option<Pty>,
+    /// Over Bluetooth LE; not for an original device, which spoke the classic one.
+    pub bluetooth: Option<Bluetooth>,
+}
+
+/// A serial port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its path, or its name on Windows.
+    pub path: String,
+    /// Its speed in bits per second.
+    pub baud: u32,
 }
 
 /// Why a simulated actuator cannot be.
@@ -50,71 +91,53 @@ impl Default for Settings {
 pub enum ActuatorError {
     /// The settings are wrong.
     #[error("simulated actuator: {0}")]
-    Identity(#[from] IdentityError),
+    Settings(#[from] SettingsError),
     /// No pseudo terminal is to be had.
     #[error("no pseudo terminal can be opened")]
     Pty(#[source] io::Error),
+    /// The file is not to be had, or it is no state of a simulated actuator.
+    #[error("cannot keep the last command in {}", path.display())]
+    State {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
 }
 
-/// Serves gateways that connect to `listener` until `stop`. `observe` hears every change of the LED.
+/// Serves gateways on `links` until `stop`. `observe` hears every change of the LED.
+///
+/// Must run inside [`mtom_time::run`].
 ///
 /// # Errors
-/// At once, when name or version would break the line that carries them.
-pub async fn serve_tcp(
-    listener: TcpListener,
+/// At once, when the settings are wrong or the state cannot be read.
+pub async fn run(
+    links: Links,
     settings: Settings,
-    observe: impl Fn(Led) + Send,
+    observe: impl Fn(Led),
     stop: CancellationToken,
 ) -> Result<(), ActuatorError> {
-    let mut device = Device::new(&settings, observe)?;
-    let mut client: Option<TcpStream> = None;
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            accepted = listener.accept() => match accepted {
-                Ok((tcp, _)) => {
-                    // Answers are short: they must not wait for more of them.
-                    let _ = tcp.set_nodelay(true);
-                    device.disconnected();
-                    client = Some(tcp);
-                }
-                // Out of file descriptors, most likely: it passes.
-                Err(_) => drop(timeout(RETRY, stop.cancelled()).await),
-            },
-            () = device.turn(&mut client) => {}
-        }
+    // In boxes: each link has room for a page of the state file.
+    let device = Box::pin(Device::new(settings, observe)).await?;
+    let served = Box::pin(async {
+        tokio::join!(
+            on_tcp(&device, links.tcp),
+            on_serial(&device, links.serial),
+            on_pty(&device, links.pty),
+            device.on_bluetooth(links.bluetooth),
+            device.supervise(),
+        )
+    });
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        _ = served => {}
     }
+    Ok(())
 }
 
-/// Serves the gateway at the other end of a serial port until `stop`; opens the port again and again
-/// while it is away. `observe` hears every change of the LED.
-///
-/// # Errors
-/// At once, when name or version would break the line that carries them.
-pub async fn serve_serial(
-    path: &str,
-    baud: u32,
-    settings: Settings,
-    observe: impl Fn(Led) + Send,
-    stop: CancellationToken,
-) -> Result<(), ActuatorError> {
-    let mut device = Device::new(&settings, observe)?;
-    let mut client: Option<SerialStream> = None;
-    loop {
-        if client.is_none() {
-            client = tokio_serial::new(path, baud).open_native_async().ok();
-        }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            () = device.turn(&mut client) => {}
-            () = sleep(RETRY), if client.is_none() => {}
-        }
-    }
-}
-
-/// A pseudo terminal: a serial port for a gateway, without a cable.
+/// A pseudo terminal: a serial port for a gateway, without a cable. There are none on Windows.
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Pty {
@@ -142,156 +165,214 @@ impl Pty {
     }
 }
 
-/// Serves the gateway that opens `pty`'s path, until `stop`. `observe` hears every change of the LED.
-///
-/// # Errors
-/// At once, when name or version would break the line that carries them.
-#[cfg(unix)]
-pub async fn serve_pty(
-    pty: Pty,
-    settings: Settings,
-    observe: impl Fn(Led) + Send,
-    stop: CancellationToken,
-) -> Result<(), ActuatorError> {
-    let mut device = Device::new(&settings, observe)?;
-    let Pty { master, slave } = pty;
-    let mut client = Some(master);
+/// A pseudo terminal: a serial port for a gateway, without a cable. There are none on Windows.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub enum Pty {}
+
+#[cfg(not(unix))]
+impl Pty {
+    /// Never opens one.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open() -> Result<Self, ActuatorError> {
+        Err(ActuatorError::Pty(io::ErrorKind::Unsupported.into()))
+    }
+
+    /// Of none.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match *self {}
+    }
+}
+
+async fn on_tcp<F: Fn(Led)>(device: &Device<F>, listener: Option<TcpListener>) -> ! {
+    let Some(listener) = listener else { pending().await };
+    let mut client = accept(&listener).await;
     loop {
+        let replaced = CancellationToken::new();
+        let mut served = pin!(device.serve(client, &replaced));
+        let newer = tokio::select! {
+            newer = accept(&listener) => Some(newer),
+            () = &mut served => None,
+        };
+        client = match newer {
+            Some(newer) => {
+                if timeout(GRACE, &mut served).await.is_err() {
+                    replaced.cancel();
+                    served.await;
+                }
+                newer
+            }
+            None => accept(&listener).await,
+        };
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                // Answers are short: they must not wait for more of them.
+                let _ = tcp.set_nodelay(true);
+                return tcp;
+            }
+            // Out of file descriptors, most likely: it passes.
+            Err(_) => sleep(RETRY).await,
+        }
+    }
+}
+
+async fn on_serial<F: Fn(Led)>(device: &Device<F>, port: Option<Port>) -> ! {
+    let Some(port) = port else { pending().await };
+    loop {
+        if let Ok(stream) = tokio_serial::new(&port.path, port.baud).open_native_async() {
+            device.serve(stream, &CancellationToken::new()).await;
+        }
+        sleep(RETRY).await;
+    }
+}
+
+#[cfg(unix)]
+async fn on_pty<F: Fn(Led)>(device: &Device<F>, pty: Option<Pty>) -> ! {
+    let Some(Pty { mut master, slave: _slave }) = pty else { pending().await };
+    loop {
+        device.serve(&mut master, &CancellationToken::new()).await;
+        sleep(RETRY).await;
+    }
+}
+
+#[cfg(not(unix))]
+async fn on_pty<F>(_device: &Device<F>, _pty: Option<Pty>) -> ! {
+    pending().await
+}
+
+/// The device behind its links.
+enum Device<F> {
+    Original(Original<Observed<F>>),
+    Second(Box<Actuator<Observed<F>, Kept>>),
+}
+
+impl<F: Fn(Led)> Device<F> {
+    async fn new(settings: Settings, observe: F) -> Result<Self, ActuatorError> {
+        let led = Observed { observe, led: Led::Off };
+        if settings.original {
+            return Ok(Self::Original(Original::new(led)));
+        }
+        let device = settings.for_device()?;
+        let (memory, last_number) = match settings.state {
+            None => (Kept::Nowhere(Forgetful), 0),
+            Some(path) => match Kept::open(&path).await {
+                Ok(opened) => opened,
+                Err(cause) => return Err(ActuatorError::State { path, cause }),
+            },
+        };
+        Ok(Self::Second(Box::new(Actuator::new(&device, last_number, led, memory))))
+    }
+
+    /// Serves a connection until it ends, or until another has `replaced` it.
+    async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        replaced: &CancellationToken,
+    ) {
+        let (rx, tx) = tokio::io::split(stream);
+        let rx = Until { rx: FromTokio::new(rx), replaced };
+        match self {
+            Self::Original(original) => original.serve(rx).await,
+            Self::Second(actuator) => drop(actuator.serve(rx, FromTokio::new(tx)).await),
+        }
+    }
+
+    async fn on_bluetooth(&self, bluetooth: Option<Bluetooth>) -> ! {
+        match (self, bluetooth) {
+            (Self::Second(actuator), Some(bluetooth)) => bluetooth.serve(actuator).await,
+            (Self::Original(_), _) | (_, None) => pending().await,
+        }
+    }
+
+    async fn supervise(&self) -> ! {
+        match self {
+            Self::Second(actuator) => actuator.supervise(NoWatchdog).await,
+            Self::Original(_) => pending().await,
+        }
+    }
+}
+
+impl Settings {
+    fn for_device(&self) -> Result<DeviceSettings, SettingsError> {
+        let mut settings = DeviceSettings { safe: self.safe, ..DeviceSettings::default() };
+        settings.set("name", &self.name)?;
+        let lease_millis = self.lease.map_or(0, |lease| lease.as_millis());
+        settings.set("lease_millis", &lease_millis.to_string())?;
+        Ok(settings)
+    }
+}
+
+/// An LED that somebody looks at. Dark until it is first lit.
+struct Observed<F> {
+    observe: F,
+    led: Led,
+}
+
+impl<F: Fn(Led)> Pin for Observed<F> {
+    fn set(&mut self, led: Led) {
+        if self.led != led {
+            self.led = led;
+            (self.observe)(led);
+        }
+    }
+}
+
+/// Where the last number is kept.
+enum Kept {
+    Nowhere(Forgetful),
+    File(Keep<StateFile>),
+}
+
+impl Kept {
+    async fn open(path: &std::path::Path) -> io::Result<(Self, u64)> {
+        let file = StateFile::open(path)?;
+        let mut keep = Keep::new(file, state::RANGE).ok_or(io::ErrorKind::InvalidInput)?;
+        let last_number = keep.last_number().await.map_err(io::Error::other)?;
+        Ok((Self::File(keep), last_number))
+    }
+}
+
+impl Memory for Kept {
+    async fn keep(&mut self, number: u64) -> Result<(), FlashError> {
+        match self {
+            Self::Nowhere(forgetful) => forgetful.keep(number).await,
+            Self::File(keep) => keep.keep(number).await,
+        }
+    }
+}
+
+/// A process has nobody who would start it again.
+struct NoWatchdog;
+
+impl mtom_device::actuator::Watchdog for NoWatchdog {
+    fn feed(&mut self) {}
+}
+
+/// What a connection says until another has replaced it.
+struct Until<'a, R> {
+    rx: R,
+    replaced: &'a CancellationToken,
+}
+
+impl<R: ErrorType> ErrorType for Until<'_, R> {
+    type Error = R::Error;
+}
+
+impl<R: Read> Read for Until<'_, R> {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, R::Error> {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
-            () = device.turn(&mut client) => {}
+            () = self.replaced.cancelled() => Ok(0),
+            read = self.rx.read(bytes) => read,
         }
-    }
-    drop(slave);
-    Ok(())
-}
-
-/// The device: its logic, its pins and its uptime.
-struct Device<'a, F> {
-    logic: Logic<'a>,
-    board: Pins<F>,
-    booted_at: Instant,
-}
-
-enum Logic<'a> {
-    Original { led: Led },
-    Second(Box<Actuator<'a>>),
-}
-
-/// Collects answers; the observer is the LED.
-struct Pins<F> {
-    observe: F,
-    answers: String,
-}
-
-impl<F: Fn(Led)> Board for Pins<F> {
-    fn set_led(&mut self, led: Led) {
-        (self.observe)(led);
-    }
-
-    fn reply(&mut self, report: Report<'_>) {
-        self.answers.push_str(&report.to_string());
-        self.answers.push('\n');
-    }
-}
-
-impl<'a, F: Fn(Led)> Device<'a, F> {
-    fn new(settings: &'a Settings, observe: F) -> Result<Self, ActuatorError> {
-        let mut actuator = Actuator::new(&settings.name, &settings.version, 0)?;
-        if let Some(lease) = settings.lease {
-            actuator = actuator.with_lease(lease);
-        }
-        let logic = if settings.original {
-            Logic::Original { led: Led::Off }
-        } else {
-            Logic::Second(Box::new(actuator))
-        };
-        let board = Pins { observe, answers: String::new() };
-        Ok(Self { logic, board, booted_at: Instant::now() })
-    }
-
-    /// Waits for bytes or for what is due and answers. Without a client only what is due happens.
-    async fn turn<S: AsyncRead + AsyncWrite + Unpin>(&mut self, client: &mut Option<S>) {
-        let mut buffer = [0; READ_LEN];
-        let due = match &self.logic {
-            Logic::Original { .. } => None,
-            Logic::Second(actuator) => actuator.deadline().map(|at| self.booted_at + at),
-        };
-        let read = tokio::select! {
-            read = read(client, &mut buffer) => read,
-            () = wait(due) => Ok(None),
-        };
-        match read {
-            Ok(None) => self.poll(),
-            Ok(Some(len)) if len > 0 => self.receive(buffer.get(..len).unwrap_or_default()),
-            Ok(Some(_)) | Err(_) => {
-                self.disconnected();
-                *client = None;
-            }
-        }
-        if !self.answer(client).await {
-            self.disconnected();
-            *client = None;
-        }
-    }
-
-    fn receive(&mut self, bytes: &[u8]) {
-        let now = self.booted_at.elapsed();
-        match &mut self.logic {
-            Logic::Second(actuator) => actuator.receive(bytes, now, &mut self.board),
-            Logic::Original { led } => {
-                for new in bytes.iter().copied().filter_map(Led::from_byte) {
-                    if new != *led {
-                        *led = new;
-                        self.board.set_led(new);
-                    }
-                }
-            }
-        }
-    }
-
-    fn poll(&mut self) {
-        if let Logic::Second(actuator) = &mut self.logic {
-            actuator.poll(self.booted_at.elapsed(), &mut self.board);
-        }
-    }
-
-    fn disconnected(&mut self) {
-        if let Logic::Second(actuator) = &mut self.logic {
-            actuator.disconnect(self.booted_at.elapsed(), &mut self.board);
-        }
-        self.board.answers.clear();
-    }
-
-    /// Sends what was answered; false when nobody takes it.
-    async fn answer<S: AsyncWrite + Unpin>(&mut self, client: &mut Option<S>) -> bool {
-        // Taken, not copied: were this dropped half way, the rest of a line would be no answer.
-        let answers = std::mem::take(&mut self.board.answers);
-        match client {
-            Some(client) if !answers.is_empty() => {
-                let written = timeout(WRITE_MAX, client.write_all(answers.as_bytes())).await;
-                matches!(written, Ok(Ok(())))
-            }
-            _ => true,
-        }
-    }
-}
-
-async fn read<S: AsyncRead + Unpin>(
-    client: &mut Option<S>,
-    buffer: &mut [u8],
-) -> io::Result<Option<usize>> {
-    match client {
-        Some(client) => client.read(buffer).await.map(Some),
-        None => std::future::pending().await,
-    }
-}
-
-async fn wait(due: Option<Instant>) {
-    match due {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,6 @@
 //! Virtual devices: real clients over real sockets, running what a device runs.
 
 pub mod actuator;
+pub mod host;
+pub mod listen;
 pub mod sensor;

@@ -1,173 +1,310 @@
-//! A simulated sensor: an MQTT client that publishes the original's payload, `23.4 °C` (`wire.md` §1.1).
+//! Simulated sensors: the firmware's own code over real TCP, one or thousands on one thread.
 //!
-//! It can give way: when somebody else is heard on its topic it keeps silent, because a real
-//! device is there and an invented temperature beside a measured one is worse than none.
+//! Each has its temperatures, its faults and its flash from the seed, so that a run can be made
+//! again; only the names of the runs (`boot`) differ, or the second would be all duplicates.
 
-use mtom_broker::publisher::{Progress, Publisher};
-use std::collections::VecDeque;
+use embassy_time::Instant as DeviceTime;
+use fastrand::Rng;
+use mtom_device::clock::WallClock;
+use mtom_device::flash::{self, FlashError, Ring};
+use mtom_device::outbox::{FlashRing, NoRing};
+use mtom_device::record::DeciCelsius;
+use mtom_device::sensor::{Buffers, Event, Forgets, Identity, Sensor, Thermometer};
+use mtom_device::settings::{Format, Settings as DeviceSettings, SettingsError};
+use mtom_protocol::time::UnixMicros;
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How long it keeps silent after a real device was heard.
-pub const SILENT_FOR: Duration = Duration::from_secs(30);
-/// Our own messages that have not come back yet; full: the oldest is taken as lost.
-const OWN_LEN_MAX: usize = 16;
-const RETRY_MIN: Duration = Duration::from_millis(250);
-const RETRY_MAX: Duration = Duration::from_secs(30);
-const CLOSE_MAX: Duration = Duration::from_secs(1);
-/// A minute from the coldest to the coldest: the LED changes twice a minute.
-const WAVE: Duration = Duration::from_secs(60);
+mod chip;
+pub mod fault;
+mod giveway;
+pub mod journal;
+pub mod profile;
+mod wire;
+mod witness;
 
-/// Which sensor to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use chip::Chip;
+use fault::Faults;
+use giveway::GiveWay;
+use journal::Journal;
+use profile::{Profile, Weather};
+use wire::{Network, Trouble};
+use witness::Witness;
+pub use witness::{Count, Totals};
+
+/// How many readings fit into the memory of one.
+pub const RAM_LEN: usize = 32;
+/// The smallest flash: two pages.
+pub const FLASH_LEN_MIN: usize = 8 * 1_024;
+/// How long a simulated sensor keeps silent after a real device was heard.
+pub const SILENT_FOR: Duration = Duration::from_secs(30);
+/// How often the journal is brought to its file.
+const FLUSH: Duration = Duration::from_millis(200);
+
+/// Which sensors to be.
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The broker's host.
     pub host: String,
     /// The broker's port.
     pub port: u16,
-    /// MQTT client id.
-    pub client_id: String,
-    /// Where it publishes.
+    /// MQTT client id of the only one; of several, the part before `-1`, `-2`, ….
+    pub id: String,
+    /// Where the first one publishes; the second adds `sim2` before the last level, and so on.
     pub topic: String,
-    /// How often it measures.
+    /// What a reading looks like.
+    pub format: Format,
+    /// How many there are.
+    pub count: u32,
+    /// How often each one measures.
     pub period: Duration,
+    /// How the temperature goes.
+    pub profile: Profile,
+    /// What decides temperatures and faults.
+    pub seed: u64,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// How many readings wait in memory before the oldest go to flash; at most [`RAM_LEN`].
+    pub ram: u16,
+    /// Flash for readings in bytes, at least [`FLASH_LEN_MIN`]; 0 for none.
+    pub flash_len: usize,
     /// Keep silent while another device publishes on the same topic.
     pub gives_way: bool,
 }
 
-/// What the sensor says it does, as on its serial log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// The broker accepted it.
-    Connected,
-    /// The broker is away; it tries again.
-    Lost {
-        /// Why.
-        reason: String,
-    },
-    /// It sent a reading.
-    Published {
-        /// The payload.
-        payload: String,
-    },
-    /// Somebody else measures here.
-    GaveWay,
+/// What the sensors of one thread share.
+struct Shared<N, S> {
+    settings: Settings,
+    journal: Option<Journal>,
+    totals: Totals,
+    now: N,
+    say: S,
 }
 
-/// Measures and publishes until `stop`; `temperature` gives °C for the time since the start.
-///
-/// A reading that cannot be handed to the connection is lost, as with the original sketch.
-pub async fn run(
+/// Sensors that can be started: their settings are right.
+#[derive(Debug)]
+pub struct Fleet {
     settings: Settings,
-    temperature: impl Fn(Duration) -> f64,
-    say: impl Fn(Said),
+    devices: Vec<DeviceSettings>,
+}
+
+impl Fleet {
+    /// Looks at the settings of each device.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let devices = (0..settings.count).map(|index| device_settings(&settings, index));
+        Ok(Self { devices: devices.collect::<Result<_, _>>()?, settings })
+    }
+
+    /// Measures and publishes until `stop`, then delivers what waits for a moment more. Must run
+    /// inside [`mtom_time::run`] and a `LocalSet`.
+    ///
+    /// `say` hears everything that happens, with the topic of the device it happens to.
+    ///
+    /// # Errors
+    /// When the journal could not be written whole.
+    pub async fn run(
+        self,
+        journal: Option<Journal>,
+        totals: Totals,
+        now: impl Fn() -> UnixMicros + 'static,
+        say: impl Fn(&str, &Event<'_>) + 'static,
+        stop: CancellationToken,
+    ) -> std::io::Result<()> {
+        let Self { settings, devices } = self;
+        let shared = Rc::new(Shared { settings, journal, totals, now, say });
+        let mut tasks = JoinSet::new();
+        for (index, device) in (0..).zip(devices) {
+            // Each future once, on the heap: a fleet is thousands of them.
+            tasks.spawn_local(live(index, device, Rc::clone(&shared), stop.clone()));
+        }
+        let mut flush = tokio::time::interval(FLUSH);
+        loop {
+            tokio::select! {
+                ended = tasks.join_next() => if ended.is_none() { break },
+                _ = flush.tick(), if shared.journal.is_some() => {
+                    shared.journal.iter().for_each(Journal::flush);
+                }
+            }
+        }
+        match Rc::into_inner(shared).and_then(|shared| shared.journal) {
+            Some(journal) => journal.close(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One device from its first start to the end, through all of its runs.
+async fn live<N, S>(
+    index: u32,
+    device: DeviceSettings,
+    shared: Rc<Shared<N, S>>,
     stop: CancellationToken,
-) {
-    let started = Instant::now();
-    let mut sensor = Sensor {
-        publisher: Publisher::new(&settings.client_id, &settings.host, settings.port),
-        settings,
-        own: VecDeque::new(),
-        silent_until: None,
-        connected: false,
+) where
+    N: Fn() -> UnixMicros,
+    S: Fn(&str, &Event<'_>),
+{
+    let settings = &shared.settings;
+    // Spread over one period, so that a fleet does not measure in one instant.
+    let wait = settings.period.mul_f64(f64::from(index) / f64::from(settings.count.max(1)));
+    if stop.run_until_cancelled(sleep(wait)).await.is_none() {
+        return;
+    }
+    let mut rng = Rng::with_seed(settings.seed.wrapping_add(u64::from(index)));
+    let trouble = Trouble::new(&settings.faults, rng.fork());
+    let mut life = Life {
+        network: Network {
+            host: settings.host.clone(),
+            port: settings.port,
+            topic: device.topic.as_str().to_owned(),
+            trouble: Rc::clone(&trouble),
+        },
+        weather: Sky {
+            weather: Weather::new(settings.profile.clone(), rng.fork()),
+            started: Instant::now(),
+            give_way: settings.gives_way.then(GiveWay::default),
+        },
+        buffers: Buffers::default(),
+        rng,
+        trouble,
+        device: &device,
+        shared: &shared,
+        stop: &stop,
     };
-    let mut measure = interval(sensor.settings.period);
-    measure.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut retry = RETRY_MIN;
-    loop {
+    if settings.flash_len == 0 {
+        while life.run(NoRing).await {}
+        return;
+    }
+    let chip = RefCell::new(Chip::new(settings.flash_len));
+    let range = 0..u32::try_from(settings.flash_len).unwrap_or(u32::MAX).next_multiple_of(4_096);
+    while life.run(opened(&chip, range.clone()).await).await {}
+}
+
+async fn opened(chip: &RefCell<Chip>, range: std::ops::Range<u32>) -> impl FlashRing {
+    let ring: Result<_, FlashError> = Ring::open(flash::Shared(chip), range).await;
+    // Its size was looked at before, and memory does not break.
+    ring.expect("a flash in memory can be read")
+}
+
+/// What a device keeps from one run to the next, and the world around it.
+struct Life<'a, N, S> {
+    network: Network,
+    weather: Sky,
+    buffers: Buffers,
+    rng: Rng,
+    trouble: Rc<Trouble>,
+    device: &'a DeviceSettings,
+    shared: &'a Shared<N, S>,
+    stop: &'a CancellationToken,
+}
+
+impl<N, S> Life<'_, N, S>
+where
+    N: Fn() -> UnixMicros,
+    S: Fn(&str, &Event<'_>),
+{
+    /// One run, from power-on to power-off; false when it was the last.
+    async fn run<R: FlashRing>(&mut self, ring: R) -> bool {
+        let Shared { settings, journal, totals, now, say } = self.shared;
+        let clock = WallClock::new();
+        let wrong_by = settings.faults.skew_micros;
+        // A clock that is wrong by decades stays unset, as on the device.
+        let _ = clock.set(UnixMicros(now().0.saturating_add(wrong_by)), DeviceTime::now());
+        let boot = fastrand::u64(..);
+        let version = env!("CARGO_PKG_VERSION");
+        let identity = Identity { settings: self.device, boot, version };
+        let witness = Witness {
+            device: self.device,
+            journal: journal.as_ref(),
+            totals,
+            now,
+            say,
+            trouble: &self.trouble,
+            give_way: self.weather.give_way.clone(),
+        };
+        let sensor = Sensor::<_, _, _, RAM_LEN>::new(identity, &clock, ring, Forgets, witness);
+        let ends = settings.faults.reboot.map(|every| fault::run_of(every, &mut self.rng));
+        let power_cut = async {
+            match ends {
+                Some(after) => sleep_until(Instant::now() + after).await,
+                None => std::future::pending().await,
+            }
+        };
+        let rng = &mut self.rng;
+        let heard = giveway::listen(self.weather.give_way.clone(), settings, self.device);
+        let alive = sensor.run(
+            &mut self.network,
+            &mut self.weather,
+            &mut self.buffers,
+            || rng.u32(..),
+            self.stop.cancelled(),
+        );
         tokio::select! {
-            () = stop.cancelled() => break,
-            _ = measure.tick(), if sensor.connected => {
-                sensor.measure(temperature(started.elapsed()), &say);
+            () = alive => false,
+            () = power_cut => {
+                sensor.each_in_memory(|record| {
+                    totals.add(Count::Lost);
+                    let journal = journal.iter();
+                    journal.for_each(|each| each.reading(now(), &self.device.id, "lost", record, None));
+                });
+                journal.iter().for_each(|each| each.happened(now(), &self.device.id, "rebooted"));
+                true
             }
-            event = sensor.publisher.next() => match event {
-                Ok(event) => {
-                    retry = RETRY_MIN;
-                    sensor.react(event, &say);
-                }
-                Err(reason) => {
-                    sensor.connected = false;
-                    say(Said::Lost { reason });
-                    if timeout(retry, stop.cancelled()).await.is_ok() {
-                        break;
-                    }
-                    retry = (retry * 2).min(RETRY_MAX);
-                }
-            }
-        }
-    }
-    if sensor.connected {
-        sensor.publisher.close(CLOSE_MAX).await;
-    }
-}
-
-/// A slow wave around the original's threshold: 21 °C to 29 °C and back in a minute, in tenths.
-#[must_use]
-pub fn wave(since_start: Duration) -> f64 {
-    let turn = since_start.as_secs_f64() / WAVE.as_secs_f64() * std::f64::consts::TAU;
-    (250.0 - 40.0 * turn.cos()).round() / 10.0
-}
-
-struct Sensor {
-    publisher: Publisher,
-    settings: Settings,
-    /// Payloads that we sent and the broker has not sent back yet.
-    own: VecDeque<String>,
-    silent_until: Option<Instant>,
-    connected: bool,
-}
-
-impl Sensor {
-    fn measure(&mut self, celsius: f64, say: &impl Fn(Said)) {
-        if self.silent_until.is_some_and(|until| Instant::now() < until) {
-            return;
-        }
-        let payload = format!("{celsius:.1} °C");
-        if self.publisher.publish(&self.settings.topic, &payload, true).is_ok() {
-            if self.own.len() == OWN_LEN_MAX {
-                self.own.pop_front();
-            }
-            self.own.push_back(payload.clone());
-            say(Said::Published { payload });
-        }
-    }
-
-    fn react(&mut self, event: Progress, say: &impl Fn(Said)) {
-        match event {
-            Progress::Connected => {
-                self.connected = true;
-                self.own.clear();
-                // Full only when nothing moves; then there is nobody to give way to either.
-                if self.settings.gives_way && self.publisher.listen(&self.settings.topic).is_err() {
-                    say(Said::Lost { reason: "the queue to the broker is full".into() });
-                }
-                say(Said::Connected);
-            }
-            Progress::Heard { payload } => {
-                match self.own.iter().position(|own| own.as_bytes() == &payload[..]) {
-                    Some(at) => {
-                        self.own.remove(at);
-                    }
-                    None => {
-                        if self.silent_until.is_none_or(|until| until < Instant::now()) {
-                            say(Said::GaveWay);
-                        }
-                        self.silent_until = Some(Instant::now() + SILENT_FOR);
-                    }
-                }
-            }
-            Progress::Acknowledged | Progress::Other => {}
+            never = heard => never,
         }
     }
 }
 
-/// Spreads `count` sensors over one period, so that a fleet does not measure in one instant.
-pub async fn stagger(index: u32, count: u32, period: Duration, stop: &CancellationToken) {
-    let wait = period.mul_f64(f64::from(index) / f64::from(count.max(1)));
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = sleep(wait) => {}
+/// The temperature around one device.
+struct Sky {
+    weather: Weather,
+    started: Instant,
+    give_way: Option<GiveWay>,
+}
+
+impl Thermometer for Sky {
+    async fn read(&mut self) -> Result<DeciCelsius, &'static str> {
+        if self.give_way.as_ref().is_some_and(GiveWay::is_silent) {
+            return Err("another device publishes here");
+        }
+        let tenths = (self.weather.celsius(self.started.elapsed()) * 10.0).round();
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a float saturates, and profiles stay within"
+        )]
+        Ok(DeciCelsius(tenths as i16))
+    }
+}
+
+fn device_settings(fleet: &Settings, index: u32) -> Result<DeviceSettings, SettingsError> {
+    let mut device = DeviceSettings::default();
+    let mut id = fleet.id.clone();
+    if fleet.count > 1 {
+        let _ = write!(id, "-{}", index.saturating_add(1));
+    }
+    device.set("id", &id)?;
+    device.set("broker_host", &fleet.host)?;
+    device.set("broker_port", &fleet.port.to_string())?;
+    device.set("topic", &topic(&fleet.topic, index))?;
+    device.set("period_millis", &fleet.period.as_millis().to_string())?;
+    device.set("ram", &fleet.ram.to_string())?;
+    device.format = fleet.format;
+    Ok(device)
+}
+
+/// `Environ/Temperature`, then `Environ/sim2/Temperature` and so on.
+fn topic(first: &str, index: u32) -> String {
+    match (index, first.rsplit_once('/')) {
+        (0, _) => first.to_owned(),
+        (_, Some((device, quantity))) => format!("{device}/sim{}/{quantity}", index + 1),
+        (_, None) => format!("{first}{}", index + 1),
     }
 }
 

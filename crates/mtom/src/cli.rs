@@ -1,6 +1,12 @@
 //! The command line: what the user typed.
 
+use crate::flash::arguments::Flash;
 use clap::{Args, Parser, Subcommand};
+use mtom_device::settings::Format;
+use mtom_protocol::link::Led;
+use mtom_sim::actuator::Bluetooth;
+use mtom_sim::sensor::fault::Faults;
+use mtom_sim::sensor::profile::Profile;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,13 +40,21 @@ pub(crate) enum Command {
     )]
     Controller(Controller),
     /// Simulated sensors that publish over MQTT
-    #[command(after_help = "Example: mtom sensor --broker 127.0.0.1:1883 --count 10 --period 2s")]
-    Sensor(Sensor),
-    /// A simulated actuator with an LED, on TCP, on a serial port or on a new pseudo terminal
     #[command(
-        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original"
+        after_help = "Examples:\n  mtom sensor --broker 127.0.0.1:1883 --profile room\n  mtom sensor --count 5000 --interval 2s --seed 7 --format json\n  mtom sensor --count 200 --format json --ram 0 --flash 64 --fault offline=5s/30s,reboot=1m,duplicate=0.01 --journal sent.jsonl"
+    )]
+    Sensor(Sensor),
+    /// A simulated actuator with an LED, on TCP, a serial port, a new pseudo terminal and Bluetooth LE
+    #[command(
+        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state"
     )]
     Actuator(Actuator),
+    /// Puts the firmware on a real board, with its settings, and waits until it works
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mtom flash sensor --wifi-ssid home --wifi-password-file wifi.txt --broker 192.168.1.10\n  mtom flash actuator"
+    )]
+    Flash(Flash),
     /// Live readings, actuators and log in the terminal
     #[command(
         after_help = "Examples:\n  mtom watch\n  mtom watch --dashboard http://127.0.0.1:8080 --plain"
@@ -88,35 +102,78 @@ pub(crate) struct Sensor {
     /// The topic; with --count the second sensor publishes on Environ/sim2/Temperature and so on
     #[arg(long, default_value = "Environ/Temperature")]
     pub(crate) topic: String,
+    /// MQTT client id; with --count followed by -1, -2 and so on
+    #[arg(long, default_value_t = format!("mtom-sim-{}", std::process::id()), hide_default_value = true)]
+    pub(crate) id: String,
+    /// What a reading looks like; json has time, boot and seq, so that each is kept exactly once
+    #[arg(long, value_name = "text|json", default_value = "text", value_parser = format)]
+    pub(crate) format: Format,
     /// How many
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,
     /// How often each one measures
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_span)]
-    pub(crate) period: Duration,
-    /// Always this temperature in °C instead of a wave around 25
-    #[arg(long, value_name = "CELSIUS", allow_negative_numbers = true)]
+    #[arg(long, visible_alias = "period", value_name = "TIME", default_value = "2s", value_parser = time_span)]
+    pub(crate) interval: Duration,
+    /// How the temperature goes: room, sine (21 to 29 °C in a minute), walk, or csv:FILE with one °C a line
+    #[arg(long, default_value = "sine")]
+    pub(crate) profile: Profile,
+    /// Always this temperature in °C
+    #[arg(long, value_name = "CELSIUS", allow_negative_numbers = true, conflicts_with = "profile")]
     pub(crate) celsius: Option<f64>,
+    /// The same seed gives the same temperatures and the same faults
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// What goes wrong: offline=30s/5m,skew=+1h,reboot=10m,garbage=0.01,duplicate=0.01,late=0.05
+    #[arg(long, value_name = "FAULTS", default_value = "", hide_default_value = true)]
+    pub(crate) fault: Faults,
+    /// How many readings wait in memory before the oldest go to flash; 0: each goes to flash first
+    #[arg(long, value_name = "READINGS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(0..=32))]
+    pub(crate) ram: u16,
+    /// Flash for readings that wait; each takes 36 bytes. Without it memory is all there is
+    #[arg(long, value_name = "KIB", default_value_t = 0, value_parser = flash_kib)]
+    pub(crate) flash: u32,
+    /// Writes down what was measured, sent and acknowledged, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Stops by itself after this long
+    #[arg(long = "for", value_name = "TIME", value_parser = time_span)]
+    pub(crate) run_for: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Actuator {
-    /// Wait for the gateway on this address
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7000")]
-    pub(crate) listen: String,
+    /// Wait for the gateway on this address; 127.0.0.1:7000 when there is no other link
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
     /// Speak on this serial port, 115200 baud
-    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    #[arg(long, value_name = "PATH")]
     pub(crate) serial: Option<String>,
     /// Make a pseudo terminal and print its path
-    #[arg(long, conflicts_with_all = ["listen", "serial"])]
+    #[arg(long)]
     pub(crate) pty: bool,
+    /// Be found over Bluetooth LE: a controller that speaks HCI over TCP, or on Linux hci0 and so on
+    #[arg(long, value_name = "HOST:PORT|hciN")]
+    pub(crate) ble: Option<Bluetooth>,
     /// The device's name
     #[arg(long, default_value = "TEMP_LED")]
     pub(crate) name: String,
-    /// Be an original device: takes h and c, never answers
-    #[arg(long)]
+    /// Return to the safe state when nothing was heard for so long
+    #[arg(long, value_name = "TIME|none", default_value = "30s", value_parser = lease)]
+    pub(crate) lease: Lease,
+    /// The state of the LED at the start and when the lease ends
+    #[arg(long, value_name = "on|off", default_value = "off", value_parser = led)]
+    pub(crate) safe: Led,
+    /// Keep the number of the last command in this file, as a device does in its flash
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Be an original device: takes h and c, never answers, has no lease
+    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state"])]
     pub(crate) original: bool,
 }
+
+/// How long an LED stays without a word from the gateway; `None`: for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lease(pub(crate) Option<Duration>);
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
@@ -138,6 +195,36 @@ pub(crate) enum ConfigCommand {
     Check(Source),
 }
 
+fn format(text: &str) -> Result<Format, String> {
+    Format::parse(text).ok_or_else(|| "expected text or json".into())
+}
+
+/// Nothing, or at least two pages.
+fn flash_kib(text: &str) -> Result<u32, String> {
+    let kib = text.parse().ok().filter(|kib| matches!(kib, 0 | 8..=4_096));
+    kib.ok_or_else(|| "expected 0, or 8 to 4096".into())
+}
+
 fn time_span(text: &str) -> Result<Duration, String> {
     crate::config::time_span(text)
+}
+
+fn lease(text: &str) -> Result<Lease, String> {
+    match text {
+        "none" => Ok(Lease(None)),
+        text => {
+            let lease = time_span(text)?;
+            // A device counts in milliseconds, and 0 is none.
+            let is_some = lease.as_millis() > 0;
+            is_some.then_some(Lease(Some(lease))).ok_or_else(|| "expected a time or none".into())
+        }
+    }
+}
+
+fn led(text: &str) -> Result<Led, String> {
+    match text {
+        "on" => Ok(Led::On),
+        "off" => Ok(Led::Off),
+        _ => Err("expected on or off".into()),
+    }
 }

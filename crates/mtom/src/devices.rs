@@ -1,174 +1,92 @@
-//! `mtom sensor` and `mtom actuator`, and the same devices inside `mtom up`.
+//! `mtom actuator`, and the same devices inside `mtom up`.
 
 use crate::{cli, report, stop};
 use anyhow::{Context, Result};
 use mtom_protocol::link::Led;
-use mtom_sim::actuator::{self, ActuatorError, Settings as Device};
-use mtom_sim::sensor::{self, Said, Settings};
-use std::time::Duration;
+use mtom_sim::actuator::{self, ActuatorError, Links, Port, Pty, Settings};
+use mtom_sim::host;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The original's topic, where the first sensor publishes.
-const TOPIC: &str = "Environ/Temperature";
-
 /// The speed of the original's serial link.
 const BAUD: u32 = 115_200;
-
-/// `mtom sensor`
-pub(crate) fn sensors(arguments: &cli::Sensor) -> Result<()> {
-    let (host, port) = host_port(&arguments.broker)?;
-    run(async move |stop| {
-        let mut tasks = JoinSet::new();
-        for index in 0..arguments.count {
-            let settings = Settings {
-                host: host.clone(),
-                port,
-                client_id: client_id(index),
-                topic: topic(&arguments.topic, index),
-                period: arguments.period,
-                gives_way: false,
-            };
-            let (count, fixed) = (arguments.count, arguments.celsius);
-            let say = speaker(settings.topic.clone(), arguments.count == 1);
-            let stop = stop.clone();
-            tasks.spawn(async move {
-                sensor::stagger(index, count, settings.period, &stop).await;
-                let temperature = move |since| fixed.unwrap_or_else(|| sensor::wave(since));
-                sensor::run(settings, temperature, say, stop).await;
-            });
-        }
-        while tasks.join_next().await.is_some() {}
-        Ok(())
-    })
-}
+/// Where it waits when no link is named.
+const LISTEN: &str = "127.0.0.1:7000";
 
 /// `mtom actuator`
 pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<()> {
-    let settings =
-        Device { name: arguments.name.clone(), original: arguments.original, ..Device::default() };
+    report::log(tracing::Level::INFO);
+    let settings = Settings {
+        name: arguments.name.clone(),
+        original: arguments.original,
+        lease: arguments.lease.0,
+        safe: arguments.safe,
+        state: arguments.state.clone(),
+    };
     let observe = |led| {
         report::line(if led == Led::On { "LED on" } else { "LED off" });
     };
-    run(async move |stop| {
-        if let Some(path) = &arguments.serial {
-            let is_there = std::path::Path::new(path).exists();
-            let does = if is_there { "speaks on" } else { "waits until there is" };
-            report::line(&format!("{} {does} {path}", arguments.name));
-            return actuator::serve_serial(path, BAUD, settings, observe, stop)
-                .await
-                .with_context(|| format!("cannot use {path}"));
-        }
-        if arguments.pty {
-            return on_new_terminal(settings, observe, stop).await;
-        }
-        let listener = TcpListener::bind(&arguments.listen)
+    stop::until_told(async |stop| {
+        let links = open(arguments).await?;
+        let work = async move || actuator::run(links, settings, observe, stop).await;
+        Ok(host::on_own_thread(work).await.context("no thread for the device")??)
+    })?
+}
+
+/// Opens what can be opened before anybody is there, and says where that is.
+async fn open(arguments: &cli::Actuator) -> Result<Links> {
+    let name = &arguments.name;
+    let mut links = Links::default();
+    if let Some(path) = &arguments.serial {
+        let is_there = std::path::Path::new(path).exists();
+        let does = if is_there { "speaks on" } else { "waits until there is" };
+        report::line(&format!("{name} {does} {path}"));
+        links.serial = Some(Port { path: path.clone(), baud: BAUD });
+    }
+    if arguments.pty {
+        let pty = Pty::open()?;
+        report::line(&format!("{name} speaks on {}", pty.path()));
+        links.pty = Some(pty);
+    }
+    if let Some(controller) = &arguments.ble {
+        report::line(&format!("{name} is found over Bluetooth by the controller at {controller}"));
+        links.bluetooth = Some(controller.clone());
+    }
+    let has_link = links.serial.is_some() || links.pty.is_some() || links.bluetooth.is_some();
+    let listen = arguments.listen.as_deref().or((!has_link).then_some(LISTEN));
+    if let Some(listen) = listen {
+        let listener = TcpListener::bind(listen)
             .await
-            .with_context(|| format!("cannot listen on {}", arguments.listen))?;
-        report::line(&format!("{} waits on tcp:{}", arguments.name, listener.local_addr()?));
-        actuator::serve_tcp(listener, settings, observe, stop).await.context("the listener")
-    })
+            .with_context(|| format!("cannot listen on {listen}"))?;
+        report::line(&format!("{name} waits on tcp:{}", listener.local_addr()?));
+        links.tcp = Some(listener);
+    }
+    Ok(links)
 }
 
-#[cfg(unix)]
-async fn on_new_terminal(
-    settings: Device,
-    observe: impl Fn(Led) + Send,
+/// The simulated actuators of `mtom up` by their names, on a thread that they share, until `stop`.
+pub(crate) async fn simulate_actuators(
+    actuators: Vec<(String, TcpListener)>,
     stop: CancellationToken,
-) -> Result<()> {
-    let pty = actuator::Pty::open()?;
-    report::line(&format!("{} speaks on {}", settings.name, pty.path()));
-    Ok(actuator::serve_pty(pty, settings, observe, stop).await?)
-}
-
-#[cfg(not(unix))]
-async fn on_new_terminal(
-    _settings: Device,
-    _observe: impl Fn(Led) + Send,
-    _stop: CancellationToken,
-) -> Result<()> {
-    anyhow::bail!("there are no pseudo terminals here: use --listen or --serial")
-}
-
-/// The simulated sensors of `mtom up`; they give way to real ones.
-pub(crate) fn simulate_sensors(
-    tasks: &mut JoinSet<()>,
-    broker: &str,
-    count: u32,
-    period: Duration,
-    stop: &CancellationToken,
 ) {
-    let Ok((host, port)) = host_port(broker) else { return };
-    for index in 0..count {
-        let settings = Settings {
-            host: host.clone(),
-            port,
-            client_id: client_id(index),
-            topic: topic(TOPIC, index),
-            period,
-            gives_way: true,
-        };
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            sensor::stagger(index, count, period, &stop).await;
-            let say = |said| {
-                if said == Said::GaveWay {
-                    tracing::info!(
-                        "another device publishes here: the simulated sensor keeps silent for {:?}",
-                        sensor::SILENT_FOR
-                    );
-                }
-            };
-            sensor::run(settings, sensor::wave, say, stop).await;
-        });
+    let work = async move || {
+        let mut tasks = JoinSet::new();
+        for (name, listener) in actuators {
+            let links = Links { tcp: Some(listener), ..Links::default() };
+            let settings = Settings { name, ..Settings::default() };
+            tasks.spawn_local(served(actuator::run(links, settings, |_| {}, stop.clone())));
+        }
+        tasks.join_all().await;
+    };
+    if let Err(error) = host::on_own_thread(work).await {
+        tracing::error!(%error, "there are no simulated actuators");
     }
 }
 
 /// A device's task; its failure is said and ends nothing else.
-pub(crate) async fn served(device: impl Future<Output = Result<(), ActuatorError>>) {
+async fn served(device: impl Future<Output = Result<(), ActuatorError>>) {
     if let Err(error) = device.await {
         tracing::error!(error = &error as &dyn std::error::Error, "a simulated device ended");
     }
-}
-
-/// What a sensor says, as on its serial log.
-fn speaker(topic: String, alone: bool) -> impl Fn(Said) + Send + 'static {
-    move |said| {
-        let text = match said {
-            Said::Connected => "connected".to_owned(),
-            Said::Lost { reason } => format!("the broker is away: {reason}"),
-            Said::GaveWay => "another device publishes here".to_owned(),
-            Said::Published { payload } if alone => payload,
-            // A fleet's readings would only scroll.
-            Said::Published { .. } => return,
-        };
-        report::line(&format!("{topic}: {text}"));
-    }
-}
-
-/// `Environ/Temperature`, then `Environ/sim2/Temperature` and so on.
-fn topic(first: &str, index: u32) -> String {
-    match (index, first.rsplit_once('/')) {
-        (0, _) => first.to_owned(),
-        (_, Some((device, quantity))) => format!("{device}/sim{}/{quantity}", index + 1),
-        (_, None) => format!("{first}{}", index + 1),
-    }
-}
-
-/// Unlike any other process's: a broker knows one client by one id [MQTT-3.1.4-2].
-fn client_id(index: u32) -> String {
-    format!("mtom-sim-{}-{index}", std::process::id())
-}
-
-fn host_port(text: &str) -> Result<(String, u16)> {
-    let wrong = || format!("{text:?}: expected host:port, as in 127.0.0.1:1883");
-    let (host, port) = text.rsplit_once(':').with_context(wrong)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok((host.to_owned(), port.parse().ok().with_context(wrong)?))
-}
-
-fn run(work: impl AsyncFnOnce(CancellationToken) -> Result<()>) -> Result<()> {
-    report::log(tracing::Level::INFO);
-    stop::until_told(work)?
 }

@@ -7,9 +7,11 @@ mod clock;
 mod config;
 mod controller;
 mod devices;
+mod flash;
 mod plan;
 mod ready;
 mod report;
+mod sensors;
 mod serve;
 mod stop;
 mod watch;
@@ -24,7 +26,17 @@ use std::process::ExitCode;
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_mistake) => {
+            // A closed pipe is not worth a second failure.
+            let _ = help_or_mistake.print();
+            return match help_or_mistake.exit_code() {
+                0 => ExitCode::SUCCESS,
+                _ => ExitCode::from(EXIT_USAGE),
+            };
+        }
+    };
     let outcome = match cli.command {
         Command::Up(arguments) => configured(&arguments.source, |config| {
             serve::run(config, serve::Role::Up, arguments.ready_file.as_deref())
@@ -35,8 +47,9 @@ fn main() -> ExitCode {
         Command::Controller(arguments) => {
             configured(&arguments.source, |config| controller::run(config, &arguments.from))
         }
-        Command::Sensor(arguments) => devices::sensors(&arguments).map_err(Failure::Failed),
+        Command::Sensor(arguments) => sensors::run(&arguments).map_err(Failure::Failed),
         Command::Actuator(arguments) => devices::actuator(&arguments).map_err(Failure::Failed),
+        Command::Flash(arguments) => flash::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments).map_err(Failure::Failed),
         Command::Config(ConfigCommand::Default) => {
             report::line(config::DEFAULT_FILE.trim_end());

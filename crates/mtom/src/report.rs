@@ -31,7 +31,7 @@ pub(crate) fn problems(name: &str, problems: &[Problem]) -> String {
 
 /// Starts the log on standard error. `RUST_LOG=mtom=debug` overrides the level.
 pub(crate) fn log(level: tracing::Level) {
-    let default = format!("warn,mtom={level}");
+    let default = format!("warn,rmqtt=error,mtom={level}");
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let started = tracing_subscriber::fmt()

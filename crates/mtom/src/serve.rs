@@ -1,12 +1,11 @@
 //! `mtom up` and `mtom gateway`: everything in one process, from the first bind to the last commit.
 
 use crate::config::Config;
-use crate::{Failure, clock, devices, plan, ready, report, stop};
+use crate::{Failure, clock, devices, plan, ready, report, sensors, stop};
 use anyhow::Context;
 use mtom_dashboard::server::{self, Dashboard, Info};
 use mtom_gateway::Clock;
 use mtom_gateway::gateway::{self, Gateway};
-use mtom_sim::actuator;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -59,7 +58,7 @@ async fn serve(
     announce(&config, role, &ready, sensors, &simulated);
     let any_simulated = sensors > 0 || !simulated.is_empty();
     let dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
-    devices::simulate_sensors(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
+    sensors::simulate(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
     let page_stop = CancellationToken::new();
     let mut pages = JoinSet::new();
     pages.spawn(server::serve(page, dashboard, page_stop.clone()));
@@ -80,20 +79,17 @@ pub(crate) async fn simulate_actuators(
     devices: &mut JoinSet<()>,
     stop: &CancellationToken,
 ) -> Result<Vec<(String, SocketAddr)>, Failure> {
-    let mut simulated = Vec::new();
+    let (mut simulated, mut waiting) = (Vec::new(), Vec::new());
     for name in plan::simulated_actuators(config) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .context("cannot listen for a simulated actuator")?;
         let address = listener.local_addr().context("a simulated actuator's address")?;
-        let settings = actuator::Settings { name: name.clone(), ..actuator::Settings::default() };
-        devices.spawn(devices::served(actuator::serve_tcp(
-            listener,
-            settings,
-            |_| {},
-            stop.clone(),
-        )));
+        waiting.push((name.clone(), listener));
         simulated.push((name, address));
+    }
+    if !waiting.is_empty() {
+        devices.spawn(devices::simulate_actuators(waiting, stop.clone()));
     }
     Ok(simulated)
 }

@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::tidy::Finding;
 
 /// Crate, and which of ours it may depend on. A crate that is not listed may not exist.
-const TABLE: [(&str, &[&str]); 11] = [
+const TABLE: [(&str, &[&str]); 13] = [
     ("mtom-protocol", &[]),
-    ("mtom-device", &["mtom-protocol"]),
+    ("mtom-device", &["mtom-protocol", "mtom-time"]),
+    ("mtom-time", &[]),
+    ("mtom-flash", &["mtom-protocol", "mtom-device"]),
     ("mtom-rules", &["mtom-protocol"]),
     ("mtom-store", &["mtom-protocol"]),
     ("mtom-broker", &[]),
@@ -28,8 +30,19 @@ const TABLE: [(&str, &[&str]); 11] = [
         ],
     ),
     ("mtom-dashboard", &["mtom-protocol", "mtom-gateway", "mtom-store", "mtom-forward"]),
-    ("mtom-sim", &["mtom-protocol", "mtom-device", "mtom-broker"]),
-    ("mtom", &["mtom-protocol", "mtom-rules", "mtom-gateway", "mtom-dashboard", "mtom-sim"]),
+    ("mtom-sim", &["mtom-protocol", "mtom-device", "mtom-time", "mtom-broker"]),
+    (
+        "mtom",
+        &[
+            "mtom-protocol",
+            "mtom-device",
+            "mtom-rules",
+            "mtom-gateway",
+            "mtom-dashboard",
+            "mtom-sim",
+            "mtom-flash",
+        ],
+    ),
 ];
 
 /// Drives what the others build; depends on none of them.

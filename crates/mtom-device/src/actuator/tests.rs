@@ -1,259 +1,272 @@
-use super::{Actuator, BARE_WAIT, Board, IdentityError, LINE_WAIT};
-use core::time::Duration;
-use mtom_protocol::link::{LINE_LEN_MAX, Led, Report};
-use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+//! One LED and several links at once, on the virtual clock.
 
-/// Writes down what happens, in its order: `+` lit, `-` dark, `>` a line.
-#[derive(Default)]
-struct Log {
-    text: String,
-    led: Option<Led>,
-}
+use super::{Actuator, FEED_EVERY, Forgetful, Memory, Pin, STUCK_MAX, VERSION, Watchdog};
+use crate::flash::FlashError;
+use crate::settings::Settings;
+use core::cell::{Cell, RefCell};
+use core::future::pending;
+use embassy_futures::join::join_array;
+use embassy_futures::select::select;
+use embassy_time::{Duration, Instant, Timer};
+use embedded_io_adapters::tokio_1::FromTokio;
+use mtom_protocol::link::Led::{self, Off, On};
+use std::rc::Rc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-impl Board for Log {
-    fn set_led(&mut self, led: Led) {
-        assert_ne!(self.led.unwrap_or(Led::Off), led, "set without a change");
-        self.led = Some(led);
-        self.text.push(if led == Led::On { '+' } else { '-' });
-    }
+mod power;
 
-    fn reply(&mut self, report: Report<'_>) {
-        let line = report.to_string();
-        assert!(line.len() <= LINE_LEN_MAX && line.is_ascii(), "{line:?}");
-        self.text.push_str(&format!(">{line};"));
-    }
-}
+/// What the pin was told: `+` lit, `-` dark.
+#[derive(Clone, Default)]
+pub(super) struct Told(Rc<RefCell<String>>);
 
-fn actuator() -> Actuator<'static> {
-    Actuator::new("TEMP_LED", "1.0.0", 0).unwrap()
-}
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-/// Feeds `(at in ms, bytes)` and then lets a minute pass, waking it exactly when it asks for it.
-fn run(mut actuator: Actuator<'_>, script: &[(u64, &[u8])]) -> (String, Led) {
-    let mut log = Log::default();
-    let pass = |actuator: &mut Actuator<'_>, log: &mut Log, until: Duration| {
-        while let Some(at) = actuator.deadline().filter(|at| *at <= until) {
-            actuator.poll(at, log);
-        }
-    };
-    for (at, bytes) in script {
-        pass(&mut actuator, &mut log, millis(at.saturating_sub(1)));
-        actuator.receive(bytes, millis(*at), &mut log);
-    }
-    pass(&mut actuator, &mut log, millis(60_000));
-    assert_eq!(actuator.deadline(), None);
-    (log.text, actuator.led())
-}
-
-#[track_caller]
-fn check(script: &[(u64, &[u8])], expected: &str) {
-    assert_eq!(run(actuator(), script).0, expected, "{script:?}");
-}
-
-#[test]
-fn a_command_changes_the_pin_and_is_then_answered() {
-    check(&[(0, b"h 42\n")], "+>h 42;");
-    check(&[(0, b"h 42\n"), (9, b"c 43\n")], "+>h 42;->c 43;");
-    check(&[(0, b"h 42\nh 43\n")], "+>h 42;>h 43;");
-    check(&[(0, b"s 1\n")], ">c 1;");
-    check(&[(0, b"h 18446744073709551615\n")], "+>h 18446744073709551615;");
-}
-
-#[test]
-fn a_question_is_answered_with_the_state() {
-    check(&[(0, b"?\n")], ">= c 0 TEMP_LED 1.0.0;");
-    check(&[(0, b"h 42\n?\n")], "+>h 42;>= h 42 TEMP_LED 1.0.0;");
-}
-
-#[test]
-fn an_old_number_changes_nothing_and_learns_the_state() {
-    let state = ">= h 42 TEMP_LED 1.0.0;";
-    check(&[(0, b"h 42\nc 42\n")], &format!("+>h 42;{state}"));
-    check(&[(0, b"h 42\nc 41\n")], &format!("+>h 42;{state}"));
-    check(&[(0, b"h 42\nh 42\n")], &format!("+>h 42;{state}"));
-    check(&[(0, b"h 0\n")], ">= c 0 TEMP_LED 1.0.0;");
-    let kept = Actuator::new("A", "1", 42).unwrap();
-    assert_eq!(run(kept, &[(0, b"h 42\nh 43\n")]).0, ">= c 42 A 1;+>h 43;");
-}
-
-#[test]
-fn a_bare_byte_is_obeyed_after_its_wait_and_not_answered() {
-    let mut actuator = actuator();
-    let mut log = Log::default();
-    actuator.receive(b"h", millis(0), &mut log);
-    actuator.poll(millis(49), &mut log);
-    assert_eq!(log.text, "");
-    assert_eq!(actuator.deadline(), Some(BARE_WAIT));
-    actuator.poll(millis(50), &mut log);
-    assert_eq!((log.text.as_str(), actuator.led(), actuator.last_number()), ("+", Led::On, 0));
-    assert_eq!(actuator.deadline(), None);
-}
-
-#[test]
-fn of_several_bare_bytes_the_last_one_wins() {
-    check(&[(0, b"hchc")], "");
-    check(&[(0, b"hcch")], "+");
-    check(&[(0, b"h"), (60, b"s")], "+-");
-    // A gateway that never pauses is obeyed every 50 ms all the same.
-    check(&[(0, b"h"), (30, b"h"), (60, b"c"), (90, b"c"), (120, b"h")], "+-+");
-}
-
-#[test]
-fn a_bare_byte_with_its_newline_is_obeyed_at_once() {
-    check(&[(0, b"h\n")], "+");
-    check(&[(0, b"h\r\ns\n")], "+-");
-    check(&[(0, b"h"), (49, b"\n")], "+");
-}
-
-#[test]
-fn a_line_may_come_in_pieces() {
-    check(&[(0, b"h"), (10, b" "), (900, b"4"), (1_800, b"2"), (2_700, b"\n")], "+>h 42;");
-    // Once the bare byte was obeyed, the rest is no line any more.
-    check(&[(0, b"h"), (51, b" 42\n")], "+>! expected h N, c N or ?;");
-}
-
-#[test]
-fn a_carriage_return_does_no_harm() {
-    check(&[(0, b"h 42\r\n?\r\n")], "+>h 42;>= h 42 TEMP_LED 1.0.0;");
-}
-
-#[test]
-fn what_means_nothing_is_refused_and_changes_nothing() {
-    for line in ["", "x", "h  42", "h -1", "h +1", "h 1.5", "h 18446744073709551616", "hh", "??"] {
-        check(&[(0, format!("{line}\n").as_bytes())], ">! expected h N, c N or ?;");
-    }
-    check(&[(0, b"h \xff\n")], ">! not ASCII;");
-    check(&[(0, b"nonsense\nh 1\n")], ">! expected h N, c N or ?;+>h 1;");
-}
-
-#[test]
-fn a_line_over_the_limit_is_refused_whole() {
-    // The end of a long line looks like a command: it must not be obeyed.
-    let mut long = vec![b'x'; LINE_LEN_MAX + 2];
-    long.extend_from_slice(b"h 42\n?\n");
-    check(&[(0, &long)], ">! line too long;>= c 0 TEMP_LED 1.0.0;");
-    let letters = [b'h'; LINE_LEN_MAX + 2];
-    check(&[(0, &letters)], ">! line without an end;");
-    let mut longest = b"h ".to_vec();
-    longest.resize(LINE_LEN_MAX - 1, b'0');
-    longest.extend_from_slice(b"7\r\n");
-    check(&[(0, &longest)], "+>h 7;");
-}
-
-#[test]
-fn a_line_without_an_end_does_not_spoil_the_next() {
-    check(&[(0, b"h 4"), (1_500, b"h 5\n")], ">! line without an end;+>h 5;");
-    let mut actuator = actuator();
-    actuator.receive(b"h 4", millis(5), &mut Log::default());
-    assert_eq!(actuator.deadline(), Some(millis(5) + LINE_WAIT));
-}
-
-#[test]
-fn a_link_that_closes_ends_a_bare_command_and_forgets_a_line() {
-    for (bytes, expected) in [(&b"h"[..], "+"), (b"hch", "+"), (b"h 4", ""), (b"x", "")] {
-        let (mut actuator, mut log) = (actuator(), Log::default());
-        actuator.receive(bytes, millis(0), &mut log);
-        actuator.disconnect(millis(1), &mut log);
-        assert_eq!((log.text.as_str(), actuator.deadline()), (expected, None));
-        actuator.receive(b"?\n", millis(2), &mut log);
-        assert!(log.text.contains(">= "), "{}", log.text);
+impl Told {
+    pub(super) fn text(&self) -> String {
+        self.0.borrow().clone()
     }
 }
 
-#[test]
-fn the_lease_ends_by_itself_and_every_request_renews_it() {
-    let leased = || actuator().with_lease(millis(500));
-    assert_eq!(
-        run(leased(), &[(0, b"h 42\n")]),
-        ("+>h 42;->= c 42 TEMP_LED 1.0.0;".into(), Led::Off)
-    );
-    let renewed = run(leased(), &[(0, b"h 42\n"), (400, b"?\n"), (800, b"c 43\n")]);
-    assert_eq!(renewed.0, "+>h 42;>= h 42 TEMP_LED 1.0.0;->c 43;");
-    // Noise is no sign of a living gateway.
-    let (text, _) = run(leased(), &[(0, b"h 42\n"), (499, b"x\n"), (600, b"?\n")]);
-    assert_eq!(
-        text,
-        "+>h 42;>! expected h N, c N or ?;->= c 42 TEMP_LED 1.0.0;>= c 42 TEMP_LED 1.0.0;"
-    );
-}
-
-#[test]
-fn a_name_that_would_break_the_line_is_refused() {
-    for name in ["", "TEMP LED", "a\nb", "ü", "123456789012345678901234567890123"] {
-        assert_eq!(Actuator::new(name, "1", 0).err(), Some(IdentityError::Name), "{name:?}");
-    }
-    for version in ["", "1 0", "12345678901234567"] {
-        assert_eq!(Actuator::new("A", version, 0).err(), Some(IdentityError::Version));
+impl Pin for Told {
+    fn set(&mut self, led: Led) {
+        self.0.borrow_mut().push(if led == On { '+' } else { '-' });
     }
 }
 
-#[test]
-fn the_longest_state_line_keeps_the_limit() {
-    let (name, version) = ("n".repeat(super::NAME_LEN_MAX), "v".repeat(super::VERSION_LEN_MAX));
-    let actuator = Actuator::new(&name, &version, u64::MAX).unwrap();
-    run(actuator, &[(0, b"?\n")]);
+/// The gateway's end of a link.
+pub(super) struct Gateway(pub(super) DuplexStream);
+
+impl Gateway {
+    pub(super) async fn say(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    pub(super) async fn hear(&mut self, expected: &str) {
+        let mut bytes = vec![0; expected.len()];
+        self.0.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+
+    /// Nothing comes for a second.
+    pub(super) async fn hear_nothing(&mut self) {
+        let wait = tokio::time::Duration::from_secs(1);
+        let byte = tokio::time::timeout(wait, self.0.read_u8()).await;
+        assert!(byte.is_err(), "heard {byte:?}");
+    }
 }
 
-/// What the LED must be after whole lines, said again in the simplest way.
-fn model(lines: &[String]) -> (Led, u64) {
-    let (mut led, mut last) = (Led::Off, 0);
-    for line in lines {
-        match line.split_once(' ') {
-            Some((letter, number)) => {
-                let number = number.parse().unwrap();
-                if number > last {
-                    (led, last) = (if letter == "h" { Led::On } else { Led::Off }, number);
-                }
+pub(super) fn settings(lease_millis: u32) -> Settings {
+    Settings { lease_millis, ..Settings::default() }
+}
+
+pub(super) fn state(led: Led, number: u64) -> String {
+    format!("= {led} {number} TEMP_LED {VERSION}\n")
+}
+
+/// A link that takes `room` bytes before it must be read.
+pub(super) fn link(room: usize) -> (Gateway, DuplexStream) {
+    let (gateway, device) = tokio::io::duplex(room);
+    (Gateway(gateway), device)
+}
+
+/// Serves the links while `script` holds their other ends.
+pub(super) async fn on_links<const N: usize, M: Memory>(
+    actuator: &Actuator<Told, M>,
+    script: impl AsyncFnOnce([Gateway; N]),
+) {
+    let mut devices = Vec::new();
+    let gateways = core::array::from_fn(|_| {
+        let (gateway, device) = link(64);
+        devices.push(device);
+        gateway
+    });
+    let mut devices = devices.into_iter();
+    let served = core::array::from_fn::<_, N, _>(|_| {
+        let (rx, tx) = tokio::io::split(devices.next().unwrap());
+        actuator.serve(FromTokio::new(rx), FromTokio::new(tx))
+    });
+    select(script(gateways), async {
+        join_array(served).await;
+        pending::<()>().await;
+    })
+    .await;
+}
+
+pub(super) fn actuator(lease_millis: u32) -> (Actuator<Told, Forgetful>, Told) {
+    let told = Told::default();
+    (Actuator::new(&settings(lease_millis), 0, told.clone(), Forgetful), told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_goes_to_the_link_that_asked_and_half_a_line_spoils_no_other() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(0);
+        on_links(&actuator, async |[mut radio, mut cable]| {
+            radio.say("h 4").await;
+            cable.say("c 7\n?\n").await;
+            cable.hear(&format!("c 7\n{}", state(Off, 7))).await;
+            radio.say("2\n").await;
+            radio.hear("h 42\n").await;
+            // A number that the other link has brought is as old as one's own.
+            cable.say("c 41\n").await;
+            cable.hear(&state(On, 42)).await;
+            cable.say("nonsense\nc 43\n").await;
+            cable.hear("! expected h N, c N or ?\nc 43\n").await;
+            radio.hear_nothing().await;
+            cable.hear_nothing().await;
+        })
+        .await;
+        assert_eq!(told.text(), "-+-");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_byte_is_obeyed_after_its_wait_and_not_answered() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(0);
+        on_links(&actuator, async |[mut link]| {
+            link.say("h").await;
+            Timer::after_millis(49).await;
+            assert_eq!(told.text(), "-");
+            Timer::after_millis(2).await;
+            assert_eq!(told.text(), "-+");
+            link.say("c").await;
+            link.hear_nothing().await;
+        })
+        .await;
+        assert_eq!(told.text(), "-+-");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_lease_is_said_on_all_links_and_everything_that_is_asked_puts_it_off() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(500);
+        on_links(&actuator, async |[mut radio, mut cable]| {
+            radio.say("h 1\n").await;
+            radio.hear("h 1\n").await;
+            for _ in 0..3 {
+                Timer::after_millis(400).await;
+                cable.say("?\n").await;
+                cable.hear(&state(On, 1)).await;
             }
-            None if line == "?" => {}
-            None => led = if line == "h" { Led::On } else { Led::Off },
-        }
-    }
-    (led, last)
+            let asked_at = Instant::now();
+            // Noise is no sign of a living gateway.
+            Timer::after_millis(400).await;
+            radio.say("x\n").await;
+            radio.hear("! expected h N, c N or ?\n").await;
+            radio.hear(&state(Off, 1)).await;
+            assert_eq!(asked_at.elapsed(), Duration::from_millis(500));
+            cable.hear(&state(Off, 1)).await;
+            // Lit by the other link, long after this one has said anything.
+            Timer::after_millis(2_345).await;
+            cable.say("h 2\n").await;
+            cable.hear("h 2\n").await;
+            let lit_at = Instant::now();
+            radio.hear(&state(Off, 2)).await;
+            assert_eq!(lit_at.elapsed(), Duration::from_millis(500));
+            cable.hear(&state(Off, 2)).await;
+        })
+        .await;
+        assert_eq!(told.text(), "-+-+-");
+    })
+    .await;
 }
 
-proptest! {
-    #[test]
-    fn no_bytes_panic_and_every_wait_ends(pieces: Vec<(u16, Vec<u8>)>) {
-        let (mut actuator, mut log) = (actuator().with_lease(millis(700)), Log::default());
-        let mut now = Duration::ZERO;
-        for (wait, bytes) in &pieces {
-            now += millis(u64::from(*wait % 2_000));
-            actuator.receive(bytes, now, &mut log);
-            prop_assert!(actuator.deadline().is_none_or(|at| at > now));
-        }
-        while let Some(at) = actuator.deadline() {
-            actuator.poll(at, &mut log);
-            prop_assert!(actuator.deadline().is_none_or(|next| next > at));
-        }
-        prop_assert_eq!(log.led.unwrap_or(Led::Off), Led::Off);
-    }
+#[tokio::test(start_paused = true)]
+async fn the_safe_state_may_be_on() {
+    mtom_time::run(async {
+        let told = Told::default();
+        let settings = Settings { safe: On, ..settings(500) };
+        let actuator = Actuator::new(&settings, 0, told.clone(), Forgetful);
+        on_links(&actuator, async |[mut link]| {
+            link.say("?\nc 1\n").await;
+            link.hear(&format!("{}c 1\n{}", state(On, 0), state(On, 1))).await;
+        })
+        .await;
+        assert_eq!(told.text(), "+-+");
+    })
+    .await;
+}
 
-    #[test]
-    fn lines_mean_the_same_in_pieces_of_any_size(
-        lines in proptest::collection::vec("(h|c|h [0-9]{1,3}|c [0-9]{1,3}|\\?)", 0..20),
-        sizes in proptest::collection::vec(1_usize..7, 1..9),
-    ) {
-        let bytes: Vec<u8> = lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect();
-        let (mut actuator, mut log) = (actuator(), Log::default());
-        let (mut rest, mut sizes) = (&bytes[..], sizes.iter().cycle());
-        while !rest.is_empty() {
-            let (piece, others) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-            actuator.receive(piece, Duration::ZERO, &mut log);
-            rest = others;
-        }
-        prop_assert_eq!((actuator.led(), actuator.last_number()), model(&lines));
-    }
+#[tokio::test(start_paused = true)]
+async fn the_lease_ends_while_nobody_is_connected() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(500);
+        on_links(&actuator, async |[mut link]| {
+            link.say("h 1\n").await;
+            link.hear("h 1\n").await;
+        })
+        .await;
+        let supervised = actuator.supervise(Fed::default());
+        select(supervised, Timer::after_millis(499)).await;
+        assert_eq!(told.text(), "-+");
+        select(actuator.supervise(Fed::default()), Timer::after_millis(2)).await;
+        assert_eq!(told.text(), "-+-");
+    })
+    .await;
+}
 
-    #[test]
-    fn noise_never_lights_the_led(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let quiet: Vec<u8> = bytes.into_iter().filter(|byte| *byte != b'h').collect();
-        let (text, led) = run(actuator(), &[(0, &quiet)]);
-        prop_assert_eq!(led, Led::Off);
-        prop_assert!(!text.contains('+'));
+/// Counts how often it was fed.
+#[derive(Clone, Default)]
+struct Fed(Rc<Cell<u32>>);
+
+impl Watchdog for Fed {
+    fn feed(&mut self) {
+        self.0.set(self.0.get() + 1);
     }
+}
+
+/// A flash that never answers.
+struct Hanging;
+
+impl Memory for Hanging {
+    async fn keep(&mut self, _number: u64) -> Result<(), FlashError> {
+        pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_stuck_starves_the_watchdog() {
+    mtom_time::run(async {
+        let fed = Fed::default();
+        let actuator = Actuator::new(&settings(0), 0, Told::default(), Hanging);
+        let script = on_links(&actuator, async |[mut link, mut other]| {
+            Timer::after(FEED_EVERY * 100).await;
+            assert!((100..=101).contains(&fed.0.get()), "fed while nothing is asked");
+            // What needs no flash is no trouble.
+            link.say("?\n").await;
+            link.hear(&state(Off, 0)).await;
+            let asked_at = fed.0.get();
+            link.say("h 1\n").await;
+            Timer::after(STUCK_MAX * 2).await;
+            let starved_at = fed.0.get();
+            assert!(starved_at <= asked_at + 6, "{asked_at} {starved_at}");
+            // A link that is not stuck does not hide one that is.
+            for _ in 0..20 {
+                other.say("?\n").await;
+                other.hear(&state(Off, 0)).await;
+                Timer::after(FEED_EVERY).await;
+            }
+            assert_eq!(fed.0.get(), starved_at);
+        });
+        select(script, actuator.supervise(fed.clone())).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_is_dropped_while_it_is_stuck_is_not_stuck_any_more() {
+    mtom_time::run(async {
+        let fed = Fed::default();
+        let actuator = Actuator::new(&settings(0), 0, Told::default(), Hanging);
+        on_links(&actuator, async |[mut link]| {
+            link.say("h 1\n").await;
+            Timer::after(STUCK_MAX * 2).await;
+        })
+        .await;
+        select(actuator.supervise(fed.clone()), Timer::after(STUCK_MAX * 2)).await;
+        assert!(fed.0.get() > 9, "{}", fed.0.get());
+    })
+    .await;
 }

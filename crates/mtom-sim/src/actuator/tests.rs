@@ -1,51 +1,45 @@
-use super::{Pty, Settings, serve_pty, serve_serial, serve_tcp};
+use super::{Links, Port, Pty, Settings, run};
+use mtom_device::actuator::VERSION;
 use mtom_protocol::link::Led::{self, Off, On};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::LocalSet;
 use tokio::time::timeout;
 use tokio_serial::{SerialPort, SerialPortBuilderExt, SerialStream};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A simulated actuator and what is seen of it.
-struct Rig {
-    leds: mpsc::Receiver<Led>,
-    stop: CancellationToken,
-    tasks: JoinSet<()>,
-}
+/// What is seen of a simulated actuator.
+struct Leds(mpsc::Receiver<Led>);
 
-impl Rig {
-    fn start<D: Future<Output = ()> + Send + 'static>(
-        device: impl FnOnce(mpsc::Sender<Led>, CancellationToken) -> D,
-    ) -> Self {
-        let (sender, leds) = mpsc::channel(100);
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        tasks.spawn(device(sender, stop.clone()));
-        Self { leds, stop, tasks }
-    }
-
-    async fn led(&mut self) -> Led {
-        timeout(LIMIT, self.leds.recv()).await.expect("it changes in time").unwrap()
-    }
-
-    async fn end(mut self) {
-        self.stop.cancel();
-        timeout(LIMIT, self.tasks.join_next()).await.expect("it ends").unwrap().unwrap();
+impl Leds {
+    async fn next(&mut self) -> Led {
+        timeout(LIMIT, self.0.recv()).await.expect("it changes in time").unwrap()
     }
 }
 
-async fn on_tcp(settings: Settings) -> (Rig, String) {
+/// Runs an actuator while `script` uses its links, and sees that it ends when it is told to.
+async fn with(links: Links, settings: Settings, script: impl AsyncFnOnce(Leds)) {
+    let (sender, leds) = mpsc::channel(100);
+    let stop = CancellationToken::new();
+    let device = run(links, settings, move |led| sender.try_send(led).unwrap(), stop.clone());
+    let script = async {
+        script(Leds(leds)).await;
+        stop.cancel();
+    };
+    let both = mtom_time::run(async { tokio::join!(device, script) });
+    let (ended, ()) = timeout(LIMIT * 2, LocalSet::new().run_until(both)).await.expect("it ends");
+    ended.unwrap();
+}
+
+async fn on_tcp(settings: Settings, script: impl AsyncFnOnce(Leds, String)) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let rig = Rig::start(|leds, stop| async move {
-        let observe = move |led| leds.try_send(led).unwrap();
-        serve_tcp(listener, settings, observe, stop).await.unwrap();
-    });
-    (rig, address)
+    let links = Links { tcp: Some(listener), ..Links::default() };
+    with(links, settings, async |leds| script(leds, address).await).await;
 }
 
 async fn say(link: &mut (impl AsyncWrite + Unpin), text: &str) {
@@ -58,119 +52,235 @@ async fn hear(link: &mut (impl AsyncRead + Unpin), expected: &str) {
     assert_eq!(String::from_utf8(bytes).unwrap(), expected);
 }
 
-fn named(version: &str) -> Settings {
-    Settings { version: version.into(), ..Settings::default() }
+fn state(led: Led, number: u64) -> String {
+    format!("= {led} {number} TEMP_LED {VERSION}\n")
 }
 
 #[tokio::test]
 async fn it_obeys_answers_and_remembers_over_connections() {
-    let (mut rig, address) = on_tcp(named("1.0.0")).await;
-    let mut link = TcpStream::connect(&address).await.unwrap();
-    say(&mut link, "?\nh 42\n").await;
-    hear(&mut link, "= c 0 TEMP_LED 1.0.0\nh 42\n").await;
-    assert_eq!(rig.led().await, On);
-    drop(link);
-    let mut link = TcpStream::connect(&address).await.unwrap();
-    say(&mut link, "?\nc 41\nnonsense\nc 43\n").await;
-    let state = "= h 42 TEMP_LED 1.0.0\n";
-    hear(&mut link, &format!("{state}{state}! expected h N, c N or ?\nc 43\n")).await;
-    assert_eq!(rig.led().await, Off);
-    rig.end().await;
-    assert_eq!(link.read(&mut [0]).await.unwrap_or(0), 0);
+    on_tcp(Settings::default(), async |mut leds, address| {
+        let mut link = TcpStream::connect(&address).await.unwrap();
+        say(&mut link, "?\nh 42\n").await;
+        hear(&mut link, &format!("{}h 42\n", state(Off, 0))).await;
+        assert_eq!(leds.next().await, On);
+        drop(link);
+        let mut link = TcpStream::connect(&address).await.unwrap();
+        say(&mut link, "?\nc 41\nnonsense\nc 43\n").await;
+        let state = state(On, 42);
+        hear(&mut link, &format!("{state}{state}! expected h N, c N or ?\nc 43\n")).await;
+        assert_eq!(leds.next().await, Off);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_bare_byte_is_obeyed_without_an_answer_also_when_the_link_closes_at_once() {
-    let (mut rig, address) = on_tcp(named("1.0.0")).await;
-    let mut link = TcpStream::connect(&address).await.unwrap();
-    say(&mut link, "h").await;
-    assert_eq!(rig.led().await, On);
-    say(&mut link, "?\n").await;
-    hear(&mut link, "= h 0 TEMP_LED 1.0.0\n").await;
-    say(&mut link, "c").await;
-    drop(link);
-    assert_eq!(rig.led().await, Off);
-    rig.end().await;
+    on_tcp(Settings::default(), async |mut leds, address| {
+        let mut link = TcpStream::connect(&address).await.unwrap();
+        say(&mut link, "h").await;
+        assert_eq!(leds.next().await, On);
+        say(&mut link, "?\n").await;
+        hear(&mut link, &state(On, 0)).await;
+        say(&mut link, "c").await;
+        drop(link);
+        assert_eq!(leds.next().await, Off);
+        // The next one is there before the last byte has waited long enough.
+        for led in [On, Off, On] {
+            let mut link = TcpStream::connect(&address).await.unwrap();
+            say(&mut link, &led.to_string()).await;
+            drop(link);
+            let mut next = TcpStream::connect(&address).await.unwrap();
+            say(&mut next, "?\n").await;
+            assert_eq!(leds.next().await, led);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_newer_connection_takes_the_place_of_an_older_one() {
-    let (rig, address) = on_tcp(named("1")).await;
-    let mut older = TcpStream::connect(&address).await.unwrap();
-    say(&mut older, "?\n").await;
-    hear(&mut older, "= c 0 TEMP_LED 1\n").await;
-    let mut newer = TcpStream::connect(&address).await.unwrap();
-    say(&mut newer, "?\n").await;
-    hear(&mut newer, "= c 0 TEMP_LED 1\n").await;
-    assert_eq!(timeout(LIMIT, older.read(&mut [0])).await.unwrap().unwrap_or(0), 0);
-    rig.end().await;
+    on_tcp(Settings::default(), async |_leds, address| {
+        let mut older = TcpStream::connect(&address).await.unwrap();
+        say(&mut older, "?\n").await;
+        hear(&mut older, &state(Off, 0)).await;
+        let mut newer = TcpStream::connect(&address).await.unwrap();
+        say(&mut newer, "?\n").await;
+        hear(&mut newer, &state(Off, 0)).await;
+        assert_eq!(timeout(LIMIT, older.read(&mut [0])).await.unwrap().unwrap_or(0), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_closes_its_links_when_it_is_told_to_end() {
+    let mut link = None;
+    on_tcp(Settings::default(), async |_leds, address| {
+        link = Some(TcpStream::connect(&address).await.unwrap());
+    })
+    .await;
+    let end = timeout(LIMIT, link.unwrap().read(&mut [0])).await.expect("it closes");
+    assert_eq!(end.unwrap_or(0), 0);
 }
 
 #[tokio::test]
 async fn an_original_device_never_answers() {
-    let (mut rig, address) = on_tcp(Settings { original: true, ..Settings::default() }).await;
-    let mut link = TcpStream::connect(&address).await.unwrap();
-    say(&mut link, "?\nh").await;
-    assert_eq!(rig.led().await, On);
-    say(&mut link, "s").await;
-    assert_eq!(rig.led().await, Off);
-    rig.end().await;
+    let mut link = None;
+    let settings = Settings { original: true, ..Settings::default() };
+    on_tcp(settings, async |mut leds, address| {
+        let mut tcp = TcpStream::connect(&address).await.unwrap();
+        say(&mut tcp, "?\nh").await;
+        assert_eq!(leds.next().await, On);
+        say(&mut tcp, "s").await;
+        assert_eq!(leds.next().await, Off);
+        link = Some(tcp);
+    })
+    .await;
     let mut answers = Vec::new();
-    let _ = timeout(LIMIT, link.read_to_end(&mut answers)).await.expect("it closes");
+    let _ = timeout(LIMIT, link.unwrap().read_to_end(&mut answers)).await.expect("it closes");
     assert!(answers.is_empty());
 }
 
 #[tokio::test]
-async fn the_lease_ends_when_the_gateway_is_silent() {
-    let settings = Settings { lease: Some(Duration::from_millis(50)), ..named("1") };
-    let (mut rig, address) = on_tcp(settings).await;
-    let mut link = TcpStream::connect(&address).await.unwrap();
-    say(&mut link, "h 1\n").await;
-    hear(&mut link, "h 1\n").await;
-    drop(link);
-    assert_eq!((rig.led().await, rig.led().await), (On, Off));
-    rig.end().await;
+async fn the_lease_ends_when_the_gateway_is_silent_or_away() {
+    let settings = Settings { lease: Some(Duration::from_millis(50)), ..Settings::default() };
+    on_tcp(settings, async |mut leds, address| {
+        let mut link = TcpStream::connect(&address).await.unwrap();
+        say(&mut link, "h 1\n").await;
+        hear(&mut link, &format!("h 1\n{}", state(Off, 1))).await;
+        say(&mut link, "h 2\n").await;
+        hear(&mut link, "h 2\n").await;
+        drop(link);
+        for led in [On, Off, On, Off] {
+            assert_eq!(leds.next().await, led);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn a_name_with_a_space_is_refused_at_once() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings = Settings { name: "TEMP LED".into(), ..Settings::default() };
-    let stop = CancellationToken::new();
-    let error = serve_tcp(listener, settings, drop, stop).await.unwrap_err();
-    assert!(error.to_string().contains("device name: expected"), "{error}");
+async fn its_safe_state_may_be_on() {
+    let settings = Settings { safe: On, lease: None, ..Settings::default() };
+    on_tcp(settings, async |mut leds, _| assert_eq!(leds.next().await, On)).await;
+}
+
+#[tokio::test]
+async fn settings_that_no_device_would_take_are_refused_at_once() {
+    let long = Duration::from_secs(90_000);
+    for (settings, expected) in [
+        (Settings { name: "TEMP LED".into(), ..Settings::default() }, "name: expected"),
+        (Settings { lease: Some(long), ..Settings::default() }, "lease_millis: expected"),
+    ] {
+        let stop = CancellationToken::new();
+        let error = run(Links::default(), settings, drop, stop).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_command_survives_the_process_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { state: Some(folder.path().join("led.state")), ..Settings::default() };
+    on_tcp(settings.clone(), async |_leds, address| {
+        let mut link = TcpStream::connect(&address).await.unwrap();
+        say(&mut link, "h 500\n").await;
+        hear(&mut link, "h 500\n").await;
+    })
+    .await;
+    on_tcp(settings, async |_leds, address| {
+        let mut link = TcpStream::connect(&address).await.unwrap();
+        say(&mut link, "h 500\nh 564\n").await;
+        // Kept in blocks of 64 numbers.
+        hear(&mut link, &format!("{}h 564\n", state(Off, 563))).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "mine").unwrap();
+    let settings = Settings { state: Some(path.clone()), ..Settings::default() };
+    let error = run(Links::default(), settings, drop, CancellationToken::new()).await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        error.to_string().contains("notes.txt") && cause.contains("4 bytes"),
+        "{error} {cause}"
+    );
+    assert_eq!(std::fs::read(path).unwrap(), b"mine");
 }
 
 #[tokio::test]
 async fn a_pseudo_terminal_is_a_port_that_can_be_opened_again_and_again() {
     let pty = Pty::open().unwrap();
     let path = pty.path();
-    let mut rig = Rig::start(|leds, stop| async move {
-        let observe = move |led| leds.try_send(led).unwrap();
-        serve_pty(pty, named("1"), observe, stop).await.unwrap();
-    });
-    for (text, led) in [("h 1\n", On), ("c 2\n", Off), ("h 3\n", On)] {
-        let mut port = tokio_serial::new(&path, 115_200).open_native_async().unwrap();
-        say(&mut port, text).await;
-        hear(&mut port, text).await;
-        assert_eq!(rig.led().await, led);
-    }
-    rig.end().await;
+    let links = Links { pty: Some(pty), ..Links::default() };
+    with(links, Settings::default(), async |mut leds| {
+        for (text, led) in [("h 1\n", On), ("c 2\n", Off), ("h 3\n", On)] {
+            let mut port = tokio_serial::new(&path, 115_200).open_native_async().unwrap();
+            say(&mut port, text).await;
+            hear(&mut port, text).await;
+            assert_eq!(leds.next().await, led);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_serial_port_may_come_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("port");
-    let place = path.to_str().unwrap().to_owned();
-    let mut rig = Rig::start(|leds, stop| async move {
-        let observe = move |led| leds.try_send(led).unwrap();
-        serve_serial(&place, 115_200, named("1"), observe, stop).await.unwrap();
-    });
-    let (mut gateway, port) = SerialStream::pair().unwrap();
-    std::os::unix::fs::symlink(port.name().unwrap(), &path).unwrap();
-    say(&mut gateway, "h 1\n").await;
-    hear(&mut gateway, "h 1\n").await;
-    assert_eq!(rig.led().await, On);
-    rig.end().await;
+    let port = Port { path: path.to_str().unwrap().into(), baud: 115_200 };
+    with(
+        Links { serial: Some(port), ..Links::default() },
+        Settings::default(),
+        async |mut leds| {
+            let (mut gateway, port) = SerialStream::pair().unwrap();
+            std::os::unix::fs::symlink(port.name().unwrap(), &path).unwrap();
+            say(&mut gateway, "h 1\n").await;
+            hear(&mut gateway, "h 1\n").await;
+            assert_eq!(leds.next().await, On);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn all_links_drive_one_led_at_once() {
+    let pty = Pty::open().unwrap();
+    let path = pty.path();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let links = Links { tcp: Some(listener), pty: Some(pty), ..Links::default() };
+    with(links, Settings::default(), async |mut leds| {
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        let mut port = tokio_serial::new(&path, 115_200).open_native_async().unwrap();
+        say(&mut tcp, "h 1").await;
+        say(&mut port, "h 2\n").await;
+        hear(&mut port, "h 2\n").await;
+        assert_eq!(leds.next().await, On);
+        say(&mut tcp, "0\nc 9\n").await;
+        hear(&mut tcp, &format!("h 10\n{}", state(On, 10))).await;
+        say(&mut port, "?\n").await;
+        hear(&mut port, &state(On, 10)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_controller_that_goes_away_is_waited_for() {
+    let controller = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bluetooth = controller.local_addr().unwrap().to_string().parse().unwrap();
+    let links = Links { bluetooth: Some(bluetooth), ..Links::default() };
+    with(links, Settings::default(), async |_leds| {
+        for _ in 0..2 {
+            let accepted = timeout(LIMIT, controller.accept()).await.expect("it comes").unwrap();
+            let (mut tcp, _) = accepted;
+            let mut reset = [0; 4];
+            timeout(LIMIT, tcp.read_exact(&mut reset)).await.expect("it asks").unwrap();
+            // HCI_Reset [Core 5.4, Vol 4, Part E, 7.3.2] behind the indicator of a command.
+            assert_eq!(reset, [0x01, 0x03, 0x0c, 0x00]);
+        }
+    })
+    .await;
 }

@@ -1,9 +1,44 @@
-use super::wave;
-use std::time::Duration;
+use super::*;
+
+fn settings(count: u32, topic: &str) -> Settings {
+    Settings {
+        host: "127.0.0.1".into(),
+        port: 1883,
+        id: "sim".into(),
+        topic: topic.into(),
+        format: Format::Text,
+        count,
+        period: Duration::from_secs(2),
+        profile: Profile::Sine,
+        seed: 1,
+        faults: Faults::default(),
+        ram: 32,
+        flash_len: 0,
+        gives_way: false,
+    }
+}
 
 #[test]
-fn the_wave_crosses_the_threshold_both_ways_in_a_minute() {
-    let at = |seconds| wave(Duration::from_secs(seconds));
-    assert_eq!((at(0), at(30), at(60)), (21.0, 29.0, 21.0));
-    assert!(at(14) < 25.0 && at(16) > 25.0 && at(44) > 25.0 && at(46) < 25.0);
+fn each_of_a_fleet_has_its_own_name_and_topic() {
+    let fleet = Fleet::new(settings(3, "Environ/Temperature")).unwrap();
+    let found: Vec<_> = fleet.devices.iter().map(|each| (&*each.id, &*each.topic)).collect();
+    assert_eq!(
+        found,
+        [
+            ("sim-1", "Environ/Temperature"),
+            ("sim-2", "Environ/sim2/Temperature"),
+            ("sim-3", "Environ/sim3/Temperature")
+        ]
+    );
+    let alone = Fleet::new(settings(1, "Temperature")).unwrap();
+    assert_eq!((&*alone.devices[0].id, &*alone.devices[0].topic), ("sim", "Temperature"));
+}
+
+#[test]
+fn a_setting_that_no_device_could_have_is_refused_before_anything_starts() {
+    let error = Fleet::new(settings(2, "a/#")).unwrap_err();
+    assert_eq!(error.key, "topic");
+    let mut hasty = settings(1, "a/b");
+    hasty.period = Duration::from_millis(1);
+    assert_eq!(Fleet::new(hasty).unwrap_err().key, "period_millis");
 }

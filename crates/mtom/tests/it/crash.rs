@@ -143,7 +143,7 @@ async fn lives(
 }
 
 /// How often each key is in the history.
-fn stored(dir: &Path) -> HashMap<(String, u64), u32> {
+pub(crate) fn stored(dir: &Path) -> HashMap<(String, u64), u32> {
     let journal = Journal::open(&dir.join("mtom.db"), UnixMicros(0)).unwrap();
     let history = journal.history();
     let mut found = HashMap::new();

@@ -11,6 +11,10 @@
 mod bad_input;
 mod command_line;
 mod crash;
+mod emulation;
+#[cfg(target_os = "linux")]
+mod flash;
+mod fleet;
 mod led;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-broker/tests/it/mosquitto.rs"]

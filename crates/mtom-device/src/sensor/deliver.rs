@@ -1,0 +1,58 @@
+//! Connects, delivers, and connects again, for ever.
+
+use super::connection::Ended;
+use super::{Buffers, Connector, Event, Keeper, Sensor, Witness};
+use crate::backoff::Backoff;
+use crate::outbox::FlashRing;
+use embassy_futures::select::select;
+use embassy_time::{Duration, Timer};
+
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+impl<R, K, W, const RAM: usize> Sensor<'_, R, K, W, RAM>
+where
+    R: FlashRing,
+    K: Keeper,
+    W: Witness,
+{
+    /// Ends when the device stops and everything is delivered.
+    pub(super) async fn deliver<C: Connector>(
+        &self,
+        connector: &mut C,
+        buffers: &mut Buffers,
+        mut random: impl FnMut() -> u32,
+    ) {
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        loop {
+            let before = self.acknowledged.get();
+            let ended = self.connection(connector, buffers).await;
+            self.outbox.lock().await.disconnected();
+            let reason = match ended {
+                Ended::Stopped => return,
+                Ended::Lost(reason) => reason,
+            };
+            self.saw(&Event::Lost { reason: &reason });
+            // A broker that accepts and then closes every time is no broker yet.
+            if self.acknowledged.get() > before {
+                backoff.reset();
+            }
+            let delay = backoff.next_delay(random());
+            self.saw(&Event::Waiting { delay });
+            if !self.stopping.get() {
+                select(Timer::after(delay), self.stopped()).await;
+            } else if self.outbox.lock().await.is_empty() {
+                return;
+            } else {
+                Timer::after(delay).await;
+            }
+        }
+    }
+
+    /// Ready when the device is told to stop; new readings are no reason to try earlier.
+    async fn stopped(&self) {
+        while !self.stopping.get() {
+            self.wake.wait().await;
+        }
+    }
+}
