@@ -15,6 +15,7 @@
 #[cfg(target_os = "linux")]
 mod linux {
     pub(crate) mod counter;
+    pub(crate) mod fleet;
     pub(crate) mod floors;
     pub(crate) mod idle;
     pub(crate) mod ingest;

@@ -150,7 +150,8 @@ impl Mtom {
     }
 }
 
-fn binary() -> Result<PathBuf> {
+/// The binary under test.
+pub(crate) fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("MTOM_BIN") {
         return Ok(path.into());
     }

@@ -1,6 +1,6 @@
 //! The command line: which benchmarks, how long; or, in a child process, which role.
 
-use super::{floors, idle, ingest, latency, load, proc, role, table, viewers};
+use super::{fleet, floors, idle, ingest, latency, load, proc, role, table, viewers};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -12,13 +12,14 @@ cargo xtask bench [--quick] [names…]
   latency   publish to byte on a serial link beside a bare two-hop TCP echo
   viewers   1,000 live viewers beside the same bytes written raw to TCP
   idle      CPU, memory and start-up time of `mtom up` with its defaults
+  fleet     CPU and memory of 5,000 simulated sensors, and how soon one speaks once it is linked
 
-Without names: all four, about three minutes. --quick: one short round of each, for a first look.
+Without names: all five, about four minutes. --quick: one short round of each, for a first look.
 The binary is $MTOM_BIN, or `mtom` beside this program.
 ";
 
-/// Sockets of a thousand clients, on either side, and some room.
-const OPEN_FILES_MIN: u64 = 2_500;
+/// Sockets of a fleet, and some room.
+const OPEN_FILES_MIN: u64 = 6_000;
 
 /// How long everything lasts.
 #[derive(Clone, Copy)]
@@ -70,12 +71,12 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 print!("{HELP}");
                 return Ok(());
             }
-            name @ ("ingest" | "latency" | "viewers" | "idle") => names.push(name),
+            name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet") => names.push(name),
             other => bail!("no benchmark `{other}`; --help lists them"),
         }
     }
     if names.is_empty() {
-        names = vec!["ingest", "latency", "viewers", "idle"];
+        names = vec!["ingest", "latency", "viewers", "idle", "fleet"];
     }
     proc::allow_open_files(OPEN_FILES_MIN)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -87,6 +88,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 "ingest" => ingest::measure(plan, &mut table).await,
                 "latency" => latency::measure(plan, &mut table).await,
                 "viewers" => viewers::measure(plan, &mut table).await,
+                "fleet" => fleet::measure(plan, &mut table).await,
                 _ => idle::measure(plan, &mut table).await,
             }
         });

@@ -164,22 +164,36 @@ pub struct Ring<F: NorFlash> {
 }
 
 impl<F: MultiwriteNorFlash> Ring<F> {
-    /// The readings that stand in `range`, from before a loss of power too.
+    /// The readings that stand in `range`, from before a loss of power too. What another program left
+    /// there, or a broken page, is erased: it holds no reading that could still be read.
     ///
     /// # Errors
     /// When the range is not whole pages or the flash fails.
     pub async fn open(flash: F, range: Range<u32>) -> Result<Self, FlashError> {
         let config = QueueConfig::try_new(range).map_err(|_| FlashError::Broken)?;
         let mut queue = QueueStorage::new(flash, config, Cache::new_uncached());
-        let mut len: usize = 0;
-        let mut entries = queue.iter().await.map_err(|_| FlashError::Broken)?;
-        let mut buffer = [0; RECORD_LEN];
-        while entries.next(&mut buffer).await.map_err(|_| FlashError::Broken)?.is_some() {
-            len = len.saturating_add(1);
-        }
-        drop(entries);
+        let len = match count(&mut queue).await {
+            Ok(len) => len,
+            Err(sequential_storage::Error::Storage { .. }) => return Err(FlashError::Broken),
+            Err(_) => {
+                queue.erase_all().await.map_err(|_| FlashError::Broken)?;
+                0
+            }
+        };
         Ok(Self { queue, len })
     }
+}
+
+async fn count<F: MultiwriteNorFlash>(
+    queue: &mut QueueStorage<F, Uncached<()>>,
+) -> Result<usize, sequential_storage::Error<F::Error>> {
+    let mut entries = queue.iter().await?;
+    let mut buffer = [0; RECORD_LEN];
+    let mut len: usize = 0;
+    while entries.next(&mut buffer).await?.is_some() {
+        len = len.saturating_add(1);
+    }
+    Ok(len)
 }
 
 impl<F: MultiwriteNorFlash> FlashRing for Ring<F> {

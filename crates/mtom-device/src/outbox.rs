@@ -163,14 +163,14 @@ impl<R: FlashRing, const RAM: usize> Outbox<R, RAM> {
             // Without flash, or with one that is full, all of the memory is the ring.
             while self.ram.len() > self.limits.ram
                 && let Some(oldest) = self.ram.front().copied()
-                && self.to_flash(&oldest, given_up).await
+                && self.spill(&oldest, given_up).await
             {
                 self.ram.pop_front();
             }
             return;
         };
         // No memory at all (`RAM` is 0).
-        if !self.to_flash(&record, given_up).await {
+        if !self.spill(&record, given_up).await {
             self.give_up(&record, given_up);
         }
     }
@@ -178,7 +178,7 @@ impl<R: FlashRing, const RAM: usize> Outbox<R, RAM> {
     /// Whether there is room in a full memory now.
     async fn make_room(&mut self, given_up: &mut impl FnMut(&Record)) -> bool {
         let Some(oldest) = self.ram.front().copied() else { return true };
-        if !self.to_flash(&oldest, given_up).await {
+        if !self.spill(&oldest, given_up).await {
             if self.limits.when_full == WhenFull::DropNewest {
                 return false;
             }
@@ -189,7 +189,7 @@ impl<R: FlashRing, const RAM: usize> Outbox<R, RAM> {
     }
 
     /// Whether flash has taken `record`, which is older than all that stays in memory.
-    async fn to_flash(&mut self, record: &Record, given_up: &mut impl FnMut(&Record)) -> bool {
+    async fn spill(&mut self, record: &Record, given_up: &mut impl FnMut(&Record)) -> bool {
         loop {
             match self.ring.push(record).await {
                 Ok(()) => return true,

@@ -136,93 +136,58 @@ impl Settings {
     /// # Errors
     /// What the key expects.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingsError> {
-        match key {
-            "id" => fits(&mut self.id, "id", value, "at most 32 letters, digits, - and _", is_id),
-            "wifi_ssid" => fits(&mut self.wifi_ssid, "wifi_ssid", value, "1 to 32 bytes", |text| {
-                !text.is_empty()
-            }),
-            "wifi_password" => {
-                let expected = "nothing, or 8 to 63 characters (64 hexadecimal digits)";
-                fits(&mut self.wifi_password, "wifi_password", value, expected, is_wifi_password)
-            }
-            "broker_host" => {
-                let expected = "a name or an address of at most 64 bytes";
-                fits(&mut self.broker_host, "broker_host", value, expected, is_host)
-            }
-            "broker_port" => number(
-                &mut self.broker_port,
-                "broker_port",
-                value,
-                1..=u16::MAX,
-                "a port from 1 to 65535",
-            ),
-            "tls" => truth(&mut self.tls, "tls", value),
-            "user" => fits(&mut self.user, "user", value, "at most 64 bytes", |_| true),
-            "password" => fits(&mut self.password, "password", value, "at most 64 bytes", |_| true),
-            "topic" => {
-                let expected = "a topic of 1 to 64 bytes without +, # and control characters";
-                fits(&mut self.topic, "topic", value, expected, is_topic)
-            }
-            "format" => {
-                self.format = Format::parse(value)
-                    .ok_or(SettingsError { key: "format", expected: "text or json" })?;
-                Ok(())
-            }
-            "period_millis" => {
-                let (min, max) = PERIOD_MILLIS;
-                number(
-                    &mut self.period_millis,
-                    "period_millis",
-                    value,
-                    min..=max,
-                    "200 to 86400000 milliseconds",
-                )
-            }
-            "ntp" => {
-                let expected = "nothing, or a name or an address of at most 64 bytes";
-                fits(&mut self.ntp, "ntp", value, expected, |text| text.is_empty() || is_host(text))
-            }
-            "discovery" => truth(&mut self.discovery, "discovery", value),
-            "ram" => number(&mut self.ram, "ram", value, 0..=u16::MAX, "a number of readings"),
-            "when_full" => {
-                self.when_full = match value {
-                    "drop-oldest" => WhenFull::DropOldest,
-                    "drop-newest" => WhenFull::DropNewest,
-                    _ => {
-                        return Err(SettingsError {
-                            key: "when_full",
-                            expected: "drop-oldest or drop-newest",
-                        });
-                    }
-                };
-                Ok(())
-            }
-            "name" => {
-                let expected = "1 to 20 visible ASCII characters without spaces";
-                fits(&mut self.name, "name", value, expected, |text| {
-                    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-                })
-            }
-            "lease_millis" => number(
-                &mut self.lease_millis,
-                "lease_millis",
-                value,
-                0..=LEASE_MILLIS_MAX,
-                "0 to 86400000 milliseconds, 0 for none",
-            ),
+        let (period_min, period_max) = PERIOD_MILLIS;
+        let good = match key {
+            "id" => fits(&mut self.id, value, is_id),
+            "wifi_ssid" => fits(&mut self.wifi_ssid, value, |text| !text.is_empty()),
+            "wifi_password" => fits(&mut self.wifi_password, value, is_wifi_password),
+            "broker_host" => fits(&mut self.broker_host, value, is_host),
+            "broker_port" => number(&mut self.broker_port, value, 1..=u16::MAX),
+            "tls" => put(&mut self.tls, truth(value)),
+            "user" => fits(&mut self.user, value, |_| true),
+            "password" => fits(&mut self.password, value, |_| true),
+            "topic" => fits(&mut self.topic, value, is_topic),
+            "format" => put(&mut self.format, Format::parse(value)),
+            "period_millis" => number(&mut self.period_millis, value, period_min..=period_max),
+            "ntp" => fits(&mut self.ntp, value, |text| text.is_empty() || is_host(text)),
+            "discovery" => put(&mut self.discovery, truth(value)),
+            "ram" => number(&mut self.ram, value, 0..=u16::MAX),
+            "when_full" => put(&mut self.when_full, WhenFull::parse(value)),
+            "name" => fits(&mut self.name, value, is_name),
+            "lease_millis" => number(&mut self.lease_millis, value, 0..=LEASE_MILLIS_MAX),
             "safe" => {
-                self.safe = match value {
-                    "on" => Led::On,
-                    "off" => Led::Off,
-                    _ => return Err(SettingsError { key: "safe", expected: "on or off" }),
-                };
-                Ok(())
+                let safe = truth(value).map(|on| if on { Led::On } else { Led::Off });
+                put(&mut self.safe, safe)
             }
             // Of a newer firmware.
-            _ => Ok(()),
-        }
+            _ => true,
+        };
+        let wrong = EXPECTED.iter().find(|(known, _)| !good && *known == key);
+        wrong.map_or(Ok(()), |&(key, expected)| Err(SettingsError { key, expected }))
     }
 }
+
+/// What each key takes; every key of [`Settings::set`] stands here.
+const EXPECTED: [(&str, &str); 18] = [
+    ("id", "at most 32 letters, digits, - and _"),
+    ("wifi_ssid", "1 to 32 bytes"),
+    ("wifi_password", "nothing, or 8 to 63 characters (64 hexadecimal digits)"),
+    ("broker_host", "a name or an address of at most 64 bytes"),
+    ("broker_port", "a port from 1 to 65535"),
+    ("tls", "on or off"),
+    ("user", "at most 64 bytes"),
+    ("password", "at most 64 bytes"),
+    ("topic", "a topic of 1 to 64 bytes without +, # and control characters"),
+    ("format", "text or json"),
+    ("period_millis", "200 to 86400000 milliseconds"),
+    ("ntp", "nothing, or a name or an address of at most 64 bytes"),
+    ("discovery", "on or off"),
+    ("ram", "a number of readings"),
+    ("when_full", "drop-oldest or drop-newest"),
+    ("name", "1 to 20 visible ASCII characters without spaces"),
+    ("lease_millis", "0 to 86400000 milliseconds, 0 for none"),
+    ("safe", "on or off"),
+];
 
 /// The text that [`Settings::parse`] reads.
 impl fmt::Display for Settings {
@@ -263,6 +228,16 @@ impl Format {
         match text {
             "text" => Some(Self::Text),
             "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+impl WhenFull {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "drop-oldest" => Some(Self::DropOldest),
+            "drop-newest" => Some(Self::DropNewest),
             _ => None,
         }
     }
@@ -311,37 +286,37 @@ fn on_off(value: bool) -> &'static str {
     if value { "on" } else { "off" }
 }
 
-fn truth(place: &mut bool, key: &'static str, value: &str) -> Result<(), SettingsError> {
-    *place = match value {
-        "on" => true,
-        "off" => false,
-        _ => return Err(SettingsError { key, expected: "on or off" }),
-    };
-    Ok(())
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn truth(value: &str) -> Option<bool> {
+    match value {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether there is a value; it is in its place then.
+fn put<T>(place: &mut T, value: Option<T>) -> bool {
+    let is_there = value.is_some();
+    if let Some(value) = value {
+        *place = value;
+    }
+    is_there
 }
 
 fn number<N: str::FromStr + PartialOrd>(
     place: &mut N,
-    key: &'static str,
     value: &str,
     range: core::ops::RangeInclusive<N>,
-    expected: &'static str,
-) -> Result<(), SettingsError> {
-    let number = value.parse().ok().filter(|number| range.contains(number));
-    *place = number.ok_or(SettingsError { key, expected })?;
-    Ok(())
+) -> bool {
+    put(place, value.parse().ok().filter(|number| range.contains(number)))
 }
 
-fn fits<const N: usize>(
-    place: &mut String<N>,
-    key: &'static str,
-    value: &str,
-    expected: &'static str,
-    good: impl Fn(&str) -> bool,
-) -> Result<(), SettingsError> {
-    let new = String::try_from(value).ok().filter(|text: &String<N>| good(text));
-    *place = new.ok_or(SettingsError { key, expected })?;
-    Ok(())
+fn fits<const N: usize>(place: &mut String<N>, value: &str, good: impl Fn(&str) -> bool) -> bool {
+    put(place, String::try_from(value).ok().filter(|text: &String<N>| good(text)))
 }
 
 /// A default that fits by its length.

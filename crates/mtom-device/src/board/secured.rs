@@ -51,6 +51,7 @@ impl<C: Connector, G: CryptoRngCore> Connector for Secured<'_, C, G> {
 }
 
 /// A stream to the broker.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put the larger one on")]
 pub enum Secure<'a, S: Read + Write> {
     /// Anybody in between can read it.
     Plain(S),
@@ -115,3 +116,6 @@ impl<S: Read + Write> Write for Secure<'_, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

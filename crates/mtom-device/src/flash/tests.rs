@@ -439,3 +439,23 @@ fn a_flash_that_fails_is_an_error_and_no_panic() {
     // What could not be taken out is still counted.
     assert_eq!(ring.len(), 5);
 }
+
+#[test]
+fn what_another_program_left_in_the_ring_is_no_reading_and_no_hindrance() {
+    for seed in 0..50_u32 {
+        let mut chip = SmallPage::new(4);
+        for (at, byte) in (0..).zip(&mut chip.bytes) {
+            // Seed 0: all zeros. The others: noise.
+            *byte = seed.wrapping_mul(at + 1).wrapping_mul(2_654_435_761).to_be_bytes()[0];
+        }
+        let chip = RefCell::new(chip);
+        let mut ring = ring(&chip);
+        while !ring.is_empty() {
+            block_on(ring.pop()).unwrap();
+        }
+        for seq in 0..3 {
+            assert_eq!(block_on(ring.push(&record(seq))), Ok(()), "seed {seed}");
+        }
+        assert_eq!(all(&mut ring), [0, 1, 2], "seed {seed}");
+    }
+}

@@ -327,6 +327,7 @@ where
 }
 
 /// What came, taken out of the packet so that the connection can go on.
+#[allow(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 enum Message {
     Set(Vec<u8, { remote::LEN_MAX }>),
     HomeAssistantIsBack,

@@ -20,8 +20,8 @@ use std::time::Duration;
 /// The annotated default file; a test reads it back.
 pub(crate) const DEFAULT_FILE: &str = include_str!("default.toml");
 
-/// How often a state is said again.
-pub(crate) const REFRESH: Duration = Duration::from_secs(60);
+/// How often a state is said again: several times within the lease after which a device gives up on us.
+pub(crate) const REFRESH: Duration = Duration::from_secs(10);
 
 /// Everything that can be configured, valid.
 #[derive(Clone, Debug, PartialEq)]

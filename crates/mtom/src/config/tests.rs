@@ -223,3 +223,9 @@ fn a_broker_url_is_mqtt_host_and_port() {
         assert_eq!(problems(&format!("broker.url = {url:?}"), &[]), expected);
     }
 }
+
+#[test]
+fn a_state_is_said_again_long_before_a_device_gives_up_on_us() {
+    let lease_millis = mtom_device::settings::Settings::default().lease_millis;
+    assert!(super::REFRESH.as_millis() * 2 < u128::from(lease_millis));
+}

@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -46,17 +46,25 @@ struct Device {
 }
 
 impl Device {
-    /// A chip that waits for its settings. `link` is what QEMU connects its UART1 to.
-    async fn new(image: &'static str, link: impl FnOnce(&Path) -> String) -> Self {
+    /// A chip that waits for its settings, and the other end of its UART1.
+    async fn new(image: &'static str) -> (Self, TcpStream) {
+        // Not a Unix socket: it is full after some hundred single bytes, and then QEMU loses some
+        // (seen with 7.2 and 10.0).
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uart1 = format!("tcp:{}", listener.local_addr().unwrap());
+        let device = Self::with_uart1(image, &uart1).await;
+        (device, soon("QEMU", listener.accept()).await.unwrap().0)
+    }
+
+    /// A chip that waits for its settings; `uart1` is QEMU's word for where that ends.
+    async fn with_uart1(image: &'static str, uart1: &str) -> Self {
         let images = std::env::var_os("MTOM_EMULATION")
             .expect("MTOM_EMULATION names no images; run `cargo xtask test --only emulation`");
         let dir = tempfile::tempdir().unwrap();
-        let link = link(dir.path());
+        let monitor = format!("unix:{},server=on,wait=off", dir.path().join("monitor").display());
         let mut qemu = Command::new("qemu-system-riscv32")
-            .args([
-                "-machine", "sifive_e", "-display", "none", "-serial", "stdio", "-serial", &link,
-            ])
-            .args(["-monitor", &socket(&dir.path().join("monitor")), "-kernel"])
+            .args(["-machine", "sifive_e", "-display", "none", "-monitor", &monitor])
+            .args(["-serial", "stdio", "-serial", uart1, "-kernel"])
             .arg(PathBuf::from(images).join(image))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -130,24 +138,10 @@ impl Drop for Device {
     }
 }
 
-/// A socket that QEMU listens on.
-fn socket(path: &Path) -> String {
-    format!("unix:{},server=on,wait=off", path.display())
-}
-
-fn link_socket(dir: &Path) -> String {
-    socket(&dir.join("link"))
-}
-
 /// The gateway's end of the actuator's link.
-struct Link(tokio::io::BufReader<UnixStream>);
+struct Link(tokio::io::BufReader<TcpStream>);
 
 impl Link {
-    async fn open(device: &Device) -> Self {
-        let link = UnixStream::connect(device.dir.path().join("link")).await.unwrap();
-        Self(tokio::io::BufReader::new(link))
-    }
-
     async fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.unwrap();
     }
@@ -167,8 +161,8 @@ impl Link {
 #[tokio::test]
 #[ignore = "needs the images that `cargo xtask test --only emulation` builds"]
 async fn an_actuator_on_bare_metal_speaks_both_versions_of_the_link() {
-    let mut device = Device::new("actuator", link_socket).await;
-    let mut link = Link::open(&device).await;
+    let (mut device, link) = Device::new("actuator").await;
+    let mut link = Link(tokio::io::BufReader::new(link));
     device.start("name=QEMU_LED\nlease_millis=5000");
     device.says_so("LED off").await;
 
@@ -198,34 +192,36 @@ async fn an_actuator_on_bare_metal_speaks_both_versions_of_the_link() {
     device.off().await;
 }
 
-/// The wire from a sensor to whichever broker there is; cut when either end closes it.
-async fn wire(device: PathBuf, mut broker: watch::Receiver<Option<SocketAddr>>) {
+/// The wire from a sensor to whichever broker there is. Nobody tells the sensor that it is cut: what
+/// it sends then is lost.
+async fn wire(device: TcpStream, mut broker: watch::Receiver<Option<SocketAddr>>) {
+    let (mut from_device, mut to_device) = device.into_split();
+    let mut nowhere = tokio::io::sink();
     loop {
-        let Ok(address) = broker.wait_for(Option::is_some).await.map(|address| *address) else {
-            return;
+        let there_is_one = async {
+            let address = broker.wait_for(Option::is_some).await.ok().and_then(|address| *address);
+            TcpStream::connect(address?).await.ok()
         };
-        let Ok(broker_end) = TcpStream::connect(address.unwrap()).await else {
-            if broker.changed().await.is_err() {
-                return;
-            }
-            continue;
+        let found = tokio::select! {
+            found = there_is_one => found,
+            _ = tokio::io::copy(&mut from_device, &mut nowhere) => return,
         };
+        let Some(broker_end) = found else { return };
         let (mut from_broker, mut to_broker) = broker_end.into_split();
-        let (mut from_device, mut to_device) =
-            UnixStream::connect(&device).await.unwrap().into_split();
-        // Why it ended is nothing to the device: it notices that nobody answers.
+        // Either end may cut it.
         let _ = tokio::select! {
             ended = tokio::io::copy(&mut from_device, &mut to_broker) => ended,
             ended = tokio::io::copy(&mut from_broker, &mut to_device) => ended,
+            _ = broker.wait_for(Option::is_none) => Ok(0),
         };
     }
 }
 
 /// A sensor and its wire.
 async fn sensor(wires: &mut JoinSet<()>) -> (Device, watch::Sender<Option<SocketAddr>>) {
-    let device = Device::new("sensor", link_socket).await;
+    let (device, link) = Device::new("sensor").await;
     let (broker, address) = watch::channel(None);
-    wires.spawn(wire(device.dir.path().join("link"), address));
+    wires.spawn(wire(link, address));
     (device, broker)
 }
 
@@ -294,7 +290,7 @@ fn stored(dir: &Path) -> Vec<(u64, f64)> {
 #[tokio::test]
 #[ignore = "needs the images that `cargo xtask test --only emulation` builds"]
 async fn a_sensor_on_bare_metal_switches_an_led_on_bare_metal() {
-    let mut led = Device::new("actuator", |_| "pty".to_owned()).await;
+    let mut led = Device::with_uart1("actuator", "pty").await;
     led.start("name=QEMU_LED");
     let port = led.port.as_ref().unwrap();
     let link = format!(r#"actuator=[{{name="LAMP",link="serial:{port}",protocol="second"}}]"#);

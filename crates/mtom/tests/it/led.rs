@@ -1,6 +1,6 @@
 //! From a publish to the byte on a serial port, and back from the device to the API.
 
-use crate::mtom::{Mtom, command, mosquitto_pub};
+use crate::mtom::{Mtom, command, mosquitto_pub, run};
 use crate::soon;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines};
@@ -193,4 +193,77 @@ async fn a_port_that_vanishes_and_comes_back_hears_the_newest_state_only() {
     assert_eq!(device.says(), "LED off");
     assert!(hot_and_cold(&mtom, "30"));
     assert_eq!(device.says(), "LED on");
+}
+
+/// `mtom actuator` on TCP; killed, it is a device whose power goes.
+struct Powered {
+    process: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Powered {
+    fn new(arguments: &[&str]) -> Self {
+        let mut process = command(&["actuator", "--lease", "none"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, said }
+    }
+
+    fn says(&mut self) -> String {
+        self.said.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Powered {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_lost_its_power_is_lit_again_under_a_number_it_takes_for_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("led.state").display().to_string();
+    let mut device = Powered::new(&["--state", &state, "--listen", "127.0.0.1:0"]);
+    let address = device.says().strip_prefix("TEMP_LED waits on tcp:").unwrap().to_owned();
+    let mtom = Mtom::up(&[&format!(r#"actuator=[{{name="LAMP",link="tcp:{address}"}}]"#), RULE]);
+    if !hot_and_cold(&mtom, "30") {
+        return;
+    }
+    assert_eq!(device.says(), "LED on");
+    let on = |actuator: &Value| actuator["reported"]["led"] == "on";
+    let before = actuator_when(&mtom, on).await["reported"]["number"].as_u64().unwrap();
+    drop(device);
+    let mut device = Powered::new(&["--state", &state, "--listen", &address]);
+    device.says();
+    assert_eq!(device.says(), "LED on");
+    let renewed =
+        |actuator: &Value| on(actuator) && actuator["reported"]["number"].as_u64() > Some(before);
+    let after = actuator_when(&mtom, renewed).await["reported"]["number"].as_u64().unwrap();
+    // Numbers are kept in blocks of 64, so the rest of its block counts as used.
+    assert!(after >= before + 64, "{before} {after}");
+}
+
+#[test]
+fn an_actuator_that_cannot_be_is_refused_with_what_is_expected() {
+    for (arguments, expected) in [
+        (&["--original", "--ble", "hci0"][..], "cannot be used with"),
+        (&["--original", "--state", "led.state"], "cannot be used with"),
+        (&["--ble", "nonsense"], "expected host:port"),
+        (&["--safe", "perhaps"], "expected on or off"),
+        (&["--lease", "0s"], "expected a time or none"),
+    ] {
+        let ended = run(&[&["actuator"], arguments].concat());
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(64), "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    let ended = run(&["actuator", "--listen", "127.0.0.1:0", "--name", "TEMP LED"]);
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("name: expected 1 to 20"), "{said}");
 }
