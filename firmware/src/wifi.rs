@@ -152,6 +152,10 @@ impl Connector for Broker<'_> {
         Self: 'a;
     type Error = Unreachable;
 
+    async fn ready(&mut self) {
+        self.stack.wait_config_up().await;
+    }
+
     async fn connect(&mut self) -> Result<TcpSocket<'_>, Unreachable> {
         let network = with_timeout(NETWORK_MAX, self.stack.wait_config_up()).await;
         network.map_err(|_| Unreachable::NoNetwork)?;

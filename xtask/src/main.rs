@@ -18,6 +18,7 @@ mod bench;
 mod bluetooth;
 mod emulation;
 mod firmware;
+mod fuzz;
 mod programs;
 mod repo;
 mod report;
@@ -35,6 +36,7 @@ cargo xtask <command>
   bench [args…]   set up, build in release and run the benchmarks with these arguments
   firmware build  build the images for ESP32 boards into target/firmware
   firmware size   the same, then how large they are; fails when one is over its budget
+  fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
   tidy            check the rules of the house that no other tool checks
   vendor          fetch the page's third-party files into web/vendor
   help            this text
@@ -77,8 +79,9 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "up" => up::run(&Repo::open()?, rest),
         "bench" => bench::run(&Repo::open()?, rest),
         "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
+        "fuzz" if !asks_help => fuzz::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" | "firmware" if asks_help => help(),
+        "test" | "tidy" | "vendor" | "firmware" | "fuzz" if asks_help => help(),
         "test" => steps::run(&Repo::open()?, &steps::Choice::parse(rest)?),
         "tidy" => no_more(rest).and_then(|()| tidy::run(&Repo::open()?)),
         "vendor" => {

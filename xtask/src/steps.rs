@@ -136,7 +136,7 @@ const STEPS: [Step; 16] = [
     Step {
         name: "emulation",
         what: "both devices on bare metal under QEMU, against the real binary",
-        needs: &[Need::BareMetal, Need::Qemu],
+        needs: &[Need::BareMetal, Need::Mosquitto, Need::Qemu],
         run: |repo| Ok(emulation::run(repo)?),
     },
     Step {

@@ -210,6 +210,8 @@ async fn hand_over(intake: &Intake, publish: &Publish) -> Handed {
         topic: Arc::from(topic),
         payload: publish.payload.clone(),
         retained_copy: publish.retain,
+        // MQTT 3.1.1 has none.
+        properties: Vec::new(),
     };
     if publish.qos == QoS::AtMostOnce {
         return if intake.offer(message).await { Handed::Done } else { Handed::Ended };

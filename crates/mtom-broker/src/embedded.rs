@@ -28,6 +28,9 @@ use tokio_util::task::TaskTracker;
 /// The largest MQTT packet in bytes; a client that sends more is disconnected. Room for a payload
 /// of 1 MiB, which is then refused with its reason instead of by a silent disconnect.
 const PACKET_LEN_MAX: u32 = 2 * 1024 * 1024;
+/// User properties that are handed on with a message, and the longest name or value, in bytes.
+const PROPERTIES_LEN_MAX: usize = 8;
+const PROPERTY_LEN_MAX: usize = 128;
 /// How long messages in flight may take to become safe once the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long rmqtt's own tasks may take to end after that.
@@ -214,6 +217,7 @@ impl Gate {
             topic: Arc::from(topic),
             payload: publish.payload.clone(),
             retained_copy: false,
+            properties: properties(publish),
         };
         let safe = if self.closing.is_cancelled() {
             false
@@ -227,6 +231,14 @@ impl Gate {
         };
         if safe { PublishAclResult::allow() } else { PublishAclResult::rejected(true, None) }
     }
+}
+
+/// The first few user properties that are not too long.
+fn properties(publish: &Publish) -> Vec<(Box<str>, Box<str>)> {
+    let all = publish.properties.iter().flat_map(|properties| &properties.user_properties);
+    let short = all.filter(|(name, value)| name.len().max(value.len()) <= PROPERTY_LEN_MAX);
+    let kept = short.take(PROPERTIES_LEN_MAX);
+    kept.map(|(name, value)| (Box::from(&**name), Box::from(&**value))).collect()
 }
 
 #[async_trait::async_trait]

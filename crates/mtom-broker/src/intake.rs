@@ -18,6 +18,8 @@ pub struct Message {
     pub payload: Bytes,
     /// A copy that the broker had kept (retain flag of a delivery): when it was sent is unknown.
     pub retained_copy: bool,
+    /// User properties of MQTT 5, names and values; what is too much of them is left out.
+    pub properties: Vec<(Box<str>, Box<str>)>,
 }
 
 /// A message and the duty to say when it is safe.

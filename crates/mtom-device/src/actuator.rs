@@ -139,8 +139,9 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
             // Another link may have kept a higher one while this one waited for its turn.
             let to_keep = self.lamp.borrow().to_keep(request);
             if let Some(number) = to_keep {
-                // There is nobody to tell: a worn flash costs its promise and not the light.
-                let _ = memory.keep(number).await;
+                if let Err(error) = memory.keep(number).await {
+                    log::warn!("after a loss of power old commands may be obeyed: {error}");
+                }
                 self.lamp.borrow_mut().kept(number);
             }
         }

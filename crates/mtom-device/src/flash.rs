@@ -6,6 +6,7 @@
 
 use crate::outbox::{FlashRing, PushError};
 use crate::record::{RECORD_LEN, Record};
+use crate::remote::Remote;
 use crate::sensor::Keeper;
 use crate::settings::{Settings, SettingsError, TEXT_LEN_MAX};
 use core::cell::RefCell;
@@ -152,8 +153,10 @@ impl<F: NorFlash> Keep<F> {
 }
 
 impl<F: NorFlash> Keeper for Keep<F> {
-    async fn keep(&mut self, settings: &Settings) -> Result<(), FlashError> {
-        self.set_settings(settings).await
+    async fn keep(&mut self, settings: &Settings, remote: &Remote) -> Result<(), FlashError> {
+        let mut settings = settings.clone();
+        remote.put_into(&mut settings);
+        self.set_settings(&settings).await
     }
 }
 

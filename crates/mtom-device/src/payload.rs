@@ -34,6 +34,34 @@ pub fn json(record: &Record, at: Option<UnixMicros>) -> String<PAYLOAD_LEN_MAX> 
     payload
 }
 
+/// What stands beside a payload of format `text`, as the values of [`mtom_protocol::property`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// RFC 3339; `None` while the clock is not set.
+    pub time: Option<String<24>>,
+    /// 16 hexadecimal digits.
+    pub boot: String<16>,
+    /// A whole number.
+    pub seq: String<10>,
+}
+
+impl Beside {
+    /// Time and key of `record`, which was taken `at`.
+    #[must_use]
+    pub fn of(record: &Record, at: Option<UnixMicros>) -> Self {
+        let time = at.and_then(|at| Timestamp::from_microsecond(at.0).ok()).map(|at| {
+            let mut text = String::new();
+            // Fits: the years of a clock have four digits.
+            let _ = write!(text, "{at:.3}");
+            text
+        });
+        let (mut boot, mut seq) = (String::new(), String::new());
+        let _ = write!(boot, "{:016x}", record.boot);
+        let _ = write!(seq, "{}", record.seq);
+        Self { time, boot, seq }
+    }
+}
+
 /// `23.4`, always with its tenths.
 impl fmt::Display for DeciCelsius {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

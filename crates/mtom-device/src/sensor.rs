@@ -12,8 +12,9 @@
 //! will, retained), `state` (JSON, after the first acknowledgement and every minute), `set` (settings
 //! for it, retained by whoever wants them) and `settings` (those in force, retained).
 //!
-//! What surprises: a device without a set clock publishes JSON with `"time":null`, and a reading of
-//! format `text` that waited arrives as if it were new, because the original's payload has no time.
+//! What surprises: a device without a set clock publishes JSON with `"time":null`. The original's text
+//! has no place for a time, so time and key stand beside it, as user properties of MQTT 5: a gateway of
+//! ours reads them, everybody else sees the original's payload.
 
 use crate::clock::WallClock;
 use crate::flash::FlashError;
@@ -23,11 +24,12 @@ use crate::remote::Remote;
 use crate::settings::Settings;
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::pin::pin;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
-use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embassy_time::{Duration, Instant, TimeoutError, Timer};
 use embedded_io_async::{Read, Write};
 
 mod about;
@@ -60,6 +62,10 @@ pub trait Connector {
     /// Why there is none; its text goes to the log.
     type Error: fmt::Display;
 
+    /// Ready when an attempt makes sense: there is a network. Without one nothing is tried, and the
+    /// first attempt on a new one comes at once.
+    async fn ready(&mut self) {}
+
     /// A new stream. Given up after [`connection::CONNECT_MAX`].
     async fn connect(&mut self) -> Result<Self::Io<'_>, Self::Error>;
 }
@@ -67,11 +73,11 @@ pub trait Connector {
 /// Keeps settings that came over MQTT.
 #[allow(async_fn_in_trait, reason = "one executor thread on every target")]
 pub trait Keeper {
-    /// Keeps them over a loss of power: the old ones or these, never neither.
+    /// Keeps `settings` with `remote` in them over a loss of power: the old ones or these, never neither.
     ///
     /// # Errors
     /// When the flash fails.
-    async fn keep(&mut self, settings: &Settings) -> Result<(), FlashError>;
+    async fn keep(&mut self, settings: &Settings, remote: &Remote) -> Result<(), FlashError>;
 }
 
 /// A device that forgets what came over MQTT; the broker retains it.
@@ -79,7 +85,7 @@ pub trait Keeper {
 pub struct Forgets;
 
 impl Keeper for Forgets {
-    async fn keep(&mut self, _settings: &Settings) -> Result<(), FlashError> {
+    async fn keep(&mut self, _settings: &Settings, _remote: &Remote) -> Result<(), FlashError> {
         Ok(())
     }
 }
@@ -174,14 +180,15 @@ where
         random: impl FnMut() -> u32,
         stop: impl Future<Output = ()>,
     ) {
-        let measuring = select(stop, self.measure(thermometer));
-        let ending = async {
-            measuring.await;
+        // Pinned where they are made: a future that is moved into another stands in memory twice.
+        let delivering = pin!(self.deliver(connector, buffers, random));
+        let ending = pin!(async {
+            select(pin!(stop), pin!(self.measure(thermometer))).await;
             self.stopping.set(true);
             self.wake.signal(());
             Timer::after(STOP_MAX).await;
-        };
-        select(self.deliver(connector, buffers, random), ending).await;
+        });
+        select(delivering, ending).await;
     }
 
     /// What a loss of power would lose now: what waits in memory and is not acknowledged.
@@ -231,9 +238,9 @@ where
     }
 }
 
-/// `work` within `limit`.
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Lost> {
-    with_timeout(limit, work).await.map_err(|_| Lost::TimedOut)
+/// What the end of a time limit means here.
+fn timed_out(_: TimeoutError) -> Lost {
+    Lost::TimedOut
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
+/// No gateway gets there by counting: a device that says a higher number is broken or lies.
+const NUMBER_MAX: u64 = 1 << 62;
+
 /// Outcomes of commands on their way into the ledger. Full: the outcome is not recorded, and counted.
 const OUTCOMES_LEN: usize = 1_024;
 
@@ -175,6 +178,10 @@ impl Entry {
                 tell(Outcome::Refused { number, at: now, reason: reason.clone() });
                 Some(LogEvent::Refused { actuator, number, reason })
             }
+            Report::Ahead { number, .. } if number > NUMBER_MAX => {
+                let reason = "the device counts beyond any command of ours".to_owned();
+                Some(LogEvent::Refused { actuator, number, reason })
+            }
             Report::Ahead { led, number } => {
                 self.told(led, number, now);
                 tell(Outcome::Ahead { actuator });
@@ -186,7 +193,10 @@ impl Entry {
 
     fn told(&mut self, led: Led, number: u64, at: UnixMicros) {
         self.shown.reported = Some(Told { led, number, at });
-        self.number_seen = self.number_seen.max(number);
+        // A number that cannot be ours would use up all numbers at once, on disk, for ever.
+        if number <= NUMBER_MAX {
+            self.number_seen = self.number_seen.max(number);
+        }
     }
 
     fn link(

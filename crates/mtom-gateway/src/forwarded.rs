@@ -66,6 +66,7 @@ fn message(received: &Received) -> Message {
         topic: Arc::from(TOPIC),
         payload: format!("{} °C", received.celsius).into(),
         retained_copy: false,
+        properties: Vec::new(),
     }
 }
 

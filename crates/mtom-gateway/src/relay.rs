@@ -16,7 +16,7 @@ use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
 use mtom_forward::live::LiveHub;
 use mtom_protocol::link::Led;
-use mtom_protocol::payload::{NotAReading, decode};
+use mtom_protocol::payload::{NotAReading, decode, describe};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Engine, Event, State};
@@ -368,11 +368,13 @@ impl Relay {
 fn decode_delivery(delivery: &Delivery) -> Vec<Result<Reading, NotAReading>> {
     let message = &delivery.message;
     let mut found = decode(&message.topic, &message.payload);
-    if message.retained_copy {
-        for outcome in &mut found {
-            if outcome.as_ref().is_ok_and(|reading| reading.taken_at.is_none()) {
-                *outcome = Err(NotAReading::Retained);
-            }
+    for outcome in &mut found {
+        let Ok(reading) = outcome else { continue };
+        let properties = message.properties.iter().map(|(name, value)| (&**name, &**value));
+        if let Err(reason) = describe(reading, properties) {
+            *outcome = Err(reason);
+        } else if message.retained_copy && reading.taken_at.is_none() {
+            *outcome = Err(NotAReading::Retained);
         }
     }
     found

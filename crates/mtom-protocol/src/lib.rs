@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock, no logging, no `std`. Decoders take bytes from outside and never panic;
 //! whatever they refuse comes back as an error that names what was wrong and what is expected.
 //!
-//! Without the feature `alloc` only what a device needs is left: units, times, the device link.
+//! Without the feature `alloc` only what a device needs is left: units, times, the device link, the names of properties.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(clippy::indexing_slicing)]
@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod link;
+pub mod property;
 pub mod time;
 pub mod unit;
 

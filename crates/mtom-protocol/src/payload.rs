@@ -8,7 +8,10 @@ use crate::reading::Reading;
 use alloc::vec::Vec;
 
 mod json;
+mod properties;
 mod text;
+
+pub use properties::describe;
 
 /// The most readings that one message may carry.
 pub const READINGS_LEN_MAX: usize = 64;

@@ -14,6 +14,7 @@ use mtom_device::settings::{Format, Settings as DeviceSettings, SettingsError};
 use mtom_protocol::time::UnixMicros;
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -38,7 +39,7 @@ use witness::Witness;
 pub use witness::{Count, Totals};
 
 /// How many readings fit into the memory of one.
-pub const RAM_LEN: usize = 32;
+pub const RAM_LEN: usize = 16;
 /// The smallest flash: two pages.
 pub const FLASH_LEN_MIN: usize = 8 * 1_024;
 /// How long a simulated sensor keeps silent after a real device was heard.
@@ -90,7 +91,8 @@ struct Shared<N, S> {
 #[derive(Debug)]
 pub struct Fleet {
     settings: Settings,
-    devices: Vec<DeviceSettings>,
+    // On the heap one by one: each is half a kibibyte and moves into its device's task.
+    devices: Vec<Box<DeviceSettings>>,
 }
 
 impl Fleet {
@@ -99,7 +101,8 @@ impl Fleet {
     /// # Errors
     /// The first that cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let devices = (0..settings.count).map(|index| device_settings(&settings, index));
+        let devices =
+            (0..settings.count).map(|index| device_settings(&settings, index).map(Box::new));
         Ok(Self { devices: devices.collect::<Result<_, _>>()?, settings })
     }
 
@@ -144,7 +147,7 @@ impl Fleet {
 /// One device from its first start to the end, through all of its runs.
 async fn live<N, S>(
     index: u32,
-    device: DeviceSettings,
+    device: Box<DeviceSettings>,
     shared: Rc<Shared<N, S>>,
     stop: CancellationToken,
 ) where
@@ -163,7 +166,7 @@ async fn live<N, S>(
         network: Network {
             host: settings.host.clone(),
             port: settings.port,
-            topic: device.topic.as_str().to_owned(),
+            topic: device.topic.as_str().into(),
             trouble: Rc::clone(&trouble),
         },
         weather: Sky {
@@ -238,14 +241,15 @@ where
             }
         };
         let rng = &mut self.rng;
-        let heard = giveway::listen(self.weather.give_way.clone(), settings, self.device);
-        let alive = sensor.run(
+        let heard = pin!(giveway::listen(self.weather.give_way.clone(), settings, self.device));
+        // Pinned where it is made: moved, it would stand in memory twice.
+        let alive = pin!(sensor.run(
             &mut self.network,
             &mut self.weather,
             &mut self.buffers,
             || rng.u32(..),
             self.stop.cancelled(),
-        );
+        ));
         tokio::select! {
             () = alive => false,
             () = power_cut => {

@@ -41,6 +41,10 @@ impl<C: Connector, G: CryptoRngCore> Connector for Secured<'_, C, G> {
         Self: 'a;
     type Error = SecuredError<C::Error>;
 
+    async fn ready(&mut self) {
+        self.plain.ready().await;
+    }
+
     async fn connect(&mut self) -> Result<Self::Io<'_>, Self::Error> {
         let socket = self.plain.connect().await.map_err(SecuredError::Plain)?;
         let Some(Tls { host, ca, clock }) = self.tls else { return Ok(Secure::Plain(socket)) };

@@ -328,7 +328,6 @@ fn filled(pages: usize, oldest: u32, newest: u32) -> SmallPage {
     while block_on(ring.peek(0)).unwrap().unwrap().seq < oldest {
         block_on(ring.pop()).unwrap();
     }
-    drop(ring);
     chip.into_inner()
 }
 
@@ -343,7 +342,6 @@ fn a_ring_gives_back_what_was_put_in_in_order_after_a_restart_too() {
     }
     assert_eq!(all(&mut first), [0, 1, 2, 3, 4]);
     block_on(first.pop()).unwrap();
-    drop(first);
     let mut again = ring(&chip);
     assert_eq!(all(&mut again), [1, 2, 3, 4]);
     block_on(again.push(&record(5))).unwrap();

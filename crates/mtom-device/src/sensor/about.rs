@@ -2,12 +2,12 @@
 //! Assistant (`wire.md` §3).
 
 use super::connection::Link;
-use super::{Keeper, Lost, Sensor, Witness, within};
+use super::{Keeper, Lost, Sensor, Witness, timed_out};
 use crate::outbox::FlashRing;
 use crate::remote::RemoteError;
 use crate::settings::Format;
 use core::fmt::{self, Write as _};
-use embassy_time::{Duration, Instant};
+use embassy_time::{Duration, Instant, with_timeout};
 use embedded_io_async::{Read, Write};
 use heapless::String;
 use minimq::{Error, Op, PeerError, PubError, Publication, QoS, ToPayload};
@@ -60,7 +60,7 @@ where
         link: &mut Link<'_, '_, '_, Io>,
         message: Publication<'_, P>,
     ) -> Result<(), Lost> {
-        published(within(WRITE_MAX, link.mqtt.publish(message)).await?)
+        published(with_timeout(WRITE_MAX, link.mqtt.publish(message)).await.map_err(timed_out)?)
     }
 
     /// Counts and health, for people and for `mtom flash`.

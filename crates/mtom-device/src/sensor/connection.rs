@@ -1,26 +1,27 @@
 //! One connection to the broker, from the handshake to its end.
 
 use super::about::{HOME_ASSISTANT_STATUS, Topics, lost, published};
-use super::{Buffers, Connector, Event, Keeper, Lost, Sensor, Witness, within};
+use super::{Buffers, Connector, Event, Keeper, Lost, Sensor, Witness, timed_out};
 use crate::outbox::{FlashRing, WINDOW};
-use crate::payload;
+use crate::payload::{self, Beside};
 use crate::record::Record;
 use crate::remote::{self, Remote};
 use crate::settings::{Format, TOPIC_LEN_MAX};
 use core::fmt::Write as _;
 use embassy_futures::select::{Either3, select3};
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use heapless::{String, Vec};
 use minimq::{
-    Buffers as Packets, ConfigBuilder, Connection, Error, Op, PeerError, PubError, Publication,
-    QoS, ResourceError, Session, TopicFilter, Will,
+    Buffers as Packets, ConfigBuilder, Connection, Error, Op, PeerError, Property, PubError,
+    Publication, QoS, ResourceError, Session, TopicFilter, Will,
 };
+use mtom_protocol::property;
 
 /// The largest packet that is taken, in bytes; the broker is told so [MQTT-5.0 3.1.2.11.4].
-pub(super) const RX_LEN: usize = 512;
+pub(super) const RX_LEN: usize = 384;
 /// CONNECT, the readings under way and one message more, in bytes.
-pub(super) const TX_LEN: usize = 1_536;
+pub(super) const TX_LEN: usize = 1_280;
 
 /// How long a stream to the broker may take to open.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(15);
@@ -73,7 +74,7 @@ where
     ) -> Ended {
         let settings = self.identity.settings;
         self.saw(&Event::Connecting { host: &settings.broker_host, port: settings.broker_port });
-        let io = match within(CONNECT_MAX, connector.connect()).await {
+        let io = match with_timeout(CONNECT_MAX, connector.connect()).await.map_err(timed_out) {
             Ok(Ok(io)) => io,
             Ok(Err(error)) => return Lost::Unreachable(shortened(&error)).into(),
             Err(lost) => return lost.into(),
@@ -83,7 +84,8 @@ where
         // A new session each time: the outbox knows what is not acknowledged, and one memory of it
         // is enough.
         let mut session = Session::new(config);
-        let mut mqtt = match within(ANSWER_MAX, session.connect(io)).await {
+        let mut mqtt = match with_timeout(ANSWER_MAX, session.connect(io)).await.map_err(timed_out)
+        {
             Ok(Ok(mqtt)) => mqtt,
             Ok(Err(error)) => return lost(&error).into(),
             Err(timed_out) => return timed_out.into(),
@@ -137,7 +139,8 @@ where
         let asks_for = [TopicFilter::new(&topics.set), TopicFilter::new(HOME_ASSISTANT_STATUS)];
         let count = if self.identity.settings.discovery { 2 } else { 1 };
         let filters = asks_for.get(..count).unwrap_or_default();
-        let subscribed = within(ANSWER_MAX, link.mqtt.subscribe(filters, &[])).await?;
+        let subscribed =
+            with_timeout(ANSWER_MAX, link.mqtt.subscribe(filters, &[])).await.map_err(timed_out)?;
         subscribed.map_err(|error| lost(&error))?;
         self.tell_settings(link, None).await?;
         self.announce(link).await
@@ -167,7 +170,7 @@ where
                 Either3::Third(()) => None,
             };
             self.settle(link).await;
-            if let Err(lost) = self.hear(link, heard).await {
+            if let Err(lost) = self.hear(link, heard.as_ref()).await {
                 return lost.into();
             }
         }
@@ -179,9 +182,11 @@ where
             let mut outbox = self.outbox.lock().await;
             let Some(record) = outbox.next().await else { break };
             drop(outbox);
-            let (topic, payload) = self.written(&record);
-            let reading = Publication::text(&topic, &payload).qos(QoS::AtLeastOnce);
-            match within(ANSWER_MAX, link.mqtt.publish(reading)).await? {
+            let Written { topic, payload, beside } = self.written(&record);
+            let properties = properties(beside.as_ref());
+            let reading =
+                Publication::text(&topic, &payload).qos(QoS::AtLeastOnce).properties(&properties);
+            match with_timeout(ANSWER_MAX, link.mqtt.publish(reading)).await.map_err(timed_out)? {
                 Ok(Some(op)) => {
                     self.saw(&Event::Sent { record: &record, topic: &topic, payload: &payload });
                     // Fits: there are never more than the outbox lets go.
@@ -207,16 +212,14 @@ where
         Ok(())
     }
 
-    fn written(
-        &self,
-        record: &Record,
-    ) -> (String<TOPIC_LEN_MAX>, String<{ payload::PAYLOAD_LEN_MAX }>) {
+    fn written(&self, record: &Record) -> Written {
         let remote = self.remote.borrow();
-        let payload = match remote.format {
-            Format::Text => payload::text(record.celsius),
-            Format::Json => payload::json(record, self.clock.time_of(record, self.identity.boot)),
+        let at = self.clock.time_of(record, self.identity.boot);
+        let (payload, beside) = match remote.format {
+            Format::Text => (payload::text(record.celsius), Some(Beside::of(record, at))),
+            Format::Json => (payload::json(record, at), None),
         };
-        (remote.topic.clone(), payload)
+        Written { topic: remote.topic.clone(), payload, beside }
     }
 
     /// Takes note of what the broker has acknowledged.
@@ -266,10 +269,10 @@ where
     async fn hear<Io: Read + Write>(
         &self,
         link: &mut Link<'_, '_, '_, Io>,
-        heard: Option<Message>,
+        heard: Option<&Message>,
     ) -> Result<(), Lost> {
         match heard {
-            Some(Message::Set(text)) => self.change_settings(link, &text).await?,
+            Some(Message::Set(text)) => self.change_settings(link, text).await?,
             Some(Message::HomeAssistantIsBack) => self.announce(link).await?,
             Some(Message::Other) | None => {}
         }
@@ -307,12 +310,10 @@ where
             // A retained message comes again with each connection: flash is not worn out by it.
             return;
         }
-        let mut settings = self.identity.settings.clone();
-        new.put_into(&mut settings);
+        // Not kept is not lost: the broker retains it.
+        let _ = self.keeper.lock().await.keep(self.identity.settings, &new).await;
         let period_changed = before.period_millis != new.period_millis;
         *self.remote.borrow_mut() = new;
-        // Not kept is not lost: the broker retains it.
-        let _ = self.keeper.lock().await.keep(&settings).await;
         if period_changed {
             self.period_changed.signal(());
         }
@@ -322,8 +323,27 @@ where
         let topics = link.topics;
         // Out of time: the last will says the same.
         let _ = self.publish(link, Publication::text(&topics.status, "offline").retain()).await;
-        let _ = within(ANSWER_MAX, link.mqtt.disconnect()).await;
+        let _ = with_timeout(ANSWER_MAX, link.mqtt.disconnect()).await.map_err(timed_out);
     }
+}
+
+/// A reading as it goes out.
+struct Written {
+    topic: String<TOPIC_LEN_MAX>,
+    payload: String<{ payload::PAYLOAD_LEN_MAX }>,
+    /// Where the payload has no place for it.
+    beside: Option<Beside>,
+}
+
+fn properties(beside: Option<&Beside>) -> Vec<Property<'_>, 3> {
+    let mut properties = Vec::new();
+    if let Some(Beside { time, boot, seq }) = beside {
+        let time = time.as_deref().map(|time| (property::TIME, time));
+        let key = [(property::BOOT, &**boot), (property::SEQ, &**seq)];
+        let all = time.into_iter().chain(key);
+        properties.extend(all.map(|(name, value)| Property::UserProperty(name, value)));
+    }
+    properties
 }
 
 /// What came, taken out of the packet so that the connection can go on.

@@ -4,6 +4,9 @@ use super::connection::Ended;
 use super::{Buffers, Connector, Event, Keeper, Sensor, Witness};
 use crate::backoff::Backoff;
 use crate::outbox::FlashRing;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
 use embassy_futures::select::select;
 use embassy_time::{Duration, Timer};
 
@@ -26,6 +29,9 @@ where
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
         loop {
             let before = self.acknowledged.get();
+            if self.waited_for_network(connector).await {
+                backoff.reset();
+            }
             let ended = self.connection(connector, buffers).await;
             self.outbox.lock().await.disconnected();
             let reason = match ended {
@@ -47,6 +53,20 @@ where
                 Timer::after(delay).await;
             }
         }
+    }
+
+    /// Whether there was none.
+    async fn waited_for_network<C: Connector>(&self, connector: &mut C) -> bool {
+        let mut waited = false;
+        let mut ready = pin!(connector.ready());
+        poll_fn(|context| {
+            let poll = ready.as_mut().poll(context);
+            waited |= poll.is_pending();
+            // A device that stops does not wait for a network.
+            if self.stopping.get() { Poll::Ready(()) } else { poll }
+        })
+        .await;
+        waited
     }
 
     /// Ready when the device is told to stop; new readings are no reason to try earlier.

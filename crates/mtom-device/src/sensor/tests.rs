@@ -3,6 +3,7 @@ use crate::outbox::NoRing;
 use crate::record::Taken;
 use crate::settings::{Format, WhenFull};
 use broker::{Packet, Peer};
+use embassy_time::with_timeout;
 use embedded_io_adapters::tokio_1::FromTokio;
 use mtom_protocol::time::UnixMicros;
 use std::rc::Rc;
@@ -25,11 +26,19 @@ struct Dial {
     peers: mpsc::Sender<Peer>,
     /// How many attempts fail before one succeeds.
     away: Rc<Cell<u32>>,
+    /// There is no network until then.
+    network_at: Instant,
 }
 
 impl Connector for Dial {
     type Io<'a> = FromTokio<DuplexStream>;
     type Error = &'static str;
+
+    async fn ready(&mut self) {
+        if Instant::now() < self.network_at {
+            Timer::at(self.network_at).await;
+        }
+    }
 
     async fn connect(&mut self) -> Result<Self::Io<'_>, Self::Error> {
         if self.away.get() > 0 {
@@ -79,8 +88,10 @@ impl Witness for Seen {
 struct Kept(Rc<RefCell<Vec<Settings>>>);
 
 impl Keeper for Kept {
-    async fn keep(&mut self, settings: &Settings) -> Result<(), FlashError> {
-        self.0.borrow_mut().push(settings.clone());
+    async fn keep(&mut self, settings: &Settings, remote: &Remote) -> Result<(), FlashError> {
+        let mut settings = settings.clone();
+        remote.put_into(&mut settings);
+        self.0.borrow_mut().push(settings);
         Ok(())
     }
 }
@@ -92,6 +103,7 @@ struct World {
     seen: Seen,
     kept: Kept,
     away: Rc<Cell<u32>>,
+    network_at: Cell<Instant>,
     ended_at_millis: Cell<Option<u64>>,
 }
 
@@ -107,6 +119,7 @@ impl World {
             seen: Seen::default(),
             kept: Kept::default(),
             away: Rc::default(),
+            network_at: Cell::new(Instant::MIN),
             ended_at_millis: Cell::new(None),
         }
     }
@@ -124,7 +137,8 @@ impl World {
     ) -> T {
         mtom_time::run(async {
             let (peers, connections) = mpsc::channel(1);
-            let mut dial = Dial { peers, away: Rc::clone(&self.away) };
+            let mut dial =
+                Dial { peers, away: Rc::clone(&self.away), network_at: self.network_at.get() };
             let identity = Identity { settings: &self.settings, boot: 0xb007, version: "1.0.0" };
             let (seen, kept) = (self.seen.clone(), self.kept.clone());
             let sensor = Sensor::<_, _, _, 8>::new(identity, &self.clock, NoRing, kept, seen);
@@ -163,6 +177,34 @@ async fn the_original_payload_arrives_every_two_seconds_and_is_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_original_payload_has_its_time_and_its_number_beside_it() {
+    let world = World::new(|_| {});
+    world.clock.set(UnixMicros(1_795_421_190_000_000), Instant::from_ticks(0)).unwrap();
+    let (payload, beside) = world
+        .run(async |mut connections| {
+            let mut peer = connections.recv().await.unwrap();
+            loop {
+                match peer.next().await.unwrap() {
+                    Packet::Connect { .. } => peer.accept().await,
+                    Packet::Publish { topic, payload, beside, .. } if topic == TOPIC => {
+                        break (payload, beside);
+                    }
+                    Packet::Publish { id, .. } => peer.puback(id.unwrap(), 0).await,
+                    _ => {}
+                }
+            }
+        })
+        .await;
+    assert_eq!(payload, "20.0 °C");
+    let expected = [
+        ("mtom-time", "2026-11-23T08:06:30.000Z"),
+        ("mtom-boot", "000000000000b007"),
+        ("mtom-seq", "0"),
+    ];
+    assert_eq!(beside, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_says_who_it_is_and_what_to_say_when_it_dies() {
     let world = World::new(|settings| {
         settings.set("user", "sensor").unwrap();
@@ -175,7 +217,8 @@ async fn it_says_who_it_is_and_what_to_say_when_it_dies() {
             let will = ("mtom/env1/status".into(), "offline".into());
             assert_eq!(peer.next().await, Some(Packet::Connect { id: "env1".into(), will, user }));
             peer.accept().await;
-            let Some(Packet::Publish { topic, payload, id, retained }) = peer.next().await else {
+            let Some(Packet::Publish { topic, payload, id, retained, .. }) = peer.next().await
+            else {
                 panic!("a status comes first");
             };
             assert_eq!(

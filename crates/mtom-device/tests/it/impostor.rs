@@ -46,6 +46,7 @@ pub(crate) async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, shows
     let all = [&hello_header[..], &server_hello, &seal_header, &sealed].concat();
     // The device may have gone by now.
     let _ = socket.write_all(&all).await;
+    let _ = socket.shutdown().await;
     // Whatever the device says to that, its end included.
     while socket.read(&mut [0; 999]).await.is_ok_and(|len| len > 0) {}
 }

@@ -1,10 +1,13 @@
 //! Devices against real brokers, over real sockets.
+#![cfg(feature = "tls")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::large_futures,
+    reason = "a test may panic, say why it skips, and has a whole thread's stack"
+)]
 
-#[cfg(feature = "tls")]
 mod certificates;
-#[cfg(feature = "tls")]
 mod impostor;
-#[cfg(feature = "tls")]
 mod mosquitto;
-#[cfg(feature = "tls")]
 mod tls;

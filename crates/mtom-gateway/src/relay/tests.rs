@@ -102,7 +102,12 @@ impl Left {
 }
 
 fn message(topic: &str, payload: &str, retained_copy: bool) -> Message {
-    Message { topic: Arc::from(topic), payload: payload.to_owned().into(), retained_copy }
+    Message {
+        topic: Arc::from(topic),
+        payload: payload.to_owned().into(),
+        retained_copy,
+        properties: Vec::new(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,14 +142,27 @@ fn taken_at(object: &Map<String, Value>) -> Result<Option<UnixMicros>, NotAReadi
 fn key(object: &Map<String, Value>) -> Result<Option<ReadingKey>, NotAReading> {
     match (object.get("boot"), object.get("seq")) {
         (None, None) => Ok(None),
-        (Some(Value::String(boot)), Some(seq))
-            if (1..=BOOT_LEN_MAX).contains(&boot.len()) && !boot.chars().any(char::is_control) =>
-        {
-            // SQL's integers end at 2^63-1.
-            let seq = seq.as_u64().filter(|seq| i64::try_from(*seq).is_ok());
-            let seq = seq.ok_or(NotAReading::Key)?;
-            Ok(Some(ReadingKey { boot: Box::from(boot.as_str()), seq }))
+        (Some(Value::String(boot)), Some(seq)) => {
+            ReadKey { boot, seq: seq.as_u64() }.key().map(Some)
         }
         _ => Err(NotAReading::Key),
+    }
+}
+
+/// A key as it came.
+pub(super) struct ReadKey<'a> {
+    pub(super) boot: &'a str,
+    /// `None` when it was no whole number.
+    pub(super) seq: Option<u64>,
+}
+
+impl ReadKey<'_> {
+    pub(super) fn key(&self) -> Result<ReadingKey, NotAReading> {
+        let boot = self.boot;
+        let is_name =
+            (1..=BOOT_LEN_MAX).contains(&boot.len()) && !boot.chars().any(char::is_control);
+        // SQL's integers end at 2^63-1.
+        let seq = self.seq.filter(|seq| is_name && i64::try_from(*seq).is_ok());
+        Ok(ReadingKey { boot: Box::from(boot), seq: seq.ok_or(NotAReading::Key)? })
     }
 }

@@ -1,4 +1,5 @@
-use super::{NotAReading, PAYLOAD_LEN_MAX, READINGS_LEN_MAX, decode};
+use super::{NotAReading, PAYLOAD_LEN_MAX, READINGS_LEN_MAX, decode, describe};
+use crate::time::UnixMicros;
 use crate::unit::Unit;
 use expect_test::{Expect, expect};
 use proptest::prelude::proptest;
@@ -179,4 +180,27 @@ proptest! {
             assert!(reading.value.is_finite());
         }
     }
+}
+
+#[test]
+fn time_and_key_beside_a_text_count_where_the_payload_says_none() {
+    let described = |payload: &[u8], properties: &[(&str, &str)]| {
+        let mut reading = decode(TOPIC, payload).remove(0).unwrap();
+        describe(&mut reading, properties.iter().copied()).map(|()| reading)
+    };
+    let all = [("mtom-time", "2026-11-23T08:06:30.250Z"), ("mtom-boot", "b1"), ("mtom-seq", "7")];
+    let reading = described("23.4 °C".as_bytes(), &all).unwrap();
+    let key = reading.key.unwrap();
+    assert_eq!(reading.taken_at, Some(UnixMicros(1_795_421_190_250_000)));
+    assert_eq!((&*key.boot, key.seq), ("b1", 7));
+
+    let own = br#"{"temperature":1,"boot":"own","seq":1,"time":"2026-11-23T00:00:00Z"}"#;
+    let reading = described(own, &all).unwrap();
+    assert_eq!(&*reading.key.unwrap().boot, "own");
+
+    let foreign = described(b"1", &[("time", "noon"), ("seq", "x")]).unwrap();
+    assert_eq!((foreign.taken_at, foreign.key), (None, None));
+    assert_eq!(described(b"1", &[("mtom-time", "noon")]), Err(NotAReading::Time));
+    assert_eq!(described(b"1", &[("mtom-seq", "7")]), Err(NotAReading::Key));
+    assert_eq!(described(b"1", &[("mtom-boot", "b"), ("mtom-seq", "-1")]), Err(NotAReading::Key));
 }

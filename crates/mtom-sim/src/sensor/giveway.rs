@@ -63,7 +63,14 @@ pub(super) async fn listen<T>(
     settings: &Settings,
     device: &DeviceSettings,
 ) -> T {
-    let Some(give_way) = give_way else { return std::future::pending().await };
+    match give_way {
+        // On the heap: a fleet does not give way, and shall not have the room for it.
+        Some(give_way) => Box::pin(hear(give_way, settings, device)).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn hear<T>(give_way: GiveWay, settings: &Settings, device: &DeviceSettings) -> T {
     let id = format!("{}-ear", device.id);
     let mut publisher = Publisher::new(&id, &settings.host, settings.port);
     loop {

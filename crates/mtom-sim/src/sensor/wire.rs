@@ -86,7 +86,7 @@ pub(super) struct Network {
     pub(super) host: String,
     pub(super) port: u16,
     /// Where readings go; other messages are left alone.
-    pub(super) topic: String,
+    pub(super) topic: Rc<str>,
     pub(super) trouble: Rc<Trouble>,
 }
 
@@ -101,11 +101,12 @@ impl Connector for Network {
                 "no network (simulated)",
             ));
         }
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        // On the heap, for the moment that it takes.
+        let tcp = Box::pin(TcpStream::connect((self.host.as_str(), self.port))).await?;
         tcp.set_nodelay(true)?;
         Ok(Wire {
             tcp,
-            topic: self.topic.clone(),
+            topic: Rc::clone(&self.topic),
             trouble: Rc::clone(&self.trouble),
             out: Vec::new(),
             held: Vec::new(),
@@ -116,7 +117,7 @@ impl Connector for Network {
 /// One connection.
 pub(super) struct Wire {
     tcp: TcpStream,
-    topic: String,
+    topic: Rc<str>,
     trouble: Rc<Trouble>,
     /// Packets that are written with the next flush.
     out: Vec<u8>,

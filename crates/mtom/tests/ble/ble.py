@@ -24,9 +24,13 @@ from bumble.link import LocalLink
 from bumble.transport.tcp_server import open_tcp_server_transport_with_socket
 
 NAME = "TEMP_LED"
+LONG_NAME = "LAMP_BESIDE_THE_DOOR"
 SERVICE = UUID("6E400001-B5A3-F393-E0A9-E50E24DCCA9E")
 RX = UUID("6E400002-B5A3-F393-E0A9-E50E24DCCA9E")
 TX = UUID("6E400003-B5A3-F393-E0A9-E50E24DCCA9E")
+
+LOCAL_NAME = AdvertisingData.Type.COMPLETE_LOCAL_NAME
+SERVICES = AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
 
 LIMIT = 20  # seconds in which whatever must happen happens
 SILENCE = 0.3  # seconds in which what must not happen would have
@@ -51,7 +55,7 @@ async def soon(what, event):
 
 
 @contextlib.asynccontextmanager
-async def actuator(binary, link, *options):
+async def actuator(binary, link, *options, name=NAME):
     """`mtom actuator` behind a virtual controller of its own."""
     # Named in full, or asyncio would leave Nagle's delay on.
     port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -60,14 +64,14 @@ async def actuator(binary, link, *options):
     transport = await open_tcp_server_transport_with_socket(port)
     controller = Controller("actuator", transport.source, transport.sink, link)
     process = await asyncio.create_subprocess_exec(
-        binary, "actuator", "--ble", address, "--name", NAME, *options,
+        binary, "actuator", "--ble", address, "--name", name, *options,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         said = await printed(process)
-        if said != f"{NAME} is found over Bluetooth by the controller at {address}":
+        if said != f"{name} is found over Bluetooth by the controller at {address}":
             raise Wrong(f"what it says first: {said!r}")
-        yield process
+        yield process, controller
     finally:
         process.kill()
         await process.wait()
@@ -90,17 +94,19 @@ class Central:
         self.heard = asyncio.Queue()
         self.line = b""
 
-    async def find(self, name):
+    async def find(self, name=None):
+        """Whoever advertises the service, under this name if there is one."""
         found = asyncio.get_running_loop().create_future()
 
         def look(advertisement):
-            its_name = advertisement.data.get(AdvertisingData.Type.COMPLETE_LOCAL_NAME)
-            if its_name == name and not found.done():
+            data = advertisement.data
+            fits = SERVICE in data.get(SERVICES, []) and data.get(LOCAL_NAME) == name
+            if fits and not found.done():
                 found.set_result(advertisement)
 
         self.device.on("advertisement", look)
         await self.device.start_scanning(filter_duplicates=False)
-        advertisement = await soon(f"an advertisement of {name}", found)
+        advertisement = await soon(f"an advertisement with the service and {name}", found)
         await self.device.stop_scanning()
         self.device.remove_listener("advertisement", look)
         return advertisement
@@ -138,12 +144,11 @@ class Central:
 async def conversation(binary, link, central, folder):
     state = str(folder / "led.state")
     options = ["--lease", "none", "--state", state]
-    async with actuator(binary, link, *options, "--listen", "127.0.0.1:0") as process:
+    async with actuator(binary, link, *options, "--listen", "127.0.0.1:0") as (process, _):
         tcp_address = (await printed(process)).removeprefix(f"{NAME} waits on tcp:")
 
         found = await central.find(NAME)
-        services = found.data.get(AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS)
-        fact(f"{NAME} is found, with the service", SERVICE in services, services)
+        print(f"ok: {NAME} is found, with the service", flush=True)
         await central.connect(found)
         props = Characteristic.Properties
         both = props.WRITE | props.WRITE_WITHOUT_RESPONSE
@@ -216,13 +221,22 @@ async def conversation(binary, link, central, folder):
 
 
 async def lease(binary, link, central):
-    async with actuator(binary, link, "--lease", "500ms") as process:
+    async with actuator(binary, link, "--lease", "500ms") as (process, _):
         await central.connect(await central.find(NAME))
         heard = [await central.ask("h 1\n"), await central.hear()]
-        fact("the end of the lease is notified", heard[1].startswith(f"= c 1 {NAME}"), heard)
+        fact("the end of the lease is notified", heard[1].startswith(f"= c 1 {NAME} "), heard)
         seen = [await printed(process), await printed(process)]
         fact("after the LED went dark", seen == ["LED on", "LED off"], seen)
         await central.disconnect()
+
+
+async def long_name(binary, link, central):
+    async with actuator(binary, link, name=LONG_NAME) as (_, controller):
+        await central.find()
+        # Virtual controllers answer no scan: this is what a real one would answer.
+        answer = AdvertisingData.from_bytes(controller.le_legacy_advertiser.scan_response_data)
+        name = answer.get(LOCAL_NAME)
+        fact("a name too long for the advertisement is told on request", name == LONG_NAME, name)
 
 
 async def main(binary):
@@ -232,6 +246,7 @@ async def main(binary):
     with tempfile.TemporaryDirectory() as folder:
         await conversation(binary, link, central, pathlib.Path(folder))
     await lease(binary, link, central)
+    await long_name(binary, link, central)
 
 
 # What it says of its own troubles would only hide ours.

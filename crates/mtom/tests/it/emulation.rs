@@ -3,7 +3,7 @@
 //! `cargo xtask test --only emulation` builds the images and runs this; `cargo test` alone leaves it
 //! out, because it has no images.
 
-use crate::mtom::Mtom;
+use crate::mtom::{Mtom, mosquitto_pub};
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::PageQuery;
 use mtom_store::journal::Journal;
@@ -299,7 +299,11 @@ async fn a_sensor_on_bare_metal_switches_an_led_on_bare_metal() {
     let mut wires = JoinSet::new();
     let (mut device, broker) = sensor(&mut wires).await;
     broker.send_replace(Some(mtom.ready.mqtt));
-    device.start("id=qemu\nboot=1\nformat=text\nperiod_millis=300");
+    device.start("id=qemu\nboot=1\nformat=text\nperiod_millis=2000");
+    // By then it listens for what is meant for it.
+    device.says_so("acknowledged").await;
+    assert!(mosquitto_pub(mtom.ready.mqtt, "mtom/qemu/set", br#"{"period":"300ms"}"#));
+    device.says_so(r#"settings: {"period":"300ms""#).await;
 
     led.says_so("LED on").await;
     let reported = soon("the LED's report", async {

@@ -106,12 +106,12 @@ impl Journal {
 }
 
 /// Runs `mtom sensor` to its end against a gateway of its own.
-fn fleet(arguments: &[&str]) -> (Journal, HashMap<Key, u32>) {
+fn fleet(format: &str, arguments: &[&str]) -> (Journal, HashMap<Key, u32>) {
     let mut mtom = Mtom::up(&[]);
     let path = mtom.dir.join("sent.jsonl");
     let broker = mtom.ready.mqtt.to_string();
     let journal = path.display().to_string();
-    let always = ["sensor", "--broker", &broker, "--format", "json", "--journal", &journal];
+    let always = ["sensor", "--broker", &broker, "--format", format, "--journal", &journal];
     let output = run(&[&always, arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(mtom.stop("-TERM").success());
@@ -121,22 +121,25 @@ fn fleet(arguments: &[&str]) -> (Journal, HashMap<Key, u32>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_sensors_with_faults_lose_nothing_that_fits_their_ring() {
     let faults = "offline=1s/6s,reboot=9s,duplicate=0.05,late=0.02,garbage=0.01";
-    let (journal, stored) = fleet(&[
-        "--count",
-        "200",
-        "--interval",
-        "500ms",
-        "--seed",
-        "7",
-        "--for",
-        "22s",
-        "--ram",
-        "0",
-        "--flash",
-        "16",
-        "--fault",
-        faults,
-    ]);
+    let (journal, stored) = fleet(
+        "json",
+        &[
+            "--count",
+            "200",
+            "--interval",
+            "500ms",
+            "--seed",
+            "7",
+            "--for",
+            "22s",
+            "--ram",
+            "0",
+            "--flash",
+            "16",
+            "--fault",
+            faults,
+        ],
+    );
     assert_eq!(journal.faults(&stored), Vec::<String>::new());
     assert!(journal.lost.is_empty() && journal.given_up.is_empty());
     // The faults did happen.
@@ -148,21 +151,33 @@ async fn two_hundred_sensors_with_faults_lose_nothing_that_fits_their_ring() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sensors_that_keep_readings_in_memory_only_are_caught_when_their_power_goes() {
-    let (journal, stored) = fleet(&[
-        "--count",
-        "50",
-        "--interval",
-        "200ms",
-        "--seed",
-        "7",
-        "--for",
-        "20s",
-        "--fault",
-        "offline=2s/4s,reboot=3s",
-    ]);
+    let (journal, stored) = fleet(
+        "json",
+        &[
+            "--count",
+            "50",
+            "--interval",
+            "200ms",
+            "--seed",
+            "7",
+            "--for",
+            "20s",
+            "--fault",
+            "offline=2s/4s,reboot=3s",
+        ],
+    );
     assert!(!journal.lost.is_empty());
     let faults = journal.faults(&stored);
     assert!(faults[0].ends_with("measured and never stored"), "{faults:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_original_text_is_kept_exactly_once_too() {
+    let arguments = ["--count", "20", "--interval", "250ms", "--seed", "7", "--for", "20s"];
+    let faults = ["--ram", "0", "--flash", "16", "--fault", "offline=1s/5s,duplicate=0.1,late=0.1"];
+    let (journal, stored) = fleet("text", &[&arguments[..], &faults].concat());
+    assert_eq!(journal.faults(&stored), Vec::<String>::new());
+    assert!(journal.doubled > 30 && journal.late > 30);
 }
 
 #[test]

@@ -267,3 +267,28 @@ fn an_actuator_that_cannot_be_is_refused_with_what_is_expected() {
     assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(said.contains("name: expected 1 to 20"), "{said}");
 }
+
+#[tokio::test]
+async fn a_device_that_claims_an_impossible_number_uses_up_none_of_ours() {
+    const CLAIM: &str = "= c 18446744073709551615 X 1";
+    let mut device = Device::new();
+    let link = format!(r#"actuator=[{{name="LAMP",link="serial:{}"}}]"#, device.path);
+    let dir = tempfile::tempdir().unwrap();
+    for celsius in ["26", "27"] {
+        let mut mtom = Mtom::serve("up", dir.path(), &[&link, RULE]);
+        while device.line().await != "?" {}
+        device.answer(CLAIM).await;
+        if !hot_and_cold(&mtom, celsius) {
+            return;
+        }
+        let command = loop {
+            match device.line().await {
+                line if line == "?" => device.answer(CLAIM).await,
+                line => break line,
+            }
+        };
+        let number: u64 = command.trim_start_matches("h ").parse().unwrap();
+        assert!(number < 10_000, "{command}");
+        assert!(mtom.stop("-TERM").success());
+    }
+}

@@ -5,9 +5,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 /// A packet from the device, as far as tests look at it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Packet {
-    Connect { id: String, will: (String, String), user: Option<(String, String)> },
-    Publish { topic: String, payload: String, id: Option<u16>, retained: bool },
-    Subscribe { id: u16, filters: Vec<String> },
+    Connect {
+        id: String,
+        will: (String, String),
+        user: Option<(String, String)>,
+    },
+    Publish {
+        topic: String,
+        payload: String,
+        id: Option<u16>,
+        retained: bool,
+        /// User properties.
+        beside: Vec<(String, String)>,
+    },
+    Subscribe {
+        id: u16,
+        filters: Vec<String>,
+    },
     Ping,
     Disconnect,
 }
@@ -115,6 +129,18 @@ impl Reader<'_> {
         String::from_utf8(self.take(usize::from(len))).unwrap()
     }
 
+    fn user_properties(&mut self) -> Vec<(String, String)> {
+        let len = self.take(1)[0];
+        assert!(len < 0x80, "tests know short properties only");
+        let all = self.take(usize::from(len));
+        let (mut all, mut found) = (Reader(&all), Vec::new());
+        while !all.0.is_empty() {
+            assert_eq!(all.take(1), [0x26], "a user property [MQTT-5.0 3.3.2.3.7]");
+            found.push((all.text(), all.text()));
+        }
+        found
+    }
+
     fn properties(&mut self) {
         let len = self.take(1)[0];
         assert!(len < 0x80, "tests know short properties only");
@@ -140,9 +166,9 @@ fn parse(first: u8, body: &[u8]) -> Packet {
         3 => {
             let topic = body.text();
             let id = (first & 0b110 != 0).then(|| body.number());
-            body.properties();
+            let beside = body.user_properties();
             let payload = String::from_utf8(body.0.to_vec()).unwrap();
-            Packet::Publish { topic, payload, id, retained: first & 1 == 1 }
+            Packet::Publish { topic, payload, id, retained: first & 1 == 1, beside }
         }
         8 => {
             let id = body.number();

@@ -51,6 +51,18 @@ async fn attempts_go_on_for_ever_at_most_a_minute_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_network_nothing_is_tried_and_with_one_at_once() {
+    let world = World::new(|_| {});
+    world.network_at.set(Instant::from_secs(300));
+    world
+        .run(async |mut connections| {
+            connections.recv().await.unwrap();
+        })
+        .await;
+    assert_eq!(world.seen.times("connecting"), [300_000]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_accepts_and_never_answers_is_given_up_each_time_later() {
     let world = World::new(|_| {});
     world
