@@ -66,7 +66,7 @@ pub trait Connector {
     /// first attempt on a new one comes at once.
     async fn ready(&mut self) {}
 
-    /// A new stream. Given up after [`connection::CONNECT_MAX`].
+    /// A new stream. Given up after 15 s.
     async fn connect(&mut self) -> Result<Self::Io<'_>, Self::Error>;
 }
 

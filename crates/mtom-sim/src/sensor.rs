@@ -91,7 +91,7 @@ struct Shared<N, S> {
 #[derive(Debug)]
 pub struct Fleet {
     settings: Settings,
-    // On the heap one by one: each is half a kibibyte and moves into its device's task.
+    #[allow(clippy::vec_box, reason = "each is half a kibibyte and moves into its device's task")]
     devices: Vec<Box<DeviceSettings>>,
 }
 

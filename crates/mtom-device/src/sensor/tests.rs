@@ -135,7 +135,8 @@ impl World {
         stop: impl Future<Output = ()>,
         test: impl AsyncFnOnce(mpsc::Receiver<Peer>) -> T,
     ) -> T {
-        mtom_time::run(async {
+        // On the heap: two whole devices' worth of futures.
+        mtom_time::run(Box::pin(async {
             let (peers, connections) = mpsc::channel(1);
             let mut dial =
                 Dial { peers, away: Rc::clone(&self.away), network_at: self.network_at.get() };
@@ -156,7 +157,7 @@ impl World {
                     }
                 }
             }
-        })
+        }))
         .await
     }
 }
