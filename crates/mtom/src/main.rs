@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod controller;
 mod devices;
+mod files;
 mod flash;
 mod plan;
 mod ready;

@@ -1,7 +1,7 @@
 //! `mtom sensor`, and the same sensors inside `mtom up`.
 
-use crate::{cli, clock, report, stop};
-use anyhow::{Context, Result};
+use crate::{cli, clock, files, report, stop};
+use anyhow::{Context, Result, bail};
 use mtom_device::sensor::Event;
 use mtom_device::settings::Format;
 use mtom_sim::host::on_own_thread;
@@ -38,6 +38,13 @@ pub(crate) fn run(arguments: &cli::Sensor) -> Result<()> {
         flash_len: arguments.flash as usize * 1_024,
         gives_way: false,
     })?;
+    if let Some(limit) = files::allow_many().filter(|limit| *limit < needed_files(arguments.count))
+    {
+        let (count, needed) = (arguments.count, needed_files(arguments.count));
+        bail!(
+            "{count} sensors need {needed} open files and {limit} are permitted: `ulimit -n {needed}` first"
+        );
+    }
     let path = arguments.journal.clone();
     let (alone, limit) = (arguments.count == 1, arguments.run_for);
     report::log(tracing::Level::INFO);
@@ -66,6 +73,11 @@ pub(crate) fn run(arguments: &cli::Sensor) -> Result<()> {
         }
         ended.context("cannot start the simulated sensors")?
     })?
+}
+
+/// A socket for each, and some for the process itself.
+fn needed_files(count: u32) -> u64 {
+    u64::from(count).saturating_add(32)
 }
 
 /// Says how a fleet does, and stops it when its time is over.

@@ -1,7 +1,7 @@
 //! `mtom up` and `mtom gateway`: everything in one process, from the first bind to the last commit.
 
 use crate::config::Config;
-use crate::{Failure, clock, devices, plan, ready, report, sensors, stop};
+use crate::{Failure, clock, devices, files, plan, ready, report, sensors, stop};
 use anyhow::Context;
 use mtom_dashboard::server::{self, Dashboard, Info};
 use mtom_gateway::Clock;
@@ -28,6 +28,7 @@ const INSECURE: &str = "security.insecure is set: everybody who reaches these po
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(config: Config, role: Role, ready_file: Option<&Path>) -> Result<(), Failure> {
     report::log(config.log_level);
+    files::allow_many();
     stop::until_told(async |stop| serve(config, role, ready_file, stop).await)?
 }
 

@@ -212,3 +212,16 @@ fn one_seed_gives_the_same_temperatures() {
     assert_eq!(first, celsius("7"));
     assert_ne!(first, celsius("8"));
 }
+
+#[cfg(unix)]
+#[test]
+fn more_sensors_than_sockets_are_refused_with_the_next_step() {
+    let sensor = env!("CARGO_BIN_EXE_mtom");
+    let script = format!("ulimit -n 256; exec {sensor} sensor --count 1000 --for 1s");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected =
+        "1000 sensors need 1032 open files and 256 are permitted: `ulimit -n 1032` first";
+    assert!(said.contains(expected), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
