@@ -9,7 +9,7 @@ use heapless::String;
 use serde::Deserialize;
 
 /// The longest message that is looked at, in bytes.
-pub const LEN_MAX: usize = 256;
+pub const LEN_MAX: usize = 192;
 
 /// What can be set from afar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +111,29 @@ pub fn period_millis(text: &str) -> Option<u32> {
 /// The JSON that [`parse`] reads.
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (number, unit) = match self.period_millis {
+        write!(f, "{{{}}}", self.members())
+    }
+}
+
+impl Remote {
+    /// What stands between the braces.
+    pub(crate) fn members(&self) -> impl fmt::Display {
+        Members(self)
+    }
+}
+
+struct Members<'a>(&'a Remote);
+
+impl fmt::Display for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Remote { period_millis, topic, format } = self.0;
+        let (number, unit) = match period_millis {
             millis if millis % 3_600_000 == 0 => (millis / 3_600_000, "h"),
             millis if millis % 60_000 == 0 => (millis / 60_000, "m"),
             millis if millis % 1_000 == 0 => (millis / 1_000, "s"),
-            millis => (millis, "ms"),
+            millis => (*millis, "ms"),
         };
-        let (topic, format) = (&self.topic, self.format);
-        write!(f, "{{\"period\":\"{number}{unit}\",\"topic\":\"{topic}\",\"format\":\"{format}\"}}")
+        write!(f, "\"period\":\"{number}{unit}\",\"topic\":\"{topic}\",\"format\":\"{format}\"")
     }
 }
 

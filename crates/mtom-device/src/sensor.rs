@@ -96,7 +96,14 @@ pub trait Witness {
     fn saw(&mut self, event: &Event<'_>);
 }
 
-/// Memory for MQTT packets: one that comes in, and those going out that are not acknowledged.
+/// Memory for MQTT packets.
+pub trait Memory {
+    /// Room for one packet that comes in, and for those going out that are not acknowledged. With less
+    /// than [`Buffers`] has, fewer readings are under way at once where names are long.
+    fn packets(&mut self) -> (&mut [u8], &mut [u8]);
+}
+
+/// Memory for every packet at its longest.
 #[derive(Debug)]
 pub struct Buffers {
     rx: [u8; connection::RX_LEN],
@@ -106,6 +113,12 @@ pub struct Buffers {
 impl Default for Buffers {
     fn default() -> Self {
         Self { rx: [0; connection::RX_LEN], tx: [0; connection::TX_LEN] }
+    }
+}
+
+impl Memory for Buffers {
+    fn packets(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut self.rx, &mut self.tx)
     }
 }
 
@@ -176,12 +189,12 @@ where
         &self,
         connector: &mut C,
         thermometer: &mut T,
-        buffers: &mut Buffers,
+        memory: &mut impl Memory,
         random: impl FnMut() -> u32,
         stop: impl Future<Output = ()>,
     ) {
         // Pinned where they are made: a future that is moved into another stands in memory twice.
-        let delivering = pin!(self.deliver(connector, buffers, random));
+        let delivering = pin!(self.deliver(connector, memory, random));
         let ending = pin!(async {
             select(pin!(stop), pin!(self.measure(thermometer))).await;
             self.stopping.set(true);

@@ -9,7 +9,7 @@ use mtom_device::clock::WallClock;
 use mtom_device::flash::{self, FlashError, Ring};
 use mtom_device::outbox::{FlashRing, NoRing};
 use mtom_device::record::DeciCelsius;
-use mtom_device::sensor::{Buffers, Event, Forgets, Identity, Sensor, Thermometer};
+use mtom_device::sensor::{Event, Forgets, Identity, Memory, Sensor, Thermometer};
 use mtom_device::settings::{Format, Settings as DeviceSettings, SettingsError};
 use mtom_protocol::time::UnixMicros;
 use std::cell::RefCell;
@@ -39,7 +39,7 @@ use witness::Witness;
 pub use witness::{Count, Totals};
 
 /// How many readings fit into the memory of one.
-pub const RAM_LEN: usize = 16;
+pub const RAM_LEN: usize = 8;
 /// The smallest flash: two pages.
 pub const FLASH_LEN_MIN: usize = 8 * 1_024;
 /// How long a simulated sensor keeps silent after a real device was heard.
@@ -81,6 +81,8 @@ pub struct Settings {
 /// What the sensors of one thread share.
 struct Shared<N, S> {
     settings: Settings,
+    /// Where nothing is to go wrong, one for all.
+    untroubled: Option<Rc<Trouble>>,
     journal: Option<Journal>,
     totals: Totals,
     now: N,
@@ -122,7 +124,9 @@ impl Fleet {
         stop: CancellationToken,
     ) -> std::io::Result<()> {
         let Self { settings, devices } = self;
-        let shared = Rc::new(Shared { settings, journal, totals, now, say });
+        let untroubled = (settings.faults == Faults::default())
+            .then(|| Trouble::new(&settings.faults, Rng::with_seed(settings.seed)));
+        let shared = Rc::new(Shared { settings, untroubled, journal, totals, now, say });
         let mut tasks = JoinSet::new();
         for (index, device) in (0..).zip(devices) {
             // Each future once, on the heap: a fleet is thousands of them.
@@ -161,7 +165,11 @@ async fn live<N, S>(
         return;
     }
     let mut rng = Rng::with_seed(settings.seed.wrapping_add(u64::from(index)));
-    let trouble = Trouble::new(&settings.faults, rng.fork());
+    let own = rng.fork();
+    let trouble = match &shared.untroubled {
+        Some(untroubled) => Rc::clone(untroubled),
+        None => Trouble::new(&settings.faults, own),
+    };
     let mut life = Life {
         network: Network {
             host: settings.host.clone(),
@@ -174,7 +182,7 @@ async fn live<N, S>(
             started: Instant::now(),
             give_way: settings.gives_way.then(GiveWay::default),
         },
-        buffers: Buffers::default(),
+        packets: Packets { rx: [0; 256], tx: [0; 768] },
         rng,
         trouble,
         device: &device,
@@ -185,8 +193,18 @@ async fn live<N, S>(
         while life.run(NoRing).await {}
         return;
     }
-    let chip = RefCell::new(Chip::new(settings.flash_len));
-    let range = 0..u32::try_from(settings.flash_len).unwrap_or(u32::MAX).next_multiple_of(4_096);
+    // On the heap: a fleet without flash shall not have the room for it.
+    Box::pin(with_flash(life)).await;
+}
+
+async fn with_flash<N, S>(mut life: Life<'_, N, S>)
+where
+    N: Fn() -> UnixMicros,
+    S: Fn(&str, &Event<'_>),
+{
+    let len = life.shared.settings.flash_len;
+    let chip = RefCell::new(Chip::new(len));
+    let range = 0..u32::try_from(len).unwrap_or(u32::MAX).next_multiple_of(4_096);
     while life.run(opened(&chip, range.clone()).await).await {}
 }
 
@@ -200,7 +218,7 @@ async fn opened(chip: &RefCell<Chip>, range: std::ops::Range<u32>) -> impl Flash
 struct Life<'a, N, S> {
     network: Network,
     weather: Sky,
-    buffers: Buffers,
+    packets: Packets,
     rng: Rng,
     trouble: Rc<Trouble>,
     device: &'a DeviceSettings,
@@ -215,7 +233,7 @@ where
 {
     /// One run, from power-on to power-off; false when it was the last.
     async fn run<R: FlashRing>(&mut self, ring: R) -> bool {
-        let Shared { settings, journal, totals, now, say } = self.shared;
+        let Shared { settings, journal, totals, now, say, .. } = self.shared;
         let clock = WallClock::new();
         let wrong_by = settings.faults.skew_micros;
         // A clock that is wrong by decades stays unset, as on the device.
@@ -246,7 +264,7 @@ where
         let alive = pin!(sensor.run(
             &mut self.network,
             &mut self.weather,
-            &mut self.buffers,
+            &mut self.packets,
             || rng.u32(..),
             self.stop.cancelled(),
         ));
@@ -263,6 +281,18 @@ where
             }
             never = heard => never,
         }
+    }
+}
+
+/// Less than a board has, because a fleet is thousands: with long names fewer readings are under way.
+struct Packets {
+    rx: [u8; 256],
+    tx: [u8; 768],
+}
+
+impl Memory for Packets {
+    fn packets(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut self.rx, &mut self.tx)
     }
 }
 

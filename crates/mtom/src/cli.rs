@@ -127,7 +127,7 @@ pub(crate) struct Sensor {
     #[arg(long, value_name = "FAULTS", default_value = "", hide_default_value = true)]
     pub(crate) fault: Faults,
     /// How many readings wait in memory before the oldest go to flash; 0: each goes to flash first
-    #[arg(long, value_name = "READINGS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(0..=16))]
+    #[arg(long, value_name = "READINGS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(0..=8))]
     pub(crate) ram: u16,
     /// Flash for readings that wait; each takes 36 bytes. Without it memory is all there is
     #[arg(long, value_name = "KIB", default_value_t = 0, value_parser = flash_kib)]

@@ -19,34 +19,14 @@ pub(super) const HOME_ASSISTANT_STATUS: &str = "homeassistant/status";
 const WRITE_MAX: Duration = Duration::from_secs(10);
 /// After so many periods without a reading Home Assistant shows the sensor as unavailable.
 const EXPIRE_PERIODS: u32 = 5;
-const TOPIC_LEN_MAX: usize = 64;
-const STATE_LEN_MAX: usize = 256;
-const SETTINGS_LEN_MAX: usize = 384;
+/// `mtom/`, an id and `/settings`; `homeassistant/device/`, an id and `/config`.
+const TOPIC_LEN_MAX: usize = 60;
 
-/// Where the device speaks about itself and listens for itself.
-pub(super) struct Topics {
-    pub(super) status: String<TOPIC_LEN_MAX>,
-    pub(super) state: String<TOPIC_LEN_MAX>,
-    pub(super) set: String<TOPIC_LEN_MAX>,
-    settings: String<TOPIC_LEN_MAX>,
-}
-
-impl Topics {
-    pub(super) fn new(id: &str) -> Self {
-        let below = |last| {
-            let mut topic = String::new();
-            // Fits: an id has at most 32 bytes.
-            let _ = write!(topic, "mtom/{id}/{last}");
-            topic
-        };
-        Self {
-            status: below("status"),
-            state: below("state"),
-            set: below("set"),
-            settings: below("settings"),
-        }
-    }
-}
+/// Where the device speaks about itself and listens for itself, below `mtom/<id>/`.
+pub(super) const STATUS: &str = "status";
+pub(super) const SET: &str = "set";
+const STATE: &str = "state";
+const SETTINGS: &str = "settings";
 
 impl<R, K, W, const RAM: usize> Sensor<'_, R, K, W, RAM>
 where
@@ -54,6 +34,14 @@ where
     K: Keeper,
     W: Witness,
 {
+    /// One of the device's own topics; made when it is needed, because a future would keep it.
+    pub(super) fn topic(&self, last: &str) -> String<TOPIC_LEN_MAX> {
+        let mut topic = String::new();
+        // Fits: an id has at most 32 bytes.
+        let _ = write!(topic, "mtom/{}/{last}", self.identity.settings.id);
+        topic
+    }
+
     /// Publishes what is no reading.
     pub(super) async fn publish<P: ToPayload, Io: Read + Write>(
         &self,
@@ -72,24 +60,24 @@ where
         let (waiting, dropped) = (outbox.len(), outbox.dropped());
         let flash_errors = outbox.broken();
         drop(outbox);
-        let mut text = String::<STATE_LEN_MAX>::new();
         let clock = if self.clock.is_set() { "sntp" } else { "unset" };
-        // Fits: a test writes the longest.
-        let _ = write!(
-            text,
-            "{{\"boot\":\"{:016x}\",\"version\":\"{}\",\"uptime_seconds\":{},\"clock\":\"{clock}\",\
-             \"acknowledged\":{},\"waiting\":{waiting},\"dropped\":{dropped},\"flash_errors\":{flash_errors}",
-            self.identity.boot,
-            self.identity.version,
-            Instant::now().as_secs(),
-            self.acknowledged.get(),
-        );
-        let _ = match self.last.get() {
-            Some(last) => write!(text, ",\"last\":\"{last} °C\"}}"),
-            None => write!(text, "}}"),
-        };
-        let topics = link.topics;
-        self.publish(link, Publication::text(&topics.state, &text)).await
+        let payload = written(|out| {
+            write!(
+                out,
+                "{{\"boot\":\"{:016x}\",\"version\":\"{}\",\"uptime_seconds\":{},\"clock\":\"{clock}\",\
+                 \"acknowledged\":{},\"waiting\":{waiting},\"dropped\":{dropped},\
+                 \"flash_errors\":{flash_errors}",
+                self.identity.boot,
+                self.identity.version,
+                Instant::now().as_secs(),
+                self.acknowledged.get(),
+            )?;
+            match self.last.get() {
+                Some(last) => write!(out, ",\"last\":\"{last} °C\"}}"),
+                None => out.write_str("}"),
+            }
+        });
+        self.publish(link, Publication::new(&self.topic(STATE), payload)).await
     }
 
     /// The settings in force, and what was wrong with those that came.
@@ -98,15 +86,15 @@ where
         link: &mut Link<'_, '_, '_, Io>,
         refused: Option<RemoteError>,
     ) -> Result<(), Lost> {
-        let mut text = String::<SETTINGS_LEN_MAX>::new();
-        // Fits: a topic has no character that JSON would write longer.
-        let _ = write!(text, "{}", self.remote.borrow());
-        if let Some(refused) = refused {
-            text.pop();
-            let _ = write!(text, ",\"refused\":\"{refused}\"}}");
-        }
-        let topics = link.topics;
-        let message = Publication::text(&topics.settings, &text).retain();
+        let payload = written(|out| {
+            let remote = self.remote.borrow();
+            match refused {
+                Some(refused) => write!(out, "{{{},\"refused\":\"{refused}\"}}", remote.members()),
+                None => write!(out, "{remote}"),
+            }
+        });
+        let topic = self.topic(SETTINGS);
+        let message = Publication::new(&topic, payload).retain();
         self.publish(link, message.qos(QoS::AtLeastOnce)).await
     }
 
@@ -121,15 +109,12 @@ where
         let mut topic = String::<TOPIC_LEN_MAX>::new();
         // Fits: an id has at most 32 bytes.
         let _ = write!(topic, "homeassistant/device/{}/config", self.identity.settings.id);
-        let payload = |buffer: &mut [u8]| {
-            let mut writer = Into { buffer, len: 0 };
-            self.discovery(&mut writer).map(|()| writer.len)
-        };
+        let payload = written(|out| self.discovery(out));
         self.publish(link, Publication::new(&topic, payload).retain()).await
     }
 
     /// Device discovery, in its abbreviated keys.
-    fn discovery(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    fn discovery(&self, out: &mut Into<'_>) -> fmt::Result {
         let (id, version) = (&self.identity.settings.id, self.identity.version);
         let remote = self.remote.borrow();
         let template = match remote.format {
@@ -166,6 +151,16 @@ pub(super) fn published<P, E>(result: Result<Option<Op>, PubError<P, E>>) -> Res
         Ok(_) => Ok(()),
         Err(PubError::Session(error)) => Err(lost(&error)),
         Err(PubError::Payload(_)) => Err(Lost::TooLarge),
+    }
+}
+
+/// A payload that is written straight into its packet: no second buffer for it in any future.
+fn written(
+    write: impl FnOnce(&mut Into<'_>) -> fmt::Result,
+) -> impl FnOnce(&mut [u8]) -> Result<usize, fmt::Error> {
+    |buffer| {
+        let mut out = Into { buffer, len: 0 };
+        write(&mut out).map(|()| out.len)
     }
 }
 

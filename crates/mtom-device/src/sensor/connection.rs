@@ -1,7 +1,7 @@
 //! One connection to the broker, from the handshake to its end.
 
-use super::about::{HOME_ASSISTANT_STATUS, Topics, lost, published};
-use super::{Buffers, Connector, Event, Keeper, Lost, Sensor, Witness, timed_out};
+use super::about::{HOME_ASSISTANT_STATUS, SET, STATUS, lost, published};
+use super::{Connector, Event, Keeper, Lost, Memory, Sensor, Witness, timed_out};
 use crate::outbox::{FlashRing, WINDOW};
 use crate::payload::{self, Beside};
 use crate::record::Record;
@@ -19,7 +19,7 @@ use minimq::{
 use mtom_protocol::property;
 
 /// The largest packet that is taken, in bytes; the broker is told so [MQTT-5.0 3.1.2.11.4].
-pub(super) const RX_LEN: usize = 384;
+pub(super) const RX_LEN: usize = 320;
 /// CONNECT, the readings under way and one message more, in bytes.
 pub(super) const TX_LEN: usize = 1_280;
 
@@ -48,7 +48,6 @@ impl From<Lost> for Ended {
 /// The broker's side of one connection.
 pub(super) struct Link<'m, 's, 'b, Io> {
     pub(super) mqtt: &'m mut Connection<'s, 'b, Io>,
-    pub(super) topics: &'m Topics,
     sent: Vec<Sent, WINDOW>,
     state_due: Instant,
 }
@@ -70,7 +69,7 @@ where
     pub(super) async fn connection<C: Connector>(
         &self,
         connector: &mut C,
-        buffers: &mut Buffers,
+        memory: &mut impl Memory,
     ) -> Ended {
         let settings = self.identity.settings;
         self.saw(&Event::Connecting { host: &settings.broker_host, port: settings.broker_port });
@@ -79,8 +78,7 @@ where
             Ok(Err(error)) => return Lost::Unreachable(shortened(&error)).into(),
             Err(lost) => return lost.into(),
         };
-        let topics = Topics::new(&settings.id);
-        let Some(config) = self.config(buffers, &topics) else { return Lost::TooLarge.into() };
+        let Some(config) = self.config(memory) else { return Lost::TooLarge.into() };
         // A new session each time: the outbox knows what is not acknowledged, and one memory of it
         // is enough.
         let mut session = Session::new(config);
@@ -93,7 +91,6 @@ where
         self.saw(&Event::Connected);
         let mut link = Link {
             mqtt: &mut mqtt,
-            topics: &topics,
             sent: Vec::new(),
             // Told with the first acknowledgement: then there is something to tell.
             state_due: Instant::MAX,
@@ -108,14 +105,11 @@ where
         ended
     }
 
-    fn config<'b>(
-        &'b self,
-        buffers: &'b mut Buffers,
-        topics: &Topics,
-    ) -> Option<ConfigBuilder<'b>> {
+    fn config<'b>(&'b self, memory: &'b mut impl Memory) -> Option<ConfigBuilder<'b>> {
+        let (rx, tx) = memory.packets();
         let settings = self.identity.settings;
-        let will = Will::new(&topics.status, b"offline", &[]).ok()?;
-        let config = ConfigBuilder::new(Packets::new(&mut buffers.rx, &mut buffers.tx))
+        let will = Will::new(&self.topic(STATUS), b"offline", &[]).ok()?;
+        let config = ConfigBuilder::new(Packets::new(rx, tx))
             .client_id(&settings.id)
             .ok()?
             .keepalive_interval(KEEP_ALIVE_SECONDS)
@@ -133,10 +127,11 @@ where
         &self,
         link: &mut Link<'_, '_, '_, Io>,
     ) -> Result<(), Lost> {
-        let topics = link.topics;
-        let online = Publication::text(&topics.status, "online").retain();
+        let status = self.topic(STATUS);
+        let online = Publication::text(&status, "online").retain();
         self.publish(link, online.qos(QoS::AtLeastOnce)).await?;
-        let asks_for = [TopicFilter::new(&topics.set), TopicFilter::new(HOME_ASSISTANT_STATUS)];
+        let set = self.topic(SET);
+        let asks_for = [TopicFilter::new(&set), TopicFilter::new(HOME_ASSISTANT_STATUS)];
         let count = if self.identity.settings.discovery { 2 } else { 1 };
         let filters = asks_for.get(..count).unwrap_or_default();
         let subscribed =
@@ -158,7 +153,7 @@ where
             let answer_due = link.sent.first().map_or(Instant::MAX, |sent| sent.at + ANSWER_MAX);
             let due = Timer::at(answer_due.min(link.state_due));
             let heard = match select3(link.mqtt.poll(), self.wake.wait(), due).await {
-                Either3::First(Ok(Some(message))) => Some(Message::of(&message, link.topics)),
+                Either3::First(Ok(Some(message))) => Some(Message::of(&message, &self.topic(SET))),
                 Either3::First(Ok(None)) | Either3::Second(()) => None,
                 Either3::First(Err(error)) => {
                     if let Some(lost) = self.failed(link.mqtt, &link.sent, &error) {
@@ -320,9 +315,9 @@ where
     }
 
     async fn take_leave<Io: Read + Write>(&self, link: &mut Link<'_, '_, '_, Io>) {
-        let topics = link.topics;
         // Out of time: the last will says the same.
-        let _ = self.publish(link, Publication::text(&topics.status, "offline").retain()).await;
+        let _ =
+            self.publish(link, Publication::text(&self.topic(STATUS), "offline").retain()).await;
         let _ = with_timeout(ANSWER_MAX, link.mqtt.disconnect()).await.map_err(timed_out);
     }
 }
@@ -355,8 +350,8 @@ enum Message {
 }
 
 impl Message {
-    fn of(message: &minimq::InboundPublish<'_>, topics: &Topics) -> Self {
-        if message.topic() == topics.set.as_str() {
+    fn of(message: &minimq::InboundPublish<'_>, set: &str) -> Self {
+        if message.topic() == set {
             // Longer than any settings: cut, it is refused as well.
             let len = message.payload().len().min(remote::LEN_MAX);
             let text = message.payload().get(..len).unwrap_or_default();
@@ -369,14 +364,14 @@ impl Message {
     }
 }
 
-fn shortened(error: &impl core::fmt::Display) -> String<96> {
+fn shortened(error: &impl core::fmt::Display) -> String<48> {
     let mut text = Cut(String::new());
     // Cut when too long: the beginning says what was wrong.
     let _ = write!(text, "{error}");
     text.0
 }
 
-struct Cut(String<96>);
+struct Cut(String<48>);
 
 impl core::fmt::Write for Cut {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {

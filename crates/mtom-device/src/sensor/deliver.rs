@@ -1,7 +1,7 @@
 //! Connects, delivers, and connects again, for ever.
 
 use super::connection::Ended;
-use super::{Buffers, Connector, Event, Keeper, Sensor, Witness};
+use super::{Connector, Event, Keeper, Memory, Sensor, Witness};
 use crate::backoff::Backoff;
 use crate::outbox::FlashRing;
 use core::future::poll_fn;
@@ -23,7 +23,7 @@ where
     pub(super) async fn deliver<C: Connector>(
         &self,
         connector: &mut C,
-        buffers: &mut Buffers,
+        memory: &mut impl Memory,
         mut random: impl FnMut() -> u32,
     ) {
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
@@ -32,7 +32,7 @@ where
             if self.waited_for_network(connector).await {
                 backoff.reset();
             }
-            let ended = self.connection(connector, buffers).await;
+            let ended = self.connection(connector, memory).await;
             self.outbox.lock().await.disconnected();
             let reason = match ended {
                 Ended::Stopped => return,

@@ -77,7 +77,7 @@ pub enum Event<'a> {
 pub enum Lost {
     /// The stream could not be opened; the text is the [`super::Connector`]'s.
     #[error("{0}")]
-    Unreachable(String<96>),
+    Unreachable(String<48>),
     /// No answer in time.
     #[error("the broker does not answer")]
     TimedOut,

@@ -42,3 +42,19 @@ fn a_setting_that_no_device_could_have_is_refused_before_anything_starts() {
     hasty.period = Duration::from_millis(1);
     assert_eq!(Fleet::new(hasty).unwrap_err().key, "period_millis");
 }
+
+#[test]
+fn a_device_takes_less_than_eight_kibibytes() {
+    let device = device_settings(&settings(1, "Environ/Temperature"), 0).unwrap();
+    let shared = Shared {
+        settings: settings(1, "Environ/Temperature"),
+        untroubled: None,
+        journal: None,
+        totals: Totals::default(),
+        now: || UnixMicros(0),
+        say: |_: &str, _: &Event<'_>| {},
+    };
+    let settings_len = size_of_val(&device);
+    let task = live(0, Box::new(device), Rc::new(shared), CancellationToken::new());
+    assert!(size_of_val(&task) + settings_len < 7 * 1_024, "{}", size_of_val(&task));
+}

@@ -161,6 +161,8 @@ impl Wire {
             let len = self.tcp.write(&self.out).await.map_err(|error| kind(&error))?;
             self.out.drain(..len);
         }
+        // Empty most of the time: a fleet shall not keep what one packet needed.
+        self.out = Vec::new();
         Ok(())
     }
 
