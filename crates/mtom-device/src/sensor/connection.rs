@@ -5,7 +5,7 @@ use super::{Connector, Event, Keeper, Lost, Memory, Sensor, Witness, timed_out};
 use crate::outbox::{FlashRing, WINDOW};
 use crate::payload::{self, Beside};
 use crate::record::Record;
-use crate::remote::{self, Remote};
+use crate::remote::{self, Remote, RemoteError};
 use crate::settings::{Format, TOPIC_LEN_MAX};
 use core::fmt::Write as _;
 use embassy_futures::select::{Either3, select3};
@@ -50,6 +50,9 @@ pub(super) struct Link<'m, 's, 'b, Io> {
     pub(super) mqtt: &'m mut Connection<'s, 'b, Io>,
     sent: Vec<Sent, WINDOW>,
     state_due: Instant,
+    /// Settings to tell, and what was wrong with those that came.
+    settings_due: Option<Option<RemoteError>>,
+    announcement_due: bool,
 }
 
 /// A reading under way.
@@ -94,6 +97,8 @@ where
             sent: Vec::new(),
             // Told with the first acknowledgement: then there is something to tell.
             state_due: Instant::MAX,
+            settings_due: Some(None),
+            announcement_due: true,
         };
         let ended = match self.introduce(&mut link).await {
             Ok(()) => self.converse(&mut link).await,
@@ -137,8 +142,7 @@ where
         let subscribed =
             with_timeout(ANSWER_MAX, link.mqtt.subscribe(filters, &[])).await.map_err(timed_out)?;
         subscribed.map_err(|error| lost(&error))?;
-        self.tell_settings(link, None).await?;
-        self.announce(link).await
+        Ok(())
     }
 
     /// Sends what waits and hears what comes, until the connection ends.
@@ -151,7 +155,8 @@ where
                 return Ended::Stopped;
             }
             let answer_due = link.sent.first().map_or(Instant::MAX, |sent| sent.at + ANSWER_MAX);
-            let due = Timer::at(answer_due.min(link.state_due));
+            let state_due = if is_idle(link) { link.state_due } else { Instant::MAX };
+            let due = Timer::at(answer_due.min(state_due));
             let heard = match select3(link.mqtt.poll(), self.wake.wait(), due).await {
                 Either3::First(Ok(Some(message))) => Some(Message::of(&message, &self.topic(SET))),
                 Either3::First(Ok(None)) | Either3::Second(()) => None,
@@ -192,9 +197,12 @@ where
                     self.saw(&Event::Sent { record: &record, topic: &topic, payload: &payload });
                     self.acknowledged(&record).await;
                 }
-                Err(PubError::Session(
-                    Error::NotReady | Error::Resource(ResourceError::BufferTooSmall),
-                )) if !link.sent.is_empty() => {
+                Err(
+                    PubError::Payload(())
+                    | PubError::Session(
+                        Error::NotReady | Error::Resource(ResourceError::BufferTooSmall),
+                    ),
+                ) if !is_idle(link) => {
                     // No room beside those under way: when one of them is acknowledged.
                     self.outbox.lock().await.put_back(&record);
                     break;
@@ -267,9 +275,19 @@ where
         heard: Option<&Message>,
     ) -> Result<(), Lost> {
         match heard {
-            Some(Message::Set(text)) => self.change_settings(link, text).await?,
-            Some(Message::HomeAssistantIsBack) => self.announce(link).await?,
+            Some(Message::Set(text)) => self.change_settings(link, text).await,
+            Some(Message::HomeAssistantIsBack) => link.announcement_due = true,
             Some(Message::Other) | None => {}
+        }
+        // One at a time, when nothing else is under way: then there is room for it.
+        if !is_idle(link) {
+            return Ok(());
+        }
+        if let Some(refused) = link.settings_due.take() {
+            return self.tell_settings(link, refused).await;
+        }
+        if core::mem::take(&mut link.announcement_due) {
+            self.announce(link).await?;
         }
         if Instant::now() >= link.state_due {
             link.state_due = Instant::now() + STATE_PERIOD;
@@ -282,7 +300,7 @@ where
         &self,
         link: &mut Link<'_, '_, '_, Io>,
         text: &[u8],
-    ) -> Result<(), Lost> {
+    ) {
         let before = self.remote.borrow().clone();
         let refused = match remote::parse(text, &before) {
             Ok(new) => {
@@ -293,11 +311,8 @@ where
         };
         let now = self.remote.borrow().clone();
         self.saw(&Event::Settings { remote: &now, refused });
-        self.tell_settings(link, refused).await?;
-        if now.topic != before.topic || now.format != before.format {
-            self.announce(link).await?;
-        }
-        Ok(())
+        link.settings_due = Some(refused);
+        link.announcement_due |= now.topic != before.topic || now.format != before.format;
     }
 
     async fn apply(&self, before: &Remote, new: Remote) {
@@ -339,6 +354,11 @@ fn properties(beside: Option<&Beside>) -> Vec<Property<'_>, 3> {
         properties.extend(all.map(|(name, value)| Property::UserProperty(name, value)));
     }
     properties
+}
+
+/// Whether the broker has acknowledged everything.
+fn is_idle<Io: Read + Write>(link: &Link<'_, '_, '_, Io>) -> bool {
+    link.mqtt.session().is_publish_quiescent()
 }
 
 /// What came, taken out of the packet so that the connection can go on.

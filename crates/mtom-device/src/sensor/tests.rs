@@ -61,6 +61,18 @@ impl Thermometer for Rising {
     }
 }
 
+/// Memory of any size.
+struct Tight {
+    rx: [u8; 320],
+    tx: Vec<u8>,
+}
+
+impl Memory for Tight {
+    fn packets(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut self.rx, &mut self.tx)
+    }
+}
+
 /// Keeps what was seen, and when.
 #[derive(Clone, Default)]
 struct Seen(Rc<RefCell<Vec<(u64, String)>>>);
@@ -104,6 +116,7 @@ struct World {
     kept: Kept,
     away: Rc<Cell<u32>>,
     network_at: Cell<Instant>,
+    tx_len: Cell<usize>,
     ended_at_millis: Cell<Option<u64>>,
 }
 
@@ -120,6 +133,7 @@ impl World {
             kept: Kept::default(),
             away: Rc::default(),
             network_at: Cell::new(Instant::MIN),
+            tx_len: Cell::new(connection::TX_LEN),
             ended_at_millis: Cell::new(None),
         }
     }
@@ -143,7 +157,8 @@ impl World {
             let identity = Identity { settings: &self.settings, boot: 0xb007, version: "1.0.0" };
             let (seen, kept) = (self.seen.clone(), self.kept.clone());
             let sensor = Sensor::<_, _, _, 8>::new(identity, &self.clock, NoRing, kept, seen);
-            let (mut buffers, mut rising) = (Buffers::default(), Rising(200));
+            let (mut buffers, mut rising) =
+                (Tight { rx: [0; 320], tx: vec![0; self.tx_len.get()] }, Rising(200));
             // No jitter: the full wait.
             let device = sensor.run(&mut dial, &mut rising, &mut buffers, || u32::MAX, stop);
             let mut device = std::pin::pin!(device);

@@ -7,6 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// How often a simulated sensor may measure.
+const SIMULATED_PERIOD_MIN: Duration = Duration::from_millis(200);
+const SIMULATED_PERIOD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 const SIMULATED_MAX: u32 = 10_000;
 const LIST_LEN_MAX: usize = 1_000;
 
@@ -233,8 +237,9 @@ fn simulate(root: &mut Section, problems: &mut Problems) -> Simulate {
     let sensors = section.get("sensors", problems, number).flatten();
     let actuators = section.get("actuators", problems, number).flatten();
     let period = section.get("period", problems, |node| match duration(node)? {
-        Duration::ZERO => Err("expected more than 0s".into()),
-        period => Ok(period),
+        // As of a real one.
+        period if (SIMULATED_PERIOD_MIN..=SIMULATED_PERIOD_MAX).contains(&period) => Ok(period),
+        period => Err(format!("expected 200ms to 24h, found {period:?}")),
     });
     section.finish(problems);
     Simulate { sensors, actuators, period: period.unwrap_or(PERIOD) }

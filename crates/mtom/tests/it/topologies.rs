@@ -109,7 +109,7 @@ fn simulated_devices_and_a_watcher_are_processes_of_their_own() {
 
 #[tokio::test]
 async fn the_simulated_sensor_gives_way_to_a_real_one() {
-    let mtom = Mtom::up(&["simulate.sensors=1", "simulate.period=100ms"]);
+    let mtom = Mtom::up(&["simulate.sensors=1", "simulate.period=200ms"]);
     let mut viewer = Viewer::connect(mtom.ready.live).await;
     viewer.realtime().await;
     if !mosquitto_pub(mtom.ready.mqtt, "Environ/Temperature", b"99") {

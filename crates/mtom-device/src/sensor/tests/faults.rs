@@ -268,6 +268,27 @@ async fn a_message_that_is_too_large_for_the_broker_is_said_and_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn little_memory_makes_the_window_smaller_and_loses_nothing() {
+    for tx_len in (400..=700).step_by(20) {
+        let world = World::new(json);
+        world.tx_len.set(tx_len);
+        world.away.set(4);
+        let seqs = world
+            .run(async |mut connections| {
+                let mut peer = connections.recv().await.unwrap();
+                let mut seqs = Vec::new();
+                while seqs.len() < 6 {
+                    seqs.push(seq(&peer.reading(TOPIC).await.unwrap()));
+                }
+                seqs
+            })
+            .await;
+        assert_eq!(seqs, [0, 1, 2, 3, 4, 5], "{tx_len}");
+        assert_eq!(world.seen.times("connected to the broker").len(), 1, "{tx_len}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_moves_no_reading_that_was_taken() {
     let world = World::new(json);
     world.away.set(2);

@@ -8,7 +8,7 @@ async fn settings_from_afar_are_applied_kept_once_and_told() {
     let told = world
         .run(async |mut connections| {
             let mut peer = connections.recv().await.unwrap();
-            peer.reading(TOPIC).await.unwrap();
+            peer.reading("mtom/env1/settings").await.unwrap();
             let set = br#"{"period":"10s","topic":"Cellar/Temperature","format":"json"}"#;
             peer.publish("mtom/env1/set", set).await;
             let told = peer.reading("mtom/env1/settings").await.unwrap();
@@ -51,7 +51,7 @@ async fn settings_that_cannot_be_used_change_nothing_and_are_answered() {
     world
         .run(async |mut connections| {
             let mut peer = connections.recv().await.unwrap();
-            peer.reading(TOPIC).await.unwrap();
+            peer.reading("mtom/env1/settings").await.unwrap();
             let bad: [&[u8]; 5] =
                 [br#"{"period":"1ms"}"#, br#"{"topic":"a/#"}"#, b"\xff\xfe", b"", &[b'x'; 250]];
             for payload in bad {
