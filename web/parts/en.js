@@ -78,7 +78,7 @@ export const en = {
   "event.broker_connected": "Connected to the broker {url}",
   "event.broker_lost": "Lost the broker {url}: {reason}",
   "event.stored": "Stored reading {id}: {device}/{quantity} {value}",
-  "event.duplicate": "Already stored as reading {id}: {device}/{quantity}",
+  "event.duplicate": "Already stored: {device}/{quantity} number {seq}",
   "event.rejected": "Rejected on {topic}: {reason}",
   "event.ignored": "Messages on {topic} are ignored: no filter of ingest.topics matches",
   "event.viewers": "Viewers on {port}: {count}",

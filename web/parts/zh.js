@@ -78,7 +78,7 @@ export const zh = {
   "event.broker_connected": "已连接代理服务器 {url}",
   "event.broker_lost": "与代理服务器 {url} 断开：{reason}",
   "event.stored": "已保存读数 {id}：{device}/{quantity} {value}",
-  "event.duplicate": "重复，已保存为读数 {id}：{device}/{quantity}",
+  "event.duplicate": "重复，已经保存：{device}/{quantity} 第 {seq} 号",
   "event.rejected": "拒收 {topic}：{reason}",
   "event.ignored": "忽略 {topic} 上的消息：ingest.topics 中没有匹配的过滤器",
   "event.viewers": "{port} 上有 {count} 个观看者",

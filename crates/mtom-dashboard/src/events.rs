@@ -12,7 +12,7 @@ pub(crate) enum LogEvent<'a> {
     BrokerConnected { url: &'a str },
     BrokerLost { url: &'a str, reason: &'a str },
     Stored { id: u64, device: &'a str, quantity: &'a str, value: f64, unit: &'a str },
-    Duplicate { id: u64, device: &'a str, quantity: &'a str },
+    Duplicate { seq: u64, device: &'a str, quantity: &'a str },
     Rejected { topic: &'a str, code: &'a str, reason: &'a str },
     Ignored { topic: &'a str },
     Viewers { port: &'a str, count: u64 },
@@ -34,7 +34,9 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             E::Stored { id, device, quantity, value, unit } => {
                 Self::Stored { id: *id, device, quantity, value: *value, unit }
             }
-            E::Duplicate { id, device, quantity } => Self::Duplicate { id: *id, device, quantity },
+            E::Duplicate { seq, device, quantity } => {
+                Self::Duplicate { seq: *seq, device, quantity }
+            }
             E::Rejected { topic, code, reason } => {
                 Self::Rejected { topic: brief(topic), code, reason: brief(reason) }
             }

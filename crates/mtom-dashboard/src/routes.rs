@@ -156,6 +156,7 @@ async fn readings(
         },
         after,
         limit: limit(asked.limit)?,
+        ..PageQuery::default()
     };
     let page = shared.read(move |history| history.page(&query)).await?;
     Ok(json(&ReadingPage::new(&page)))

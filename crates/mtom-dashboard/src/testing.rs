@@ -93,7 +93,7 @@ impl Server {
             let at = UnixMicros(NOW.0 + i64::try_from(index).unwrap() * 1_000_000);
             match batch.reading(&celsius(*value), at).unwrap() {
                 Stored::New(reading) => stored.push(Arc::new(reading)),
-                Stored::Duplicate { .. } => unreachable!("it has no key"),
+                Stored::Duplicate => unreachable!("it has no key"),
             }
         }
         batch.commit().unwrap();

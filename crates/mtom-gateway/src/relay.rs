@@ -389,9 +389,10 @@ fn keep(
 ) -> Result<Option<Arc<StoredReading>>, StoreError> {
     match transaction.reading(&reading, now)? {
         Stored::New(stored) => Ok(Some(Arc::new(stored))),
-        Stored::Duplicate { id } => {
-            let Reading { device, quantity, .. } = reading;
-            effects.said.push(LogEvent::Duplicate { id, device, quantity });
+        Stored::Duplicate => {
+            let Reading { device, quantity, key, .. } = reading;
+            let seq = key.map_or(0, |key| key.seq);
+            effects.said.push(LogEvent::Duplicate { seq, device, quantity });
             Ok(None)
         }
     }

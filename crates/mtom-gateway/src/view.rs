@@ -136,7 +136,7 @@ pub enum LogEvent {
     BrokerConnected { url: String },
     BrokerLost { url: String, reason: String },
     Stored { id: u64, device: Arc<str>, quantity: Arc<str>, value: f64, unit: &'static str },
-    Duplicate { id: u64, device: Arc<str>, quantity: Arc<str> },
+    Duplicate { seq: u64, device: Arc<str>, quantity: Arc<str> },
     Rejected { topic: String, code: &'static str, reason: String },
     Ignored { topic: String },
     Viewers { port: &'static str, count: u64 },
@@ -359,8 +359,8 @@ impl fmt::Display for LogEvent {
             Self::Stored { id, device, quantity, value, unit } => {
                 write!(f, "stored reading {id}: {device}/{quantity} {value} {unit}")
             }
-            Self::Duplicate { id, device, quantity } => {
-                write!(f, "already stored as reading {id}: {device}/{quantity}")
+            Self::Duplicate { seq, device, quantity } => {
+                write!(f, "already stored: {device}/{quantity} number {seq}")
             }
             Self::Rejected { topic, reason, .. } => {
                 write!(f, "rejected on {}: {reason}", topic.escape_debug())

@@ -5,10 +5,12 @@
 
 use crate::error::StoreError;
 use crate::journal::{Journal, Totals};
+use crate::latency::Hop;
 use crate::record::{CommandOutcome, CommandRecord, REJECT_HEAD_LEN_MAX, Reject, Stored};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, params};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// How far before its arrival a device may say that it measured (`design.md` §2).
@@ -22,6 +24,10 @@ pub struct Batch<'j> {
     journal: &'j mut Journal,
     /// What the totals will be once this is committed.
     totals: Totals,
+    /// How many duplicates came of each series.
+    duplicates: HashMap<i64, i64>,
+    /// The latencies are written with it.
+    has_latencies: bool,
     is_broken: bool,
     is_committed: bool,
 }
@@ -35,7 +41,14 @@ impl<'j> Batch<'j> {
         }
         journal.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let totals = journal.totals;
-        Ok(Self { journal, totals, is_broken: false, is_committed: false })
+        Ok(Self {
+            journal,
+            totals,
+            duplicates: HashMap::new(),
+            has_latencies: false,
+            is_broken: false,
+            is_committed: false,
+        })
     }
 
     /// Adds a reading, unless its key is known for its series.
@@ -158,9 +171,16 @@ impl<'j> Batch<'j> {
 
     fn finish(&mut self) -> Result<(), StoreError> {
         self.step(|batch| {
-            batch.journal.sums.write(&batch.journal.connection)?;
-            if batch.totals != batch.journal.totals {
-                batch.totals.write(&batch.journal.connection)?;
+            let Journal { connection, seen, sums, latencies, totals, .. } = &mut *batch.journal;
+            seen.write(connection)?;
+            sums.write(connection)?;
+            write_duplicates(connection, &batch.duplicates)?;
+            if latencies.are_due() {
+                latencies.write(connection)?;
+                batch.has_latencies = true;
+            }
+            if batch.totals != *totals {
+                batch.totals.write(connection)?;
             }
             batch.connection().prepare_cached("COMMIT")?.execute([])?;
             Ok(())
@@ -169,6 +189,9 @@ impl<'j> Batch<'j> {
         self.journal.totals = self.totals;
         self.journal.sums.clear();
         self.journal.names.keep();
+        if self.has_latencies {
+            self.journal.latencies.clear();
+        }
         Ok(())
     }
 
@@ -177,47 +200,48 @@ impl<'j> Batch<'j> {
         reading: &Reading,
         arrived_at: UnixMicros,
     ) -> rusqlite::Result<Stored> {
+        // A clock that stands before 1970 is a clock that is not set.
+        let arrived_at = arrived_at.max(UnixMicros(0));
         let (at, suspect) = counted_time(reading.taken_at, arrived_at);
-        let Journal { connection, names, sums, .. } = &mut *self.journal;
+        let Journal { connection, names, seen, sums, latencies, .. } = &mut *self.journal;
         let series = names.series(connection, reading)?;
-        let topic = names.topic(connection, &reading.topic)?;
         let boot = match &reading.key {
             Some(key) => Some(names.boot(connection, &key.boot)?),
             None => None,
         };
         let seq = reading.key.as_ref().map(|key| key.seq.cast_signed());
+        if let Some((boot, seq)) = boot.zip(seq)
+            && !seen.add(connection, series, boot, seq)?
+        {
+            *self.duplicates.entry(series).or_default() += 1;
+            self.totals.counts.duplicate += 1;
+            return Ok(Stored::Duplicate);
+        }
+        let topic = names.topic(connection, &reading.topic)?;
         let id = self.totals.reading_id_last + 1;
-        let added = connection
+        let taken_at = reading.taken_at.map(|taken_at| taken_at.0);
+        connection
             .prepare_cached(
-                "INSERT INTO reading (series, at_micros, id, topic, value, arrived_at_micros,
-                     taken_at_micros, suspect, boot, seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-                 ON CONFLICT (series, boot, seq) WHERE boot IS NOT NULL DO NOTHING",
+                "INSERT INTO reading (id, series, at_micros, value, topic, arrived_after_micros,
+                     is_device_time, suspect_taken_at_micros, boot, seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
+                id.cast_signed(),
                 series,
                 at.0,
-                id.cast_signed(),
-                topic,
                 reading.value,
-                arrived_at.0,
-                reading.taken_at.map(|taken_at| taken_at.0),
-                suspect,
+                topic,
+                arrived_at.0 - at.0,
+                taken_at.is_some() && !suspect,
+                taken_at.filter(|_| suspect),
                 boot,
                 seq,
             ])?;
-        if added == 0 {
-            let id = connection
-                .prepare_cached(
-                    "SELECT id FROM reading
-                     WHERE series = ?1 AND boot = ?2 AND seq = ?3 AND boot IS NOT NULL",
-                )?
-                .query_row(params![series, boot, seq], |row| row.get(0))
-                .map(i64::cast_unsigned)?;
-            self.totals.counts.duplicate += 1;
-            return Ok(Stored::Duplicate { id });
-        }
         sums.add(series, at, reading.value, reading.unit.is_temperature());
+        if taken_at.is_some() && !suspect {
+            latencies.add(Hop::TakenToArrived, arrived_at, arrived_at.since(at), 1);
+        }
         self.totals.reading_id_last = id;
         self.totals.counts.stored += 1;
         let reading = reading.clone();
@@ -273,6 +297,7 @@ impl Drop for Batch<'_> {
         }
         self.journal.sums.clear();
         self.journal.names.roll_back();
+        self.journal.seen.roll_back();
         // After some errors SQLite has rolled back already.
         if !self.connection().is_autocommit()
             && let Err(cause) = self.connection().execute_batch("ROLLBACK")
@@ -282,12 +307,27 @@ impl Drop for Batch<'_> {
     }
 }
 
+fn write_duplicates(
+    connection: &Connection,
+    duplicates: &HashMap<i64, i64>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO duplicate_total (series, count) VALUES (?1, ?2)
+         ON CONFLICT DO UPDATE SET count = count + excluded.count",
+    )?;
+    for (series, count) in duplicates {
+        statement.execute(params![series, count])?;
+    }
+    Ok(())
+}
+
 /// The time that a reading counts for, and whether the device's own is suspect.
 fn counted_time(taken_at: Option<UnixMicros>, arrived_at: UnixMicros) -> (UnixMicros, bool) {
     match taken_at {
         None => (arrived_at, false),
         Some(at)
-            if arrived_at.since(at) <= TAKEN_BEFORE_MAX
+            if at.0 >= 0
+                && arrived_at.since(at) <= TAKEN_BEFORE_MAX
                 && at.since(arrived_at) <= TAKEN_AFTER_MAX =>
         {
             (at, false)
@@ -297,4 +337,4 @@ fn counted_time(taken_at: Option<UnixMicros>, arrived_at: UnixMicros) -> (UnixMi
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

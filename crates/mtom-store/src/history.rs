@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::record::{CommandRecord, CommandRow, Counts, Cursor, Order, RejectRow};
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
+use mtom_protocol::unit::Unit;
 use pool::Pool;
 use rusqlite::{Row, params};
 use std::path::Path;
@@ -28,16 +29,37 @@ pub struct History {
 }
 
 /// Which readings, in which direction, from where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageQuery {
     /// Only this device.
     pub device: Option<String>,
     /// Only this quantity.
     pub quantity: Option<String>,
+    /// Only this unit.
+    pub unit: Option<Unit>,
+    /// Only from this time on.
+    pub from: Option<UnixMicros>,
+    /// Only before this time.
+    pub until: Option<UnixMicros>,
+    /// Only values of at least this, in the unit of their series.
+    pub value_min: Option<f64>,
+    /// Only values of at most this.
+    pub value_max: Option<f64>,
     /// By time, then by journal number.
     pub order: Order,
     /// Where the last page ended; `None` starts at the oldest or the newest.
     pub after: Option<Cursor>,
+    /// How many rows; at most [`PAGE_LEN_MAX`] are given.
+    pub limit: usize,
+}
+
+/// Which readings by their journal numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdQuery {
+    /// By journal number.
+    pub order: Order,
+    /// The journal number of the last row of the page before; `None` starts at either end.
+    pub after: Option<u64>,
     /// How many rows; at most [`PAGE_LEN_MAX`] are given.
     pub limit: usize,
 }
@@ -73,6 +95,14 @@ impl History {
     /// When the file cannot be read.
     pub fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
         self.pool.read(|connection| page::page(connection, query))
+    }
+
+    /// Readings in the order in which they were stored.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn page_by_id(&self, query: IdQuery) -> Result<Vec<StoredReading>, StoreError> {
+        self.pool.read(|connection| page::by_id(connection, query))
     }
 
     /// The newest reading of every device's every quantity, by device and quantity.

@@ -9,11 +9,13 @@ use crate::batch::Batch;
 use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found, Lock};
 use crate::history::History;
+use crate::latency::{Hop, Latencies};
 use crate::log::Log;
 use crate::migrations::{MIGRATIONS, migrate, version_of};
 use crate::names::Names;
 use crate::record::Counts;
 use crate::rollup::Sums;
+use crate::seen::Seen;
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::fs;
@@ -42,7 +44,9 @@ pub struct Journal {
     pub(crate) log: Log,
     pub(crate) connection: Connection,
     pub(crate) names: Names,
+    pub(crate) seen: Seen,
     pub(crate) sums: Sums,
+    pub(crate) latencies: Latencies,
     pub(crate) totals: Totals,
     // Behind the connection, so that the file is closed before another process may have it.
     _lock: Lock,
@@ -91,7 +95,9 @@ impl Journal {
             log,
             connection,
             names: Names::default(),
+            seen: Seen::default(),
             sums: Sums::default(),
+            latencies: Latencies::default(),
             totals,
             _lock: lock,
         })
@@ -149,6 +155,13 @@ impl Journal {
         Ok(state)
     }
 
+    /// Counts `count` readings that took `span` on a part of the path, as of `now`. It is written with
+    /// a later batch, at the latest when the journal is closed.
+    pub fn took(&mut self, hop: Hop, now: UnixMicros, span: Duration, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.latencies.add(hop, now, span, count);
+    }
+
     /// Totals of the committed batches.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -159,6 +172,9 @@ impl Journal {
 impl Drop for Journal {
     /// Leaves everything in the one file, also when readers keep it open.
     fn drop(&mut self) {
+        if let Err(cause) = self.latencies.write(&self.connection) {
+            tracing::warn!(%cause, "the last latencies are not kept");
+        }
         let tidied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(cause) = tidied {
             // Nothing is lost: the log is read again by whoever opens the file next.
@@ -230,6 +246,12 @@ fn upgrade(path: &Path, now: UnixMicros, migrations: &[&str], found: u32) -> Res
     );
     let mut connection = connect(path).map_err(failed)?;
     migrate(&mut connection, migrations, found, now).map_err(failed)?;
+    let auto_vacuum: i64 =
+        connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).map_err(failed)?;
+    if auto_vacuum == 0 {
+        // Written anew once; before version 2 no file could shrink.
+        connection.execute_batch("PRAGMA auto_vacuum = incremental; VACUUM").map_err(failed)?;
+    }
     connection.close().map_err(|(_, cause)| failed(cause))
 }
 
@@ -240,6 +262,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_LEN_MAX);
+    if fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0 {
+        // What retention deletes is to leave the file again. Only a file without a page takes this.
+        connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    }
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;

@@ -13,11 +13,13 @@ pub mod error;
 mod file;
 pub mod history;
 pub mod journal;
+pub mod latency;
 mod log;
 mod migrations;
 mod names;
 pub mod record;
 mod rollup;
+mod seen;
 
 #[cfg(test)]
 mod testing;

@@ -17,10 +17,7 @@ pub enum Stored {
     /// It is in the history as soon as the batch is committed.
     New(StoredReading),
     /// Its key is known for its series: it is in the history already, and counted as a duplicate.
-    Duplicate {
-        /// The journal number of the first one.
-        id: u64,
-    },
+    Duplicate,
 }
 
 /// A message, or a part of one, that was not a reading.

@@ -1,19 +1,22 @@
 //! Sums over spans of time, gathered in memory and written once per batch.
 //!
-//! Per series: count, min, max, sum and last of each minute and hour. Over all temperatures: how
-//! many lie in each day, hour, minute and second.
+//! Per series: count, min, max, sum and last of each minute, hour and day. Over all temperatures: how
+//! many lie in each day, hour and slot. Spans are counted since 1970, UTC; a time is never before that.
 
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
 pub(crate) const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
+/// The span in which readings of a series are neighbours in the index.
+pub(crate) const SLOT: i64 = 5 * SECOND;
 
-/// The spans in which temperatures are counted, widest first; each is whole spans of the next.
-pub(crate) const WIDTHS: [i64; 4] = [DAY, HOUR, MINUTE, SECOND];
+/// The spans in which temperatures are counted, widest first; each is whole spans of the next. The
+/// place in this list is the `level` of the table.
+pub(crate) const COUNTED: [i64; 3] = [DAY, HOUR, SLOT];
 
 /// What the readings of one batch add to the sums.
 #[derive(Debug, Default)]
@@ -22,7 +25,7 @@ pub(crate) struct Sums {
     temperatures: HashMap<i64, i64>,
 }
 
-/// Where a span starts, and of which series.
+/// The number of a span, and of which series.
 type Span = (i64, i64);
 
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +44,11 @@ impl Sums {
     pub(crate) fn add(&mut self, series: i64, at: UnixMicros, value: f64, is_temperature: bool) {
         let one = Rollup { count: 1, min: value, max: value, sum: value, last: value, last_at: at };
         self.minutes
-            .entry((start(at.0, MINUTE), series))
+            .entry((at.0 / MINUTE, series))
             .and_modify(|sum| sum.merge(&one))
             .or_insert(one);
         if is_temperature {
-            *self.temperatures.entry(start(at.0, SECOND)).or_default() += 1;
+            *self.temperatures.entry(at.0 / SLOT).or_default() += 1;
         }
     }
 
@@ -57,24 +60,25 @@ impl Sums {
 
     /// Adds everything to what the file holds.
     pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        write_rollups(connection, UPSERT_MINUTE, &self.minutes)?;
-        write_rollups(connection, UPSERT_HOUR, &self.hours())?;
-        for width in WIDTHS {
-            write_counts(connection, width, &self.temperatures)?;
+        let hours = wider(&self.minutes, HOUR / MINUTE);
+        let days = wider(&hours, DAY / HOUR);
+        write_rollups(connection, UPSERT_MINUTE, MINUTE, &self.minutes)?;
+        write_rollups(connection, UPSERT_HOUR, HOUR, &hours)?;
+        write_rollups(connection, UPSERT_DAY, DAY, &days)?;
+        for (level, width) in (0_i64..).zip(COUNTED) {
+            write_counts(connection, level, width / SLOT, &self.temperatures)?;
         }
         Ok(())
     }
+}
 
-    fn hours(&self) -> HashMap<Span, Rollup> {
-        let mut hours: HashMap<Span, Rollup> = HashMap::with_capacity(self.minutes.len());
-        for (&(at, series), minute) in &self.minutes {
-            hours
-                .entry((start(at, HOUR), series))
-                .and_modify(|hour| hour.merge(minute))
-                .or_insert(*minute);
-        }
-        hours
+/// The same sums over spans that are `ratio` times as wide.
+fn wider(narrow: &HashMap<Span, Rollup>, ratio: i64) -> HashMap<Span, Rollup> {
+    let mut wide: HashMap<Span, Rollup> = HashMap::with_capacity(narrow.len());
+    for (&(span, series), sum) in narrow {
+        wide.entry((span / ratio, series)).and_modify(|wide| wide.merge(sum)).or_insert(*sum);
     }
+    wide
 }
 
 impl Rollup {
@@ -89,11 +93,6 @@ impl Rollup {
     }
 }
 
-/// Where the span of this width that holds `at` starts.
-const fn start(at: i64, width: i64) -> i64 {
-    at.saturating_sub(at.rem_euclid(width))
-}
-
 /// A reading that comes late does not become the last; one at the same time has the higher number
 /// and does.
 macro_rules! upsert {
@@ -101,41 +100,42 @@ macro_rules! upsert {
         concat!(
             "INSERT INTO ",
             $table,
-            " (start_micros, series, count, min, max, sum, last, last_at_micros)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT DO UPDATE SET
                  count = count + excluded.count,
                  min = min(min, excluded.min),
                  max = max(max, excluded.max),
                  sum = sum + excluded.sum,
-                 last = iif(excluded.last_at_micros >= last_at_micros, excluded.last, last),
-                 last_at_micros = max(last_at_micros, excluded.last_at_micros)"
+                 last = iif(excluded.last_after_micros >= last_after_micros, excluded.last, last),
+                 last_after_micros = max(last_after_micros, excluded.last_after_micros)"
         )
     };
 }
 
 const UPSERT_MINUTE: &str = upsert!("rollup_minute");
 const UPSERT_HOUR: &str = upsert!("rollup_hour");
+const UPSERT_DAY: &str = upsert!("rollup_day");
 
 /// In order of the key: neighbours share a page.
 fn write_rollups(
     connection: &Connection,
     upsert: &str,
+    width: i64,
     rollups: &HashMap<Span, Rollup>,
 ) -> rusqlite::Result<()> {
     let mut spans: Vec<_> = rollups.iter().collect();
     spans.sort_unstable_by_key(|(span, _)| **span);
     let mut statement = connection.prepare_cached(upsert)?;
-    for ((start, series), sum) in spans {
+    for ((span, series), sum) in spans {
         statement.execute(params![
-            start,
+            span,
             series,
             sum.count,
             sum.min,
             sum.max,
             sum.sum,
             sum.last,
-            sum.last_at.0
+            sum.last_at.0 - span * width
         ])?;
     }
     Ok(())
@@ -143,19 +143,20 @@ fn write_rollups(
 
 fn write_counts(
     connection: &Connection,
-    width: i64,
-    seconds: &HashMap<i64, i64>,
+    level: i64,
+    ratio: i64,
+    slots: &HashMap<i64, i64>,
 ) -> rusqlite::Result<()> {
-    let mut counts: HashMap<i64, i64> = HashMap::with_capacity(seconds.len());
-    for (&second, &count) in seconds {
-        *counts.entry(start(second, width)).or_default() += count;
+    let mut counts: HashMap<i64, i64> = HashMap::with_capacity(slots.len());
+    for (&slot, &count) in slots {
+        *counts.entry(slot / ratio).or_default() += count;
     }
     let mut statement = connection.prepare_cached(
-        "INSERT INTO temperature_count (width_micros, start_micros, count) VALUES (?1, ?2, ?3)
+        "INSERT INTO temperature_count (level, span, count) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET count = count + excluded.count",
     )?;
-    for (start, count) in counts {
-        statement.execute(params![width, start, count])?;
+    for (span, count) in counts {
+        statement.execute(params![level, span, count])?;
     }
     Ok(())
 }

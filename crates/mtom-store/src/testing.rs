@@ -92,6 +92,6 @@ pub(crate) fn store_new(
 ) -> StoredReading {
     match store(journal, &[(reading, arrived_at)]).remove(0) {
         Stored::New(stored) => stored,
-        Stored::Duplicate { id } => panic!("expected a new reading, found it to be {id} again"),
+        Stored::Duplicate => panic!("expected a new reading"),
     }
 }

@@ -1,28 +1,30 @@
 //! Keyset pages, and the newest readings.
 //!
-//! Without a filter the index over all series is read. With one, each series is read in its own
-//! order and the streams are merged, so that a rare series among many busy ones costs no scan.
+//! Over all series the index by slots is read, slot by slot, each sorted by itself. Of one series the
+//! rollups say in which minutes it has readings, and, where a range of values is asked for, in which it
+//! can have any of them; only there is the index looked into. Several series are streams that are
+//! merged, so that a rare one among many busy ones costs no scan.
 
 use super::row::{columns, names, stored_reading};
-use super::{PAGE_LEN_MAX, Page, PageQuery};
+use super::{IdQuery, PAGE_LEN_MAX, Page, PageQuery};
 use crate::record::{Cursor, Order};
+use crate::rollup::SLOT;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// One seek per series.
-macro_rules! newest_of_each {
-    () => {
-        " FROM series AS each_series
-          CROSS JOIN reading ON reading.series = each_series.id
-              AND (reading.at_micros, reading.id) = (
-                  SELECT newest.at_micros, newest.id FROM reading AS newest
-                  WHERE newest.series = each_series.id
-                  ORDER BY newest.at_micros DESC, newest.id DESC LIMIT 1
-              )"
-    };
+/// A part of the history: from a place on, within times and values.
+#[derive(Clone, Copy)]
+struct Range {
+    order: Order,
+    after: Cursor,
+    /// Inclusive.
+    from: i64,
+    /// Exclusive.
+    until: i64,
+    values: Option<(f64, f64)>,
 }
 
 pub(super) fn page(connection: &Connection, query: &PageQuery) -> rusqlite::Result<Page> {
@@ -30,18 +32,82 @@ pub(super) fn page(connection: &Connection, query: &PageQuery) -> rusqlite::Resu
     if limit == 0 {
         return Ok(Page::default());
     }
-    let after = query.after.unwrap_or_else(|| beginning(query.order));
+    let is_bounded = query.value_min.is_some() || query.value_max.is_some();
+    let range = Range {
+        order: query.order,
+        after: query.after.unwrap_or_else(|| beginning(query.order)),
+        from: query.from.map_or(0, |at| at.0.max(0)),
+        until: query.until.map_or(i64::MAX, |at| at.0),
+        values: is_bounded.then(|| {
+            let (min, max) = (query.value_min, query.value_max);
+            (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY))
+        }),
+    };
     // One row more tells whether there is a next page.
-    let mut rows = if query.device.is_none() && query.quantity.is_none() {
-        all_series(connection, query.order, after, limit + 1)?
+    let is_all = query.device.is_none() && query.quantity.is_none() && query.unit.is_none();
+    let mut rows = if is_all && range.values.is_none() {
+        all_series(connection, range, limit + 1)?
     } else {
         let series = series_of(connection, query)?;
-        merge(connection, &series, query.order, after, limit + 1)?
+        merge(connection, &series, range, limit + 1)?
     };
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next = if has_more { rows.last().map(Cursor::behind) } else { None };
     Ok(Page { rows, next })
+}
+
+/// Readings by their journal numbers.
+pub(super) fn by_id(
+    connection: &Connection,
+    query: IdQuery,
+) -> rusqlite::Result<Vec<StoredReading>> {
+    let (sql, start) = match query.order {
+        Order::Ascending => (
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM reading",
+                names!(),
+                "WHERE reading.id > ?1 ORDER BY reading.id LIMIT ?2"
+            ),
+            0,
+        ),
+        Order::Descending => (
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM reading",
+                names!(),
+                "WHERE reading.id < ?1 ORDER BY reading.id DESC LIMIT ?2"
+            ),
+            i64::MAX,
+        ),
+    };
+    // Journal numbers end at 2^63-1.
+    let after = query.after.map_or(start, |id| i64::try_from(id).unwrap_or(i64::MAX));
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![after, sql_len(query.limit.min(PAGE_LEN_MAX))], stored_reading)?
+        .collect()
+}
+
+/// Two seeks per series: its newest minute, and the time of that minute's last reading.
+macro_rules! newest_of_each {
+    () => {
+        " FROM series AS each_series
+          CROSS JOIN rollup_minute AS newest ON newest.series = each_series.id
+              AND newest.minute = (
+                  SELECT max(minute) FROM rollup_minute INDEXED BY rollup_minute_by_series
+                  WHERE series = each_series.id
+              )
+          CROSS JOIN reading ON reading.id = (
+              SELECT max(id) FROM reading INDEXED BY reading_by_slot
+              WHERE series = each_series.id
+                  AND slot = (newest.minute * 60000000 + newest.last_after_micros) / 5000000
+                  AND within = (newest.minute * 60000000 + newest.last_after_micros) % 5000000
+          )"
+    };
 }
 
 pub(super) fn latest(connection: &Connection) -> rusqlite::Result<Vec<StoredReading>> {
@@ -82,73 +148,188 @@ const fn beginning(order: Order) -> Cursor {
     }
 }
 
-fn series_of(connection: &Connection, query: &PageQuery) -> rusqlite::Result<Vec<i64>> {
+/// The series that a query names; their numbers.
+pub(super) fn series_of(connection: &Connection, query: &PageQuery) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
             "SELECT id FROM series
-             WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR quantity = ?2)",
+             WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR quantity = ?2)
+                 AND (?3 IS NULL OR unit = ?3)",
         )?
-        .query_map(params![query.device, query.quantity], |row| row.get(0))?
+        .query_map(
+            params![query.device, query.quantity, query.unit.map(|unit| unit.symbol())],
+            |row| row.get(0),
+        )?
         .collect()
+}
+
+/// The inner query walks over the index alone; only what it yields is looked up.
+macro_rules! all_series {
+    ($after:literal, $order:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM (
+                  SELECT id, slot, within FROM reading INDEXED BY reading_by_slot
+                  WHERE slot BETWEEN ?1 AND ?2
+                      AND (slot, within, id)",
+            $after,
+            "(?3, ?4, ?5)
+                      AND slot * 5000000 + within BETWEEN ?6 AND ?7
+                  ORDER BY slot",
+            $order,
+            ", within",
+            $order,
+            ", id",
+            $order,
+            " LIMIT ?8
+              ) AS found
+              CROSS JOIN reading ON reading.id = found.id",
+            names!(),
+            "ORDER BY found.slot",
+            $order,
+            ", found.within",
+            $order,
+            ", found.id",
+            $order
+        )
+    };
 }
 
 fn all_series(
     connection: &Connection,
-    order: Order,
-    after: Cursor,
+    range: Range,
     limit: usize,
 ) -> rusqlite::Result<Vec<StoredReading>> {
-    let sql = match order {
-        Order::Ascending => concat!(
-            "SELECT ",
-            columns!(),
-            " FROM reading INDEXED BY reading_by_time",
-            names!(),
-            "WHERE (reading.at_micros, reading.id) > (?1, ?2)
-             ORDER BY reading.at_micros, reading.id LIMIT ?3"
-        ),
-        Order::Descending => concat!(
-            "SELECT ",
-            columns!(),
-            " FROM reading INDEXED BY reading_by_time",
-            names!(),
-            "WHERE (reading.at_micros, reading.id) < (?1, ?2)
-             ORDER BY reading.at_micros DESC, reading.id DESC LIMIT ?3"
-        ),
+    let sql = match range.order {
+        Order::Ascending => all_series!(" > ", ""),
+        Order::Descending => all_series!(" < ", " DESC"),
     };
+    let Bounds { first, last, after } = range.bounds(SLOT);
     connection
         .prepare_cached(sql)?
-        .query_map(params![after.at.0, after.id.cast_signed(), sql_len(limit)], stored_reading)?
+        .query_map(
+            params![
+                first,
+                last,
+                after.0,
+                after.1,
+                range.after.id.cast_signed(),
+                range.from,
+                range.until.saturating_sub(1),
+                sql_len(limit)
+            ],
+            stored_reading,
+        )?
         .collect()
+}
+
+/// From the hours and minutes in which a series has what is asked for to its slots and readings.
+macro_rules! one_series {
+    ($after:literal, $order:literal, $values_of_hour:literal, $values_of_minute:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM rollup_hour AS span INDEXED BY rollup_hour_by_series
+              CROSS JOIN rollup_minute AS part INDEXED BY rollup_minute_by_series
+                  ON part.series = ?1
+                  AND part.minute BETWEEN max(span.hour * 60, ?2 / 12)
+                      AND min(span.hour * 60 + 59, ?3 / 12)",
+            $values_of_minute,
+            " CROSS JOIN reading INDEXED BY reading_by_slot
+                  ON reading.series = ?1 AND reading.slot IN (
+                      part.minute * 12, part.minute * 12 + 1, part.minute * 12 + 2,
+                      part.minute * 12 + 3, part.minute * 12 + 4, part.minute * 12 + 5,
+                      part.minute * 12 + 6, part.minute * 12 + 7, part.minute * 12 + 8,
+                      part.minute * 12 + 9, part.minute * 12 + 10, part.minute * 12 + 11
+                  )",
+            names!(),
+            "WHERE span.series = ?1 AND span.hour BETWEEN ?2 / 720 AND ?3 / 720",
+            $values_of_hour,
+            " AND (reading.slot, reading.within, reading.id)",
+            $after,
+            "(?4, ?5, ?6) AND reading.at_micros BETWEEN ?7 AND ?8
+              ORDER BY span.hour",
+            $order,
+            ", part.minute",
+            $order,
+            ", reading.slot",
+            $order,
+            ", reading.within",
+            $order,
+            ", reading.id",
+            $order,
+            " LIMIT ?9"
+        )
+    };
+}
+
+/// The same with a range of values: ?10 to ?11.
+macro_rules! one_series_values {
+    ($after:literal, $order:literal) => {
+        one_series!(
+            $after,
+            $order,
+            " AND span.max >= ?10 AND span.min <= ?11 AND reading.value BETWEEN ?10 AND ?11",
+            " AND part.max >= ?10 AND part.min <= ?11"
+        )
+    };
 }
 
 fn one_series(
     connection: &Connection,
     series: i64,
-    order: Order,
-    after: Cursor,
+    range: Range,
     limit: usize,
 ) -> rusqlite::Result<VecDeque<StoredReading>> {
-    let sql = match order {
-        Order::Ascending => concat!(
-            "SELECT ",
-            columns!(),
-            " FROM reading",
-            names!(),
-            "WHERE reading.series = ?1 AND (reading.at_micros, reading.id) > (?2, ?3)
-             ORDER BY reading.at_micros, reading.id LIMIT ?4"
-        ),
-        Order::Descending => concat!(
-            "SELECT ",
-            columns!(),
-            " FROM reading",
-            names!(),
-            "WHERE reading.series = ?1 AND (reading.at_micros, reading.id) < (?2, ?3)
-             ORDER BY reading.at_micros DESC, reading.id DESC LIMIT ?4"
-        ),
-    };
-    let params = params![series, after.at.0, after.id.cast_signed(), sql_len(limit)];
-    connection.prepare_cached(sql)?.query_map(params, stored_reading)?.collect()
+    let Bounds { first, last, after } = range.bounds(SLOT);
+    let id = range.after.id.cast_signed();
+    let until = range.until.saturating_sub(1);
+    let limit = sql_len(limit);
+    match range.values {
+        None => {
+            let sql = match range.order {
+                Order::Ascending => one_series!(" > ", "", "", ""),
+                Order::Descending => one_series!(" < ", " DESC", "", ""),
+            };
+            let params =
+                params![series, first, last, after.0, after.1, id, range.from, until, limit];
+            connection.prepare_cached(sql)?.query_map(params, stored_reading)?.collect()
+        }
+        Some((min, max)) => {
+            let sql = match range.order {
+                Order::Ascending => one_series_values!(" > ", ""),
+                Order::Descending => one_series_values!(" < ", " DESC"),
+            };
+            let params = params![
+                series, first, last, after.0, after.1, id, range.from, until, limit, min, max
+            ];
+            connection.prepare_cached(sql)?.query_map(params, stored_reading)?.collect()
+        }
+    }
+}
+
+/// A range in the words of the index.
+struct Bounds {
+    first: i64,
+    last: i64,
+    /// Slot and within of the place to go on from.
+    after: (i64, i64),
+}
+
+impl Range {
+    fn bounds(&self, slot: i64) -> Bounds {
+        let at = self.after.at.0.max(-1);
+        // Before 1970 is before everything.
+        let after = if at < 0 { (-1, 0) } else { (at / slot, at % slot) };
+        let (mut first, mut last) =
+            (self.from / slot, self.until.saturating_sub(1).max(-1).div_euclid(slot));
+        match self.order {
+            Order::Ascending => first = first.max(after.0),
+            Order::Descending => last = last.min(after.0),
+        }
+        Bounds { first, last, after }
+    }
 }
 
 /// The first `limit` rows of several series. Each is read in chunks of about its share, so the
@@ -156,16 +337,15 @@ fn one_series(
 fn merge(
     connection: &Connection,
     series: &[i64],
-    order: Order,
-    after: Cursor,
+    range: Range,
     limit: usize,
 ) -> rusqlite::Result<Vec<StoredReading>> {
     let chunk_len = limit.div_ceil(series.len().max(1)).saturating_mul(2).min(limit);
     let mut chunks = Vec::with_capacity(series.len());
     let mut heads = BinaryHeap::with_capacity(series.len());
     for (&id, index) in series.iter().zip(0_usize..) {
-        let chunk = one_series(connection, id, order, after, chunk_len)?;
-        heads.extend(chunk.front().map(|row| Reverse((rank(row, order), index))));
+        let chunk = one_series(connection, id, range, chunk_len)?;
+        heads.extend(chunk.front().map(|row| Reverse((rank(row, range.order), index))));
         chunks.push((id, chunk));
     }
     let mut rows = Vec::with_capacity(limit);
@@ -175,9 +355,10 @@ fn merge(
         && let Some(row) = chunk.pop_front()
     {
         if chunk.is_empty() {
-            *chunk = one_series(connection, *id, order, Cursor::behind(&row), chunk_len)?;
+            let rest = Range { after: Cursor::behind(&row), ..range };
+            *chunk = one_series(connection, *id, rest, chunk_len)?;
         }
-        heads.extend(chunk.front().map(|row| Reverse((rank(row, order), index))));
+        heads.extend(chunk.front().map(|row| Reverse((rank(row, range.order), index))));
         rows.push(row);
     }
     Ok(rows)

@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// The columns that [`stored_reading`] takes, from the tables of [`joined!`].
 macro_rules! columns {
     () => {
-        "reading.id, reading.at_micros, reading.arrived_at_micros, reading.suspect,
-         reading.taken_at_micros, reading.value, reading.seq,
+        "reading.id, reading.at_micros, reading.arrived_after_micros, reading.is_device_time,
+         reading.suspect_taken_at_micros, reading.value, reading.seq,
          topic.name, series.device, series.quantity, series.unit, boot.name"
     };
 }
@@ -37,13 +37,17 @@ pub(super) fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
     let boot: Option<Box<str>> = row.get(11)?;
     let seq: Option<i64> = row.get(6)?;
     let key = boot.zip(seq).map(|(boot, seq)| ReadingKey { boot, seq: seq.cast_unsigned() });
+    let at: UnixMicros = row.get(1).map(UnixMicros)?;
+    let arrived_after: i64 = row.get(2)?;
+    let is_device_time: bool = row.get(3)?;
+    let suspect: Option<UnixMicros> = row.get::<_, Option<i64>>(4)?.map(UnixMicros);
     Ok(StoredReading {
         id: row.get(0).map(i64::cast_unsigned)?,
-        at: row.get(1).map(UnixMicros)?,
-        arrived_at: row.get(2).map(UnixMicros)?,
-        suspect: row.get(3)?,
+        at,
+        arrived_at: UnixMicros(at.0.saturating_add(arrived_after)),
+        suspect: suspect.is_some(),
         reading: Reading {
-            taken_at: row.get::<_, Option<i64>>(4)?.map(UnixMicros),
+            taken_at: suspect.or(is_device_time.then_some(at)),
             value: row.get(5)?,
             topic: text(7)?,
             device: text(8)?,

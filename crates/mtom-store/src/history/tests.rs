@@ -1,4 +1,4 @@
-use super::{History, PAGE_LEN_MAX, Page, PageQuery};
+use super::{History, IdQuery, PAGE_LEN_MAX, Page, PageQuery};
 use crate::record::{Cursor, ORIGINAL_PAGE_LEN, Order};
 use crate::testing::{Folder, NOW, SECOND, after, celsius, reading, store, store_new, taken};
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -65,12 +65,11 @@ fn the_check_of_original_pages_finds_a_wrong_count() {
     let folder = Folder::new();
     let mut journal = folder.open();
     for index in 0..50 {
-        store_new(&mut journal, celsius("a", 20.0), after(index * 20 * SECOND));
+        store_new(&mut journal, celsius("a", 20.0), after(index * 400 * SECOND));
     }
     check_original_pages(&folder, &journal.history()).unwrap();
     let planted = "UPDATE temperature_count SET count = count + 1
-                   WHERE width_micros = 60000000 AND start_micros =
-                       (SELECT min(start_micros) FROM temperature_count WHERE width_micros = 60000000)";
+                   WHERE level = 1 AND span = (SELECT min(span) FROM temperature_count WHERE level = 1)";
     folder.plain().execute_batch(planted).unwrap();
     check_original_pages(&folder, &journal.history()).unwrap_err();
 }
@@ -138,14 +137,89 @@ fn pages_follow_each_other_both_ways() {
                         device: device.map(Into::into),
                         quantity: quantity.map(Into::into),
                         order,
-                        after: None,
                         limit,
+                        ..PageQuery::default()
                     };
                     assert_eq!(read_all(&history, query.clone()), expected, "{query:?}");
                 }
                 expected.reverse();
             }
         }
+    }
+}
+
+#[test]
+fn filters_give_what_a_plain_filter_gives() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    let mut all = Vec::new();
+    for index in 0..400_i64 {
+        let device = ["a", "b", "rare"][usize::from(index % 3 == 1) + usize::from(index % 50 == 7)];
+        let unit = [Unit::Celsius, Unit::Fahrenheit][usize::from(index % 7 == 0)];
+        let one = reading(device, "t", f64::from(i32::try_from(index % 40).unwrap()), unit);
+        // Over two days, in both directions.
+        let at = after(-((index * 1_237) % 2_880) * 60 * SECOND + index % 3);
+        all.push(store_new(&mut journal, taken(one, at), NOW));
+    }
+    all.sort_by_key(|row| (row.at, row.id));
+    let history = journal.history();
+    let times = [None, Some(after(-40 * HOUR)), Some(after(-20 * HOUR)), Some(after(-1))];
+    let values = [(None, None), (Some(35.0), None), (None, Some(0.0)), (Some(10.0), Some(12.5))];
+    for device in [None, Some("b"), Some("rare")] {
+        for unit in [None, Some(Unit::Fahrenheit)] {
+            for (from, until) in times.iter().flat_map(|from| times.map(|until| (*from, until))) {
+                for (value_min, value_max) in values {
+                    let mut expected = all.clone();
+                    expected.retain(|row| {
+                        device.is_none_or(|name| *row.reading.device == *name)
+                            && unit.is_none_or(|unit| row.reading.unit == unit)
+                            && from.is_none_or(|from| row.at >= from)
+                            && until.is_none_or(|until| row.at < until)
+                            && value_min.is_none_or(|min| row.reading.value >= min)
+                            && value_max.is_none_or(|max| row.reading.value <= max)
+                    });
+                    for order in [Order::Ascending, Order::Descending] {
+                        let query = PageQuery {
+                            device: device.map(Into::into),
+                            quantity: None,
+                            unit,
+                            from,
+                            until,
+                            value_min,
+                            value_max,
+                            order,
+                            after: None,
+                            limit: 33,
+                        };
+                        assert_eq!(read_all(&history, query.clone()), expected, "{query:?}");
+                        expected.reverse();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_by_number_are_in_the_order_of_storage() {
+    let folder = Folder::new();
+    let (journal, mut all) = mixed(&folder);
+    all.sort_by_key(|row| row.id);
+    let history = journal.history();
+    for order in [Order::Ascending, Order::Descending] {
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let page = history.page_by_id(IdQuery { order, after, limit: 7 }).unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            rows.extend(page);
+        }
+        assert_eq!(rows, all);
+        all.reverse();
+    }
+    for after in [i64::MAX.cast_unsigned(), u64::MAX] {
+        let query = IdQuery { after: Some(after), limit: 7, ..IdQuery::default() };
+        assert_eq!(history.page_by_id(query).unwrap(), []);
     }
 }
 
@@ -187,8 +261,13 @@ fn cursors_from_anywhere_do_no_harm() {
         for device in [None, Some("a".to_owned())] {
             for (at, id) in [(i64::MIN, 0), (i64::MAX, u64::MAX), (0, u64::MAX), (i64::MAX, 0)] {
                 let after = Some(Cursor { at: UnixMicros(at), id });
-                let query =
-                    PageQuery { device: device.clone(), order, after, limit: 500, quantity: None };
+                let query = PageQuery {
+                    device: device.clone(),
+                    order,
+                    after,
+                    limit: 500,
+                    ..PageQuery::default()
+                };
                 assert!(journal.history().page(&query).unwrap().rows.len() <= all.len());
             }
         }

@@ -172,6 +172,11 @@ fn an_unfinished_creation_is_begun_again() {
 }
 
 const SECOND_VERSION: &str = "ALTER TABLE total ADD COLUMN extra INTEGER NOT NULL DEFAULT 7;";
+/// The present version and one more.
+fn with(next: &'static str) -> Vec<&'static str> {
+    MIGRATIONS.iter().copied().chain([next]).collect()
+}
+
 const THIRD_FAILS: &str = "CREATE TABLE half (a); INSERT INTO missing VALUES (1);";
 
 #[test]
@@ -180,14 +185,13 @@ fn an_older_version_is_backed_up_and_migrated() {
     let stored = store_new(&mut folder.open(), celsius("a", 20.0), NOW);
     let old = fs::read(folder.path()).unwrap();
 
-    let journal =
-        Journal::open_with(&folder.path(), after(1), &[MIGRATIONS[0], SECOND_VERSION]).unwrap();
+    let journal = Journal::open_with(&folder.path(), after(1), &with(SECOND_VERSION)).unwrap();
     assert_eq!(journal.history().latest().unwrap(), [stored]);
     let extra: i64 = folder.plain().query_row("SELECT extra FROM total", [], |r| r.get(0)).unwrap();
     assert_eq!(extra, 7);
     drop(journal);
-    assert_eq!(fs::read(beside(&folder.path(), ".v1.bak")).unwrap(), old);
-    assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock", "mtom.db.v1.bak"]);
+    assert_eq!(fs::read(beside(&folder.path(), ".v2.bak")).unwrap(), old);
+    assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock", "mtom.db.v2.bak"]);
     let applied: Vec<(u32, i64)> = folder
         .plain()
         .prepare("SELECT version, applied_at_micros FROM schema_version ORDER BY version")
@@ -196,7 +200,7 @@ fn an_older_version_is_backed_up_and_migrated() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(applied, [(1, NOW.0), (2, NOW.0 + 1)]);
+    assert_eq!(applied, [(1, NOW.0), (2, NOW.0), (3, NOW.0 + 1)]);
 }
 
 #[test]
@@ -208,8 +212,8 @@ fn a_backup_holds_the_log_that_a_killed_process_left() {
     for suffix in ["", "-wal"] {
         fs::copy(beside(&folder.path(), suffix), beside(&copy.path(), suffix)).unwrap();
     }
-    drop(Journal::open_with(&copy.path(), NOW, &[MIGRATIONS[0], SECOND_VERSION]).unwrap());
-    fs::rename(beside(&copy.path(), ".v1.bak"), copy.path()).unwrap();
+    drop(Journal::open_with(&copy.path(), NOW, &with(SECOND_VERSION)).unwrap());
+    fs::rename(beside(&copy.path(), ".v2.bak"), copy.path()).unwrap();
     assert_eq!(copy.open().counts().stored, 1);
 }
 
@@ -217,10 +221,10 @@ fn a_backup_holds_the_log_that_a_killed_process_left() {
 fn a_migration_that_fails_leaves_the_version_before_it() {
     let folder = Folder::new();
     drop(folder.open());
-    let steps = [MIGRATIONS[0], SECOND_VERSION, THIRD_FAILS];
+    let steps = [MIGRATIONS[0], MIGRATIONS[1], SECOND_VERSION, THIRD_FAILS];
     let refused = Journal::open_with(&folder.path(), NOW, &steps).unwrap_err();
     assert!(matches!(refused, OpenError::Failed { .. }), "{refused:?}");
-    let journal = Journal::open_with(&folder.path(), NOW, &steps[..2]).unwrap();
+    let journal = Journal::open_with(&folder.path(), NOW, &steps[..3]).unwrap();
     let half = "SELECT count(*) FROM sqlite_schema WHERE name = 'half'";
     let half: i64 = folder.plain().query_row(half, [], |row| row.get(0)).unwrap();
     assert_eq!(half, 0);
@@ -230,7 +234,7 @@ fn a_migration_that_fails_leaves_the_version_before_it() {
 #[test]
 fn a_creation_that_fails_leaves_no_database() {
     let folder = Folder::new();
-    let refused = Journal::open_with(&folder.path(), NOW, &[MIGRATIONS[0], THIRD_FAILS]);
+    let refused = Journal::open_with(&folder.path(), NOW, &with(THIRD_FAILS));
     assert!(matches!(refused, Err(OpenError::Failed { .. })));
     assert!(!folder.path().exists());
     assert_eq!(folder.open().counts(), Counts::default());
