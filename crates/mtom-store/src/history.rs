@@ -6,6 +6,7 @@
 
 use crate::error::StoreError;
 use crate::record::{CommandRecord, CommandRow, Counts, Cursor, Order, RejectRow};
+use chart::{Chart, ChartQuery};
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
@@ -14,6 +15,7 @@ use rusqlite::{Row, params};
 use std::path::Path;
 use std::sync::Arc;
 
+pub mod chart;
 mod original;
 mod page;
 mod pool;
@@ -95,6 +97,14 @@ impl History {
     /// When the file cannot be read.
     pub fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
         self.pool.read(|connection| page::page(connection, query))
+    }
+
+    /// What a chart is drawn from. It costs about the same over any stretch.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn chart(&self, query: &ChartQuery) -> Result<Chart, StoreError> {
+        self.pool.read(|connection| chart::chart(connection, query))
     }
 
     /// Readings in the order in which they were stored.

@@ -58,6 +58,11 @@ pub(super) fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
     })
 }
 
+/// The time and the value alone.
+pub(super) fn stored_value(row: &Row<'_>) -> rusqlite::Result<(UnixMicros, f64)> {
+    Ok((row.get(0).map(UnixMicros)?, row.get(1)?))
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("unit of a newer version")]
 struct UnknownUnit;

@@ -1,0 +1,265 @@
+//! What a chart is drawn from: a stretch of one series in at most so many points.
+//!
+//! Short stretches are the readings themselves. Longer ones are minutes, hours or days, whichever is the
+//! finest that does not cost too many rows, put together until they are few enough. A point without
+//! a reading is not made up; where readings are missing there is a gap, with its beginning and its end.
+
+use super::row::stored_value;
+use crate::rollup::{DAY, HOUR, MINUTE, SLOT};
+use mtom_protocol::time::UnixMicros;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// The most points of a chart.
+pub const POINTS_MAX: usize = 2_000;
+
+/// How many rows may be put together for one point.
+const ROWS_PER_POINT: i64 = 8;
+
+/// Spans that are looked into for readings: that many take a millisecond or two.
+const MINUTES_RAW_MAX: i64 = 240;
+
+/// A distance is a gap when it is this many times the usual one.
+const GAP_RATIO: i64 = 3;
+
+/// Which stretch of which series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartQuery {
+    /// The device.
+    pub device: String,
+    /// The quantity.
+    pub quantity: String,
+    /// Its beginning, inclusive.
+    pub from: UnixMicros,
+    /// Its end, exclusive.
+    pub until: UnixMicros,
+    /// At most so many points, and at most [`POINTS_MAX`].
+    pub points: usize,
+}
+
+/// What the points of a chart are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Readings.
+    Raw,
+    /// Sums of minutes.
+    Minute,
+    /// Sums of hours.
+    Hour,
+    /// Sums of days.
+    Day,
+}
+
+/// One point: what the readings of a span have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChartPoint {
+    /// Where its span begins; for a single reading its time.
+    pub at: UnixMicros,
+    /// How many readings.
+    pub count: u64,
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// The last of them.
+    pub last: f64,
+}
+
+/// A stretch of one series of one unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// The unit's symbol; empty for a plain number, and where there is no such series.
+    pub unit: String,
+    /// What the points are made of.
+    pub level: Level,
+    /// How wide the span of a point is, in microseconds; 0 for single readings.
+    pub width_micros: i64,
+    /// In the order of time.
+    pub points: Vec<ChartPoint>,
+    /// Where there are no readings though there should be: from the point before to the point behind.
+    pub gaps: Vec<(UnixMicros, UnixMicros)>,
+}
+
+pub(super) fn chart(connection: &Connection, query: &ChartQuery) -> rusqlite::Result<Chart> {
+    let points_max = query.points.clamp(1, POINTS_MAX);
+    let points_len = i64::try_from(points_max).expect("a chart is small");
+    let from = query.from.0.max(0);
+    let until = query.until.0.max(from);
+    let span = until.saturating_sub(from);
+    let nothing = Chart {
+        unit: String::new(),
+        level: Level::Raw,
+        width_micros: 0,
+        points: Vec::new(),
+        gaps: Vec::new(),
+    };
+    let Some((series, unit)) = series(connection, query)? else { return Ok(nothing) };
+    if span <= MINUTES_RAW_MAX * MINUTE
+        && let Some(points) = raw(connection, series, from, until, points_max)?
+    {
+        return Ok(Chart { unit, gaps: gaps(&points, 0), points, ..nothing });
+    }
+    let rows_max = points_len.saturating_mul(ROWS_PER_POINT);
+    let (level, narrow) = [(Level::Minute, MINUTE), (Level::Hour, HOUR), (Level::Day, DAY)]
+        .into_iter()
+        .find(|(level, width)| *level == Level::Day || span / width <= rows_max)
+        .expect("days are always found");
+    // A point is whole spans of the level, as many as make the points few enough.
+    let width = (span / narrow / points_len + 1).saturating_mul(narrow);
+    let points = sums(connection, level, series, (from, until), narrow, width)?;
+    Ok(Chart { unit, level, width_micros: width, gaps: gaps(&points, width), points })
+}
+
+/// The series and its unit. A device that changed its unit has one series per unit: the one with the
+/// newest readings is drawn.
+fn series(connection: &Connection, query: &ChartQuery) -> rusqlite::Result<Option<(i64, String)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, unit FROM series WHERE device = ?1 AND quantity = ?2
+             ORDER BY (SELECT max(hour) FROM rollup_hour INDEXED BY rollup_hour_by_series
+                       WHERE series = series.id) DESC
+             LIMIT 1",
+        )?
+        .query_row(params![query.device, query.quantity], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// The readings, unless there are more than `points_max`.
+fn raw(
+    connection: &Connection,
+    series: i64,
+    from: i64,
+    until: i64,
+    points_max: usize,
+) -> rusqlite::Result<Option<Vec<ChartPoint>>> {
+    let count: i64 = connection
+        .prepare_cached(
+            "SELECT ifnull(sum(count), 0) FROM rollup_minute INDEXED BY rollup_minute_by_series
+             WHERE series = ?1 AND minute BETWEEN ?2 AND ?3",
+        )?
+        .query_row(params![series, from / MINUTE, until / MINUTE], |row| row.get(0))?;
+    if usize::try_from(count).unwrap_or(usize::MAX) > points_max {
+        return Ok(None);
+    }
+    let points: Vec<ChartPoint> = connection
+        .prepare_cached(
+            "SELECT reading.at_micros, reading.value
+             FROM rollup_minute AS part INDEXED BY rollup_minute_by_series
+             CROSS JOIN reading INDEXED BY reading_by_slot
+                 ON reading.series = ?1 AND reading.slot IN (
+                     part.minute * 12, part.minute * 12 + 1, part.minute * 12 + 2,
+                     part.minute * 12 + 3, part.minute * 12 + 4, part.minute * 12 + 5,
+                     part.minute * 12 + 6, part.minute * 12 + 7, part.minute * 12 + 8,
+                     part.minute * 12 + 9, part.minute * 12 + 10, part.minute * 12 + 11
+                 )
+             WHERE part.series = ?1 AND part.minute BETWEEN ?2 / 60000000 AND ?3 / 60000000
+                 AND reading.at_micros BETWEEN ?2 AND ?3 - 1
+             ORDER BY part.minute, reading.slot, reading.within, reading.id",
+        )?
+        .query_map(params![series, from, until], |row| {
+            let (at, value) = stored_value(row)?;
+            Ok(ChartPoint { at, count: 1, min: value, max: value, mean: value, last: value })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    // Retention takes readings before their sums: then the sums are what there is.
+    let is_whole = count == 0 || !points.is_empty();
+    Ok(is_whole.then_some(points))
+}
+
+/// Sums of a level, put together to points of `width`. The spans at both ends count whole.
+fn sums(
+    connection: &Connection,
+    level: Level,
+    series: i64,
+    (from, until): (i64, i64),
+    narrow: i64,
+    width: i64,
+) -> rusqlite::Result<Vec<ChartPoint>> {
+    macro_rules! select {
+        ($span:literal) => {
+            concat!(
+                "SELECT ",
+                $span,
+                " * ?4 / ?5, count, min, max, sum, last
+                 FROM rollup_",
+                $span,
+                " INDEXED BY rollup_",
+                $span,
+                "_by_series
+                 WHERE series = ?1 AND ",
+                $span,
+                " BETWEEN ?2 / ?4 AND (?3 - 1) / ?4
+                 ORDER BY ",
+                $span
+            )
+        };
+    }
+    let sql = match level {
+        Level::Raw | Level::Minute => select!("minute"),
+        Level::Hour => select!("hour"),
+        Level::Day => select!("day"),
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![series, from, until, narrow, width])?;
+    let mut points: Vec<ChartPoint> = Vec::new();
+    let mut sum = 0.0;
+    while let Some(row) = rows.next()? {
+        let at = UnixMicros(row.get::<_, i64>(0)? * width);
+        let narrow = part(row)?;
+        match points.last_mut() {
+            Some(point) if point.at == at => {
+                point.count += narrow.count;
+                point.min = point.min.min(narrow.min);
+                point.max = point.max.max(narrow.max);
+                point.last = narrow.last;
+                sum += narrow.mean;
+                point.mean = mean(sum, point.count);
+            }
+            _ => {
+                sum = narrow.mean;
+                points.push(ChartPoint { at, mean: mean(sum, narrow.count), ..narrow });
+            }
+        }
+    }
+    Ok(points)
+}
+
+/// One row of a level. Its `mean` is still the sum.
+fn part(row: &Row<'_>) -> rusqlite::Result<ChartPoint> {
+    Ok(ChartPoint {
+        at: UnixMicros(0),
+        count: row.get(1).map(i64::cast_unsigned)?,
+        min: row.get(2)?,
+        max: row.get(3)?,
+        mean: row.get(4)?,
+        last: row.get(5)?,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of readings is far below 2^53")]
+fn mean(sum: f64, count: u64) -> f64 {
+    sum / count as f64
+}
+
+/// Where points are further apart than they usually are. `width` is that of a point's span.
+fn gaps(points: &[ChartPoint], width: i64) -> Vec<(UnixMicros, UnixMicros)> {
+    let distances = || points.iter().zip(points.iter().skip(1)).map(|(a, b)| b.at.0 - a.at.0);
+    let mut sorted: Vec<i64> = distances().collect();
+    let middle = sorted.len() / 2;
+    let usual = match sorted.is_empty() {
+        true => return Vec::new(),
+        false => *sorted.select_nth_unstable(middle).1,
+    };
+    // Never shorter than a slot: two readings a second apart are no rhythm.
+    let longest = usual.max(width).max(SLOT / GAP_RATIO).saturating_mul(GAP_RATIO);
+    points
+        .iter()
+        .zip(points.iter().skip(1))
+        .filter(|(a, b)| b.at.0 - a.at.0 > longest.max(width + 1))
+        .map(|(a, b)| (a.at, b.at))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
