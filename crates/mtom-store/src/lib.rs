@@ -18,6 +18,7 @@ mod log;
 mod migrations;
 mod names;
 pub mod record;
+pub mod retention;
 mod rollup;
 mod seen;
 

@@ -388,6 +388,13 @@ pub(crate) fn check_sums(folder: &Folder) {
         let kept = format!("SELECT * FROM rollup_{span} ORDER BY {span}, series");
         assert_eq!(rows(&plain, &kept), rows(&plain, &recomputed), "{span}");
     }
+    check_counts(folder);
+}
+
+/// Compares what `database:N` counts on with the readings alone.
+#[track_caller]
+pub(crate) fn check_counts(folder: &Folder) {
+    let plain = folder.plain();
     for (level, width) in (0..).zip(crate::rollup::COUNTED) {
         let recomputed = format!(
             "SELECT at_micros / {width} AS span, count(*)

@@ -1,0 +1,255 @@
+//! What is forgotten, and when: readings first, sums after, days never.
+//!
+//! By age, by the size of the file, and when the disk runs full. It happens in small steps between
+//! batches, each a short transaction, so that no reading waits for it; and what was deleted leaves the
+//! file again. Readings that another database still has to get are never deleted.
+
+use crate::error::StoreError;
+use crate::journal::Journal;
+use crate::rollup::{COUNTED, HOUR, MINUTE, SLOT};
+use mtom_protocol::time::UnixMicros;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// Rows of one step. It takes a few milliseconds.
+const ROWS_MAX: i64 = 2_000;
+/// Pages that leave the file in one step.
+const PAGES_MAX: i64 = 128;
+/// This much of the file may be free: it is used again soon.
+const FREE_PARTS: i64 = 10;
+/// The newest readings stay, however full the disk is: rules and charts live on them.
+const NEWEST_KEPT: Duration = Duration::from_hours(1);
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Readings and rejects this long; `None`: for ever.
+    pub raw: Option<Duration>,
+    /// Sums of minutes and hours and the ledger this long; `None`: for ever. Days stay.
+    pub rollups: Option<Duration>,
+    /// The file at most so large, in bytes; `None`: as large as it becomes.
+    pub len_max: Option<u64>,
+    /// The disk is to keep so many bytes free.
+    pub disk_free_min: u64,
+    /// Only what another database has too: readings and rejects up to these numbers.
+    pub drained: Option<(u64, u64)>,
+}
+
+/// What one step has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Rows that are gone.
+    pub deleted: u64,
+    /// Bytes that left the file.
+    pub returned: u64,
+    /// There is more to do.
+    pub has_more: bool,
+}
+
+/// Tables with a span of time, their spans, and their width.
+const SUMS: [(&str, &str, i64); 2] =
+    [("rollup_minute", "minute", MINUTE), ("rollup_hour", "hour", HOUR)];
+
+impl Journal {
+    /// One small step of forgetting. `disk_free` is what the disk of the file has left, where that is
+    /// known.
+    ///
+    /// # Errors
+    /// When the disk refuses it; then nothing is deleted.
+    pub fn forget(
+        &mut self,
+        keep: &Keep,
+        now: UnixMicros,
+        disk_free: Option<u64>,
+    ) -> Result<Step, StoreError> {
+        self.log.check()?;
+        let size = Size::read(&self.connection)?;
+        let is_tight = keep.len_max.is_some_and(|max| size.used() > max)
+            || disk_free.is_some_and(|free| free < keep.disk_free_min && size.free == 0);
+        let deleted = self.delete(keep, now, is_tight)?;
+        let is_large = keep.len_max.is_some_and(|max| size.len() > max);
+        let is_loose = size.free > PAGES_MAX && size.free > size.pages / FREE_PARTS;
+        let returns = size.free > 0
+            && (is_large || is_loose || disk_free.is_some_and(|free| free < keep.disk_free_min));
+        let returned = if deleted == 0 && returns { self.give_back(size)? } else { 0 };
+        Ok(Step { deleted, returned, has_more: deleted > 0 || returned > 0 })
+    }
+
+    fn delete(&mut self, keep: &Keep, now: UnixMicros, is_tight: bool) -> Result<u64, StoreError> {
+        let before = |age: Duration| {
+            now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)).max(0)
+        };
+        let raw_age = if is_tight { Some(NEWEST_KEPT) } else { keep.raw };
+        let (readings_max, rejects_max) = keep.drained.unwrap_or((u64::MAX, u64::MAX));
+        let to_sql = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let transaction = self.connection.transaction()?;
+        let mut deleted = 0;
+        if let Some(age) = raw_age {
+            let readings = readings(&transaction, before(age), to_sql(readings_max))?;
+            let rejects = rejects(&transaction, before(age), to_sql(rejects_max))?;
+            transaction
+                .prepare_cached(
+                    "UPDATE total SET readings_deleted = readings_deleted + ?1,
+                         rejects_deleted = rejects_deleted + ?2",
+                )?
+                .execute(params![readings.cast_signed(), rejects.cast_signed()])?;
+            deleted = readings + rejects;
+        }
+        if let Some(age) = keep.rollups {
+            for (table, span, width) in SUMS {
+                deleted += sums(&transaction, table, span, before(age) / width)?;
+            }
+            deleted += commands(&transaction, before(age))?;
+        }
+        // No readings are left that could go: the oldest sums of minutes, then of hours.
+        if is_tight && deleted == 0 {
+            for (table, span, width) in SUMS {
+                deleted +=
+                    sums(&transaction, table, span, before(Duration::from_hours(24)) / width)?;
+                if deleted > 0 {
+                    break;
+                }
+            }
+        }
+        if deleted == 0 {
+            transaction.rollback()?;
+        } else {
+            transaction.commit()?;
+        }
+        Ok(deleted)
+    }
+
+    /// Takes free pages off the end of the file.
+    fn give_back(&mut self, before: Size) -> Result<u64, StoreError> {
+        {
+            let mut statement =
+                self.connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES_MAX})"))?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        let after = Size::read(&self.connection)?;
+        // The file itself is cut when the log is copied into it.
+        if after.free == 0 || before.pages / 4_096 != after.pages / 4_096 {
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(before.len().saturating_sub(after.len()))
+    }
+}
+
+/// The file in pages.
+#[derive(Clone, Copy)]
+struct Size {
+    page_len: i64,
+    pages: i64,
+    free: i64,
+}
+
+impl Size {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+        Ok(Self {
+            page_len: number("page_size")?,
+            pages: number("page_count")?,
+            free: number("freelist_count")?,
+        })
+    }
+
+    fn len(self) -> u64 {
+        (self.pages * self.page_len).cast_unsigned()
+    }
+
+    fn used(self) -> u64 {
+        ((self.pages - self.free) * self.page_len).cast_unsigned()
+    }
+}
+
+/// The oldest readings before a time; `database:N` counts on without them.
+fn readings(connection: &Connection, before: i64, id_max: i64) -> rusqlite::Result<u64> {
+    let temperatures: HashSet<i64> = connection
+        .prepare_cached("SELECT id FROM series WHERE is_temperature")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM reading WHERE id IN (
+             SELECT id FROM reading INDEXED BY reading_by_slot
+             WHERE slot < ?1 AND id <= ?2 ORDER BY slot LIMIT ?3
+         ) RETURNING slot, series",
+    )?;
+    let mut rows = statement.query(params![before / SLOT, id_max, ROWS_MAX])?;
+    let (mut deleted, mut slots) = (0, HashMap::<i64, i64>::new());
+    while let Some(row) = rows.next()? {
+        deleted += 1;
+        if temperatures.contains(&row.get(1)?) {
+            *slots.entry(row.get(0)?).or_default() += 1;
+        }
+    }
+    for (level, width) in (0_i64..).zip(COUNTED) {
+        let mut counts: HashMap<i64, i64> = HashMap::new();
+        for (slot, count) in &slots {
+            *counts.entry(slot / (width / SLOT)).or_default() += count;
+        }
+        for (span, count) in counts {
+            connection
+                .prepare_cached(
+                    "UPDATE temperature_count SET count = count - ?3
+                     WHERE level = ?1 AND span = ?2",
+                )?
+                .execute(params![level, span, count])?;
+            connection
+                .prepare_cached(
+                    "DELETE FROM temperature_count
+                     WHERE level = ?1 AND span = ?2 AND count <= 0",
+                )?
+                .execute(params![level, span])?;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Rejects have the order of their arrival.
+fn rejects(connection: &Connection, before: i64, id_max: i64) -> rusqlite::Result<u64> {
+    let oldest: Option<i64> = connection
+        .prepare_cached("SELECT arrived_at_micros FROM reject ORDER BY id LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    if oldest.is_none_or(|oldest| oldest >= before) {
+        return Ok(0);
+    }
+    let deleted = connection
+        .prepare_cached(
+            "DELETE FROM reject WHERE id IN (
+                 SELECT id FROM reject WHERE id <= ?2 ORDER BY id LIMIT ?3
+             ) AND arrived_at_micros < ?1",
+        )?
+        .execute(params![before, id_max, ROWS_MAX])?;
+    Ok(deleted as u64)
+}
+
+/// The oldest commands; the newest of each actuator stays, it says what the actuator is to be.
+fn commands(connection: &Connection, before: i64) -> rusqlite::Result<u64> {
+    let deleted = connection
+        .prepare_cached(
+            "DELETE FROM command WHERE number IN (
+                 SELECT number FROM command ORDER BY number LIMIT ?2
+             ) AND decided_at_micros < ?1
+             AND number NOT IN (SELECT max(number) FROM command GROUP BY actuator)",
+        )?
+        .execute(params![before, ROWS_MAX])?;
+    Ok(deleted as u64)
+}
+
+/// The oldest sums of one width before a span.
+fn sums(connection: &Connection, table: &str, span: &str, before: i64) -> rusqlite::Result<u64> {
+    let deleted = connection
+        .prepare_cached(&format!(
+            "DELETE FROM {table} WHERE ({span}, series) IN (
+                 SELECT {span}, series FROM {table} WHERE {span} < ?1 ORDER BY {span} LIMIT ?2
+             )"
+        ))?
+        .execute(params![before, ROWS_MAX])?;
+    Ok(deleted as u64)
+}
+
+#[cfg(test)]
+mod tests;
