@@ -194,6 +194,15 @@ impl From<rusqlite::Error> for Unusable {
     }
 }
 
+/// A connection to a file that nobody writes, which leaves no side files.
+pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+    let has_log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(uri(path, !has_log), flags)
+}
+
 /// The schema version, from a connection that cannot write.
 fn look_inside(path: &Path, has_wal: bool, len: u64) -> Result<u32, Unusable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY

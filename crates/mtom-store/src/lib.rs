@@ -8,6 +8,7 @@
 //! A file that is damaged, of a newer version or in use is refused and left as it is.
 //! Texts and numbers from outside reach SQL only as bound parameters.
 
+pub mod backup;
 pub mod batch;
 pub mod error;
 mod file;
