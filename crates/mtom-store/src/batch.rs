@@ -6,7 +6,9 @@
 use crate::error::StoreError;
 use crate::journal::{Journal, Totals};
 use crate::latency::Hop;
-use crate::record::{CommandOutcome, CommandRecord, REJECT_HEAD_LEN_MAX, Reject, Stored};
+use crate::record::{
+    CommandOutcome, CommandRecord, ImportRow, REJECT_HEAD_LEN_MAX, Reject, Stored,
+};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, params};
@@ -63,7 +65,57 @@ impl<'j> Batch<'j> {
         reading: &Reading,
         arrived_at: UnixMicros,
     ) -> Result<Stored, StoreError> {
-        self.step(|batch| batch.add_reading(reading, arrived_at))
+        self.step(|batch| {
+            // A clock that stands before 1970 is a clock that is not set.
+            let arrived_at = arrived_at.max(UnixMicros(0));
+            let (at, suspect) = counted_time(reading.taken_at, arrived_at);
+            let stored = batch.add_reading(reading, at, arrived_at, suspect)?;
+            if let Stored::New(stored) = &stored
+                && reading.taken_at.is_some()
+                && !suspect
+            {
+                let took = arrived_at.since(stored.at);
+                batch.journal.latencies.add(Hop::TakenToArrived, arrived_at, took, 1);
+            }
+            Ok(stored)
+        })
+    }
+
+    /// Adds a reading of another history, however old, with all its times and a number of its own;
+    /// unless its key is known for its series. The number that it has there does not matter.
+    ///
+    /// # Errors
+    /// When the disk or the schema refuses it, also a time before 1970; the batch is lost.
+    pub fn import(&mut self, other: &StoredReading) -> Result<Stored, StoreError> {
+        self.step(|batch| {
+            let suspect = other.suspect && other.reading.taken_at.is_some();
+            batch.add_reading(&other.reading, other.at, other.arrived_at, suspect)
+        })
+    }
+
+    /// Notes how far an import is: whoever is cut off goes on from there.
+    ///
+    /// # Errors
+    /// When the disk refuses it; the batch is lost.
+    pub fn import_progress(&mut self, import: &ImportRow) -> Result<(), StoreError> {
+        self.step(|batch| {
+            let sql = "INSERT INTO import
+                    (source, position, stored, duplicate, bad, began_at_micros, ended_at_micros)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                ON CONFLICT (source) DO UPDATE SET position = excluded.position,
+                    stored = excluded.stored, duplicate = excluded.duplicate,
+                    bad = excluded.bad, ended_at_micros = excluded.ended_at_micros";
+            batch.connection().prepare_cached(sql)?.execute(params![
+                import.source,
+                import.position.cast_signed(),
+                import.stored.cast_signed(),
+                import.duplicate.cast_signed(),
+                import.bad.cast_signed(),
+                import.began_at.0,
+                import.ended_at.map(|at| at.0),
+            ])?;
+            Ok(())
+        })
     }
 
     /// Keeps what was no reading, and why. Returns its number.
@@ -195,15 +247,15 @@ impl<'j> Batch<'j> {
         Ok(())
     }
 
+    /// A reading for the time that it has, unless its key is known for its series.
     fn add_reading(
         &mut self,
         reading: &Reading,
+        at: UnixMicros,
         arrived_at: UnixMicros,
+        suspect: bool,
     ) -> rusqlite::Result<Stored> {
-        // A clock that stands before 1970 is a clock that is not set.
-        let arrived_at = arrived_at.max(UnixMicros(0));
-        let (at, suspect) = counted_time(reading.taken_at, arrived_at);
-        let Journal { connection, names, seen, sums, latencies, .. } = &mut *self.journal;
+        let Journal { connection, names, seen, sums, .. } = &mut *self.journal;
         let series = names.series(connection, reading)?;
         let boot = match &reading.key {
             Some(key) => Some(names.boot(connection, &key.boot)?),
@@ -232,16 +284,13 @@ impl<'j> Batch<'j> {
                 at.0,
                 reading.value,
                 topic,
-                arrived_at.0 - at.0,
+                arrived_at.0.saturating_sub(at.0),
                 taken_at.is_some() && !suspect,
                 taken_at.filter(|_| suspect),
                 boot,
                 seq,
             ])?;
         sums.add(series, at, reading.value, reading.unit.is_temperature());
-        if taken_at.is_some() && !suspect {
-            latencies.add(Hop::TakenToArrived, arrived_at, arrived_at.since(at), 1);
-        }
         self.totals.reading_id_last = id;
         self.totals.counts.stored += 1;
         let reading = reading.clone();

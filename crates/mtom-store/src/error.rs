@@ -38,6 +38,22 @@ pub enum OpenError {
         /// The newest version this program knows.
         known: u32,
     },
+    /// Start mtom once, or name another folder.
+    #[error("there is no history at {path}: start mtom up first, or name its folder with --data")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Start mtom once: it brings the file to its version.
+    #[error(
+        "database {path} has the older schema version {found}: start mtom up or mtom gateway once, which brings it to this version"
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// The version in the file.
+        found: u32,
+    },
     /// Put a backup in its place, or start empty.
     #[error(
         "{path} is not a usable mtom database ({what}): restore a backup in its place, or move it away to start empty (nothing was changed)"

@@ -64,8 +64,18 @@ pub(crate) enum Found {
     Version(u32),
 }
 
-/// Looks at the file without changing it. `known` is the newest version that we can read.
+/// Looks at the file without changing it. `known` is the newest version that we can read. Nobody may
+/// be writing it.
 pub(crate) fn inspect(path: &Path, known: u32) -> Result<Found, OpenError> {
+    look(path, known, true)
+}
+
+/// The same for a file that another process may be writing, which reading leaves a log beside.
+pub(crate) fn inspect_open(path: &Path, known: u32) -> Result<Found, OpenError> {
+    look(path, known, false)
+}
+
+fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
     let damaged = |what: String| OpenError::Damaged { path: path.to_owned(), what, cause: None };
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -84,18 +94,19 @@ pub(crate) fn inspect(path: &Path, known: u32) -> Result<Found, OpenError> {
     let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
     let pages_len = u64::from(header.page_count) * u64::from(header.page_len);
     // With a write-ahead log the file may lag behind its header until the log is replayed.
-    if !has_wal && metadata.len() < pages_len {
+    if is_alone && !has_wal && metadata.len() < pages_len {
         let what = format!("it ends after {} of {pages_len} bytes", metadata.len());
         return Err(damaged(what));
     }
-    let version = look_inside(path, has_wal, metadata.len()).map_err(|found| match found {
-        Unusable::Sqlite(cause) if is_damage(&cause) => {
-            let what = "SQLite cannot read it".into();
-            OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
-        }
-        Unusable::Sqlite(cause) => OpenError::Failed { path: path.to_owned(), cause },
-        Unusable::Content(what) => damaged(what),
-    })?;
+    let version =
+        look_inside(path, has_wal || !is_alone, metadata.len()).map_err(|found| match found {
+            Unusable::Sqlite(cause) if is_damage(&cause) => {
+                let what = "SQLite cannot read it".into();
+                OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
+            }
+            Unusable::Sqlite(cause) => OpenError::Failed { path: path.to_owned(), cause },
+            Unusable::Content(what) => damaged(what),
+        })?;
     if version > known {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
     }
@@ -204,13 +215,13 @@ pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The schema version, from a connection that cannot write.
-fn look_inside(path: &Path, has_wal: bool, len: u64) -> Result<u32, Unusable> {
+fn look_inside(path: &Path, may_have_log: bool, len: u64) -> Result<u32, Unusable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log nobody can be writing (we hold the lock), and `immutable` keeps SQLite from
     // making its side files. With one, the newest pages are in it and it must be read.
-    let connection = Connection::open_with_flags(uri(path, !has_wal), flags)?;
+    let connection = Connection::open_with_flags(uri(path, !may_have_log), flags)?;
     let application: i32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION_ID {

@@ -4,17 +4,21 @@
 //! cannot write. Each call is one short transaction of its own: it sees whole batches only, and
 //! holds nothing once it has returned.
 
-use crate::error::StoreError;
-use crate::record::{CommandRecord, CommandRow, Counts, Cursor, Order, RejectRow};
+use crate::error::{OpenError, StoreError};
+use crate::file::{self, Found};
+use crate::migrations::{MIGRATIONS, version_of};
+use crate::record::{CommandRecord, CommandRow, Counts, Cursor, ImportRow, Order, RejectRow};
+use audit::Audit;
 use chart::{Chart, ChartQuery};
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
 use pool::Pool;
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::path::Path;
 use std::sync::Arc;
 
+pub mod audit;
 pub mod chart;
 mod original;
 mod page;
@@ -76,6 +80,18 @@ pub struct Page {
 }
 
 impl History {
+    /// Readers of the database at `path`, also while another process writes it.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the file and what to do.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        match file::inspect_open(path, version_of(MIGRATIONS))? {
+            Found::Version(version) if version == version_of(MIGRATIONS) => Ok(Self::new(path)),
+            Found::Version(found) => Err(OpenError::Older { path: path.to_owned(), found }),
+            Found::Nothing => Err(OpenError::Missing { path: path.to_owned() }),
+        }
+    }
+
     pub(crate) fn new(path: &Path) -> Self {
         Self { pool: Arc::new(Pool::new(path)) }
     }
@@ -166,6 +182,31 @@ impl History {
         })
     }
 
+    /// How far the import of a file is; `None` when it never began.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn import(&self, source: &str) -> Result<Option<ImportRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT source, position, stored, duplicate, bad, began_at_micros,
+                         ended_at_micros
+                     FROM import WHERE source = ?1",
+                )?
+                .query_row([source], import_row)
+                .optional()
+        })
+    }
+
+    /// The account of every series, hop and boot.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn audit(&self) -> Result<Audit, StoreError> {
+        self.pool.read(audit::audit)
+    }
+
     /// Totals of the committed batches.
     ///
     /// # Errors
@@ -190,6 +231,19 @@ fn reject_row(row: &Row<'_>) -> rusqlite::Result<RejectRow> {
         code: row.get(4)?,
         reason: row.get(5)?,
         arrived_at: row.get(6).map(UnixMicros)?,
+    })
+}
+
+fn import_row(row: &Row<'_>) -> rusqlite::Result<ImportRow> {
+    let number = |column| row.get(column).map(i64::cast_unsigned);
+    Ok(ImportRow {
+        source: row.get(0)?,
+        position: number(1)?,
+        stored: number(2)?,
+        duplicate: number(3)?,
+        bad: number(4)?,
+        began_at: row.get(5).map(UnixMicros)?,
+        ended_at: row.get::<_, Option<i64>>(6)?.map(UnixMicros),
     })
 }
 

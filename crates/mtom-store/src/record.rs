@@ -113,6 +113,25 @@ pub struct Counts {
     pub rejected: u64,
 }
 
+/// How far the import of a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportRow {
+    /// What makes the file recognisable.
+    pub source: String,
+    /// Where to go on, in the words of its format: a line, a row.
+    pub position: u64,
+    /// Readings that were new.
+    pub stored: u64,
+    /// Readings that were there already.
+    pub duplicate: u64,
+    /// Lines that were none; each is among the rejects.
+    pub bad: u64,
+    /// When it began.
+    pub began_at: UnixMicros,
+    /// When its end was reached.
+    pub ended_at: Option<UnixMicros>,
+}
+
 /// The direction of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
