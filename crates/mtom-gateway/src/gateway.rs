@@ -7,7 +7,7 @@
 use crate::Clock;
 use crate::board::{Board, Outcome};
 use crate::history::Pages;
-use crate::relay::{INTAKE_LEN, Relay};
+use crate::relay::{INTAKE_LEN, Relay, Upkeep};
 use crate::settings::{Ports, Settings, Source};
 use crate::view::{Hop, LogEvent, View};
 use crate::{forwarded, links};
@@ -186,6 +186,7 @@ impl Gateway {
             hub.clone(),
             view.clone(),
             intake.tally(),
+            Upkeep::new(settings.keep, path.clone()),
             clock.clone(),
         )?;
         let (feeder, mqtt) = feeder(settings.source, settings.topics, &path, &intake).await?;

@@ -23,6 +23,7 @@ use mtom_rules::{Decision, Engine, Event, State};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::journal::Journal;
+use mtom_store::latency;
 use mtom_store::record::{CommandOutcome, CommandRecord, Reject, Stored};
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,8 +33,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 mod quiet;
+mod upkeep;
 
 use quiet::Quiet;
+use upkeep::IDLE_PERIOD;
+pub(crate) use upkeep::Upkeep;
 
 /// How many deliveries wait for the relay. Full: the brokers wait, so sockets are not read.
 pub(crate) const INTAKE_LEN: usize = 8_192;
@@ -56,6 +60,7 @@ pub(crate) struct Relay {
     tally: Tally,
     numbers: Range<u64>,
     quiet: Quiet,
+    upkeep: Upkeep,
     failing: bool,
 }
 
@@ -85,6 +90,7 @@ impl Relay {
         live: LiveHub,
         view: View,
         tally: Tally,
+        upkeep: Upkeep,
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let now = clock();
@@ -106,6 +112,7 @@ impl Relay {
             tally,
             numbers: 0..0,
             quiet: Quiet::default(),
+            upkeep,
             failing: false,
         };
         relay.count();
@@ -148,7 +155,7 @@ impl Relay {
         end: &CancellationToken,
     ) -> Wake {
         let rules_in = self.rules.next_deadline(&self.state).map(|at| at.since((self.clock)()));
-        let mut wait = rules_in.unwrap_or(Duration::MAX);
+        let mut wait = rules_in.unwrap_or(Duration::MAX).min(IDLE_PERIOD);
         let mut delayed = !told.is_empty();
         loop {
             if delayed {
@@ -178,6 +185,7 @@ impl Relay {
         let now = (self.clock)();
         let mut effects = Effects::default();
         let before = self.state.clone();
+        let batch_len = batch.len();
         match self.write(batch, told, now, &mut effects) {
             Ok(()) => {
                 // Before the sync, which takes most of the time: a person waits for the light.
@@ -185,6 +193,10 @@ impl Relay {
                     self.board.want(&actuator, wanted);
                 }
                 self.journal.sync()?;
+                if batch_len > 0 {
+                    let took = (self.clock)().since(now);
+                    self.journal.took(latency::Hop::ArrivedToStored, now, took, batch_len as u64);
+                }
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the journal can be written again");
                 }
@@ -206,6 +218,7 @@ impl Relay {
                 }
             }
         }
+        self.upkeep.run(&mut self.journal, now, batch_len);
         self.count();
         Ok(())
     }

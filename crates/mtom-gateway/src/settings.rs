@@ -3,6 +3,7 @@
 use mtom_actuator::{LinkAddress, Protocol};
 use mtom_protocol::topic;
 use mtom_rules::Engine;
+pub use mtom_store::retention::Keep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub actuators: Vec<Actuator>,
     /// Decides what they should be.
     pub rules: Engine,
+    /// How much of the history is kept.
+    pub keep: Keep,
 }
 
 /// Where messages come from.
@@ -101,6 +104,14 @@ pub fn check_link(link: &str) -> Result<(), String> {
 /// What is expected, in words.
 pub fn check_live_url(url: &str) -> Result<(), String> {
     mtom_forward::client::check(url).map_err(|error| error.to_string())
+}
+
+/// Says whether `url` is a database that readings can be copied to.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn check_store_url(url: &str) -> Result<(), String> {
+    Err(format!("MariaDB is not in this version: expected \"sqlite\", found {url:?}"))
 }
 
 /// The version of the link that `word` names: `auto`, `original` or `second`.

@@ -51,6 +51,7 @@ pub(crate) fn gateway(
         ports: Some(ports),
         actuators,
         rules,
+        keep: config.store.keep,
     })
 }
 

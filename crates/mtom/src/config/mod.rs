@@ -6,6 +6,7 @@
 mod reader;
 mod rules;
 mod sections;
+mod store;
 mod tree;
 
 pub(crate) use tree::Problem;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+pub(crate) use store::Store;
 
 /// The annotated default file; a test reads it back.
 pub(crate) const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -27,6 +29,7 @@ pub(crate) const REFRESH: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) topics: Vec<String>,
     pub(crate) live: SocketAddr,

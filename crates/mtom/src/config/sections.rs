@@ -2,7 +2,9 @@
 
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
-use super::{Actuator, Broker, Config, REFRESH, Simulate, Surroundings, rules, simulated_names};
+use super::{
+    Actuator, Broker, Config, REFRESH, Simulate, Surroundings, rules, simulated_names, store,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,7 +41,7 @@ pub(super) fn read(
     let mut dashboard = section(&mut root, "dashboard", problems);
     let dashboard_address = listen.get(&mut dashboard, 8080, problems);
     dashboard.finish(problems);
-    store(&mut root, problems);
+    let store = store::read(&mut root, around, problems);
     let simulate = simulate(&mut root, problems);
     let log_level = log(&mut root, problems);
     let count_before = problems.count();
@@ -51,6 +53,7 @@ pub(super) fn read(
     root.finish(problems);
     Some(Config {
         data_dir,
+        store,
         broker: broker?,
         topics,
         live: live_address,
@@ -65,7 +68,7 @@ pub(super) fn read(
     })
 }
 
-fn section(root: &mut Section, key: &'static str, problems: &mut Problems) -> Section {
+pub(super) fn section(root: &mut Section, key: &'static str, problems: &mut Problems) -> Section {
     let absent = || Entry { node: Node::Table(Vec::new()), place: Place::Default };
     let entry = root.take(key).unwrap_or_else(absent);
     Section::new(key, entry, problems)
@@ -123,7 +126,7 @@ fn broker(
     let url = section.get("url", problems, broker_url);
     let username = optional(&mut section, "username", problems);
     let client_id = optional(&mut section, "client_id", problems);
-    let password = password(&mut section, around, problems);
+    let password = password(&mut section, PASSWORD_VARIABLE, around, problems);
     let name = section.name("username");
     section.finish(problems);
     let Some((host, port)) = url.flatten() else { return Some(Broker::Embedded { listen }) };
@@ -172,8 +175,9 @@ fn optional(section: &mut Section, key: &'static str, problems: &mut Problems) -
     section.get(key, problems, text).filter(|text| !text.is_empty())
 }
 
-fn password(
+pub(super) fn password(
     section: &mut Section,
+    variable: &str,
     around: &impl Surroundings,
     problems: &mut Problems,
 ) -> Option<String> {
@@ -181,7 +185,11 @@ fn password(
         problems.add(
             &section.name("password"),
             entry.place,
-            format!("a password does not belong into the configuration: use broker.password_file, or the environment variable {PASSWORD_VARIABLE}"),
+            format!(
+                "a password does not belong into the configuration: use {}, or the environment \
+                 variable {variable}",
+                section.name("password_file")
+            ),
         );
     }
     let from_file = section
@@ -196,7 +204,7 @@ fn password(
             Ok(Some(secret.trim_end_matches(['\r', '\n']).to_owned()))
         })
         .flatten();
-    around.variable(PASSWORD_VARIABLE).or(from_file)
+    around.variable(variable).or(from_file)
 }
 
 fn ingest(root: &mut Section, problems: &mut Problems) -> Vec<String> {
@@ -211,18 +219,6 @@ fn ingest(root: &mut Section, problems: &mut Problems) -> Vec<String> {
     let topics = section.get("topics", problems, list(filter));
     section.finish(problems);
     topics.unwrap_or_else(|| vec!["Environ/#".into()])
-}
-
-fn store(root: &mut Section, problems: &mut Problems) {
-    let mut section = section(root, "store", problems);
-    section.get("url", problems, |node| match text(node)?.as_str() {
-        "sqlite" => Ok(()),
-        other if other.starts_with("mysql:") => {
-            Err("MariaDB is not in this version: expected \"sqlite\"".into())
-        }
-        other => Err(format!("expected \"sqlite\", found {other:?}")),
-    });
-    section.finish(problems);
 }
 
 fn simulate(root: &mut Section, problems: &mut Problems) -> Simulate {

@@ -133,7 +133,9 @@ fn every_kind_of_mistake_names_its_key_and_what_is_expected() {
             [security]
             insecure = "yes"
             [store]
-            url = "mysql://user@host/mtom"
+            url = "postgres://user@host/mtom"
+            keep = "30m"
+            max_megabytes = 5
             [simulate]
             period = "soon"
             sensors = 3.5
@@ -154,16 +156,18 @@ fn every_kind_of_mistake_names_its_key_and_what_is_expected() {
             line 6: broker.password: a password does not belong into the configuration: use broker.password_file, or the environment variable MTOM_BROKER_PASSWORD
             line 8: ingest.topics: "a#": `#` stands alone in the last level, as in `Environ/#`
             line 10: security.insecure: expected true or false, found "yes"
-            line 12: store.url: MariaDB is not in this version: expected "sqlite"
-            line 14: simulate.period: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found "soon"
-            line 15: simulate.sensors: expected a whole number from 0 to 10000, found 3.5
-            line 17: log.level: expected a text in quotes, found a date
-            line 18: actuator.0.name: missing
-            line 19: actuator.0.link: unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10 or tcp:host:port
-            line 20: rule.0.on: missing
-            line 22: rule.0.for: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found 10
-            line 23: rule.0.silent: expected on, off or hold, found "maybe"
-            line 24: rule.0.then: empty: expected [{ actuator = "TEMP_LED" }]
+            line 12: store.url: expected "sqlite" or "mysql://user@host/mtom", found "postgres://user@host/mtom"
+            line 13: store.keep: expected "forever", or 1h to 36500d, as in "12h" or "400d", found "30m"
+            line 14: store.max_megabytes: expected 0 or at least 10, found 5
+            line 16: simulate.period: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found "soon"
+            line 17: simulate.sensors: expected a whole number from 0 to 10000, found 3.5
+            line 19: log.level: expected a text in quotes, found a date
+            line 20: actuator.0.name: missing
+            line 21: actuator.0.link: unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10 or tcp:host:port
+            line 22: rule.0.on: missing
+            line 24: rule.0.for: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found 10
+            line 25: rule.0.silent: expected on, off or hold, found "maybe"
+            line 26: rule.0.then: empty: expected [{ actuator = "TEMP_LED" }]
             --set: nonsense: expected section.key=value, as in --set live.listen=127.0.0.1:0
             --set: live.listen: expected a text in quotes, found a section
             --set: history.listen: 0.0.0.0:8768 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8768, or set security.insecure = true if everybody on that network may read and write"#]],

@@ -1,0 +1,60 @@
+//! When the journal is tidied: between batches, in proportion to what they bring.
+
+use mtom_protocol::time::UnixMicros;
+use mtom_store::journal::Journal;
+use mtom_store::retention::Keep;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often it is looked whether there is anything to do, while readings come.
+const PERIOD: Duration = Duration::from_secs(2);
+/// And while none come.
+pub(super) const IDLE_PERIOD: Duration = Duration::from_secs(60);
+/// The most steps between two batches: some tens of milliseconds.
+const STEPS_MAX: u32 = 4;
+
+/// Forgets what is too old or too much.
+pub(crate) struct Upkeep {
+    keep: Keep,
+    /// Where the journal is; asked for the room that its disk has.
+    folder: PathBuf,
+    next_at: UnixMicros,
+    failing: bool,
+}
+
+impl Upkeep {
+    pub(crate) fn new(keep: Keep, folder: PathBuf) -> Self {
+        Self { keep, folder, next_at: UnixMicros(0), failing: false }
+    }
+
+    /// A few steps, where it is time. `batch_len` readings came since the last call.
+    pub(super) fn run(&mut self, journal: &mut Journal, now: UnixMicros, batch_len: usize) {
+        if now < self.next_at {
+            return;
+        }
+        let disk_free = fs4::available_space(&self.folder).ok();
+        let (mut deleted, mut has_more) = (0, true);
+        for _ in 0..STEPS_MAX {
+            match journal.forget(&self.keep, now, disk_free) {
+                Ok(step) => {
+                    self.failing = false;
+                    deleted += step.deleted;
+                    has_more = step.has_more;
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "old readings cannot be deleted: it is tried again");
+                    }
+                    has_more = false;
+                }
+            }
+            // Twice what came, so that a file that is too large becomes smaller.
+            if !has_more || deleted > 2 * batch_len as u64 {
+                break;
+            }
+        }
+        let pause = if has_more { Duration::ZERO } else { PERIOD };
+        self.next_at = now.saturating_add(pause);
+    }
+}
