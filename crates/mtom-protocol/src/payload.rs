@@ -12,6 +12,7 @@ mod properties;
 mod text;
 
 pub use properties::describe;
+pub use text::{default_unit, plausible};
 
 /// The most readings that one message may carry.
 pub const READINGS_LEN_MAX: usize = 64;

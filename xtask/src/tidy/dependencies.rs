@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::tidy::Finding;
 
 /// Crate, and which of ours it may depend on. A crate that is not listed may not exist.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("mtom-protocol", &[]),
     ("mtom-device", &["mtom-protocol", "mtom-time"]),
     ("mtom-time", &[]),
     ("mtom-flash", &["mtom-protocol", "mtom-device"]),
     ("mtom-rules", &["mtom-protocol"]),
     ("mtom-store", &["mtom-protocol"]),
+    ("mtom-exchange", &["mtom-protocol"]),
     ("mtom-broker", &[]),
     ("mtom-forward", &["mtom-protocol"]),
     ("mtom-actuator", &["mtom-protocol"]),

@@ -36,7 +36,8 @@ pub(super) fn series(topic: &str) -> (&str, &str) {
 }
 
 /// The unit that a quantity's name implies when the device sends none.
-pub(super) fn default_unit(quantity: &str) -> Unit {
+#[must_use]
+pub fn default_unit(quantity: &str) -> Unit {
     let last = quantity.rsplit('.').next().unwrap_or(quantity);
     if ["temperature", "temp"].iter().any(|name| last.eq_ignore_ascii_case(name)) {
         Unit::Celsius
@@ -48,7 +49,10 @@ pub(super) fn default_unit(quantity: &str) -> Unit {
 }
 
 /// The number, when it can be a measurement in `unit`.
-pub(super) fn plausible(number: f64, unit: Unit) -> Result<f64, NotAReading> {
+///
+/// # Errors
+/// When it is not finite, outside [`Unit::range`], or what a DS18B20 says that has lost its wire.
+pub fn plausible(number: f64, unit: Unit) -> Result<f64, NotAReading> {
     if !number.is_finite() {
         return Err(NotAReading::NotFinite);
     }

@@ -1,0 +1,27 @@
+//! Readings to files and back, exactly: CSV, JSON lines, Parquet, InfluxDB line protocol, SenML.
+//!
+//! [`writer::Writer`] and [`reader::Reader`] stream: a file of any length takes the memory of a few records
+//! (Parquet: of one row group). What others write is read too, with [`record::Defaults`] for what they leave
+//! out. A line that is no reading comes back with its number and its reason, and stops nothing.
+//!
+//! CSV, JSON lines and Parquet keep every field, bit for bit. Line protocol and SenML keep value, unit, time,
+//! device, quantity, topic and key; what they have no form for is refused when it is written.
+//!
+//! Knows no SQL, no sockets and no clock.
+
+#![deny(clippy::indexing_slicing)]
+
+mod csv;
+pub mod format;
+mod json_lines;
+mod line_protocol;
+mod lines;
+mod parquet_file;
+pub mod reader;
+mod reason;
+pub mod record;
+mod senml;
+pub mod writer;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,284 @@
+//! Reads SenML, also of others: base values are resolved; records without a number are bad.
+//!
+//! A name without `/` is split where its base name ends; what has no second part has the quantity `value`. A
+//! relative time needs [`crate::record::Defaults::now`]. Several arrays may follow each other.
+
+use super::decimal::{SECOND, picos};
+use super::elements::{Element, Elements};
+use super::{ABSOLUTE_SECONDS_MIN, MICROS_PER_SECOND};
+use crate::format::Format;
+use crate::json_lines::not_json;
+use crate::lines::{self, Source};
+use crate::reader::{Bad, OpenError};
+use crate::reason::Reason;
+use crate::record::{Draft, Finisher, Record, parse_value};
+use mtom_protocol::payload::NotAReading;
+use mtom_protocol::time::UnixMicros;
+use mtom_protocol::unit::Unit;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+
+/// The versions that are understood: 10 is RFC 8428, 26 adds the secondary units of RFC 8798 (RFC 9100).
+const VERSIONS: [&str; 2] = ["10", "26"];
+/// The longest base name and base unit in bytes.
+const BASE_LEN_MAX: usize = 1024;
+
+/// Reads records.
+pub(crate) struct Reader {
+    elements: Elements,
+    base: Base,
+    finisher: Finisher,
+}
+
+/// What counts for the elements to come (section 4.1).
+#[derive(Debug, Default)]
+struct Base {
+    name: String,
+    /// In picoseconds.
+    time: i128,
+    unit: Option<String>,
+    value: Option<f64>,
+    is_unknown_version: bool,
+}
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    bver: Option<&'a RawValue>,
+    #[serde(borrow)]
+    bn: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    bt: Option<&'a RawValue>,
+    #[serde(borrow)]
+    bu: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    bv: Option<&'a RawValue>,
+    #[serde(borrow)]
+    n: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    u: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    v: Option<&'a RawValue>,
+    vs: Option<IgnoredAny>,
+    vb: Option<IgnoredAny>,
+    vd: Option<IgnoredAny>,
+    s: Option<IgnoredAny>,
+    #[serde(borrow)]
+    t: Option<&'a RawValue>,
+    // Ours.
+    #[serde(borrow)]
+    unit: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    device: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    quantity: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    topic: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    boot: Option<Cow<'a, str>>,
+    seq: Option<u64>,
+}
+
+impl Reader {
+    pub(crate) fn open(mut source: Source, finisher: Finisher) -> Result<Self, OpenError> {
+        let first = lines::first_byte(&mut source)?;
+        if first != Some(b'[') {
+            return Err(OpenError::NotThisFormat {
+                format: Format::SenMl,
+                found: first.map_or_else(
+                    || "it is empty".to_owned(),
+                    |first| format!("it begins with {:?}", char::from(first)),
+                ),
+                expected: "a JSON array, which begins with '['",
+            });
+        }
+        Ok(Self { elements: Elements::new(source), base: Base::default(), finisher })
+    }
+
+    pub(crate) fn next(&mut self) -> io::Result<Option<Result<Record, Bad>>> {
+        loop {
+            let Some(element) = self.elements.next()? else { return Ok(None) };
+            if element.is_first {
+                self.base = Base::default();
+            }
+            match record(&element, &mut self.base, &mut self.finisher) {
+                Ok(None) => {}
+                Ok(Some(record)) => return Ok(Some(Ok(record))),
+                Err(why) => {
+                    let bad = Bad::new("element", element.number, why, element.bytes);
+                    return Ok(Some(Err(bad)));
+                }
+            }
+        }
+    }
+}
+
+/// The unit that a symbol of SenML means (RFC 8428 section 12.1, RFC 8798).
+pub(super) fn unit_of(symbol: &str) -> Option<Unit> {
+    Some(match symbol {
+        "Cel" => Unit::Celsius,
+        "%RH" | "%" | "/100" | "%EL" => Unit::Percent,
+        "/" | "count" | "" => Unit::None,
+        other => return Unit::parse(other),
+    })
+}
+
+/// The record of an element; `None` for one that only has base values.
+fn record(
+    element: &Element<'_>,
+    base: &mut Base,
+    finisher: &mut Finisher,
+) -> Result<Option<Record>, Reason> {
+    if let Some(why) = &element.wrong {
+        return Err(why.clone());
+    }
+    let text = std::str::from_utf8(element.bytes)
+        .map_err(|_| Reason::new("not_utf8", "not UTF-8: expected text in UTF-8"))?;
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(|cause| not_json(&cause))?;
+    check_labels(text)?;
+    base.learn(&fields)?;
+    if base.is_unknown_version {
+        return Err(Reason::new("version", "SenML of a later version: expected bver 10 or 26"));
+    }
+    if fields.is_only_base() {
+        return Ok(None);
+    }
+    let device = finisher.defaults.device.clone();
+    let (device, quantity) = base.series(&fields, device.as_deref());
+    let unit = match (&fields.unit, fields.u.as_deref().or(base.unit.as_deref())) {
+        (Some(exact), _) => Some(Unit::parse(exact).ok_or(NotAReading::UnknownUnit)?),
+        (None, Some(symbol)) => Some(unit_of(symbol).ok_or(NotAReading::UnknownUnit)?),
+        (None, None) => None,
+    };
+    let draft = Draft {
+        at: Some(base.at(&fields, finisher.defaults.now)?),
+        topic: fields.topic.as_deref(),
+        device: Some(fields.device.as_deref().unwrap_or(&device)),
+        quantity: Some(fields.quantity.as_deref().unwrap_or(&quantity)),
+        value: base.value(&fields)?,
+        unit,
+        boot: fields.boot.as_deref(),
+        seq: fields.seq,
+        ..Draft::default()
+    };
+    finisher.record(&draft).map(Some)
+}
+
+/// A label that ends with `_` must be understood (section 4.4); there is none that we do.
+fn check_labels(text: &str) -> Result<(), Reason> {
+    if !text.contains("_\"") {
+        return Ok(());
+    }
+    let labels: BTreeMap<Cow<'_, str>, IgnoredAny> =
+        serde_json::from_str(text).map_err(|cause| not_json(&cause))?;
+    if labels.keys().any(|label| label.ends_with('_')) {
+        return Err(Reason::new("label", "a label that must be understood and is not"));
+    }
+    Ok(())
+}
+
+impl Fields<'_> {
+    fn is_only_base(&self) -> bool {
+        let texts = [&self.n, &self.u, &self.unit, &self.device, &self.quantity];
+        let numbers = [self.v, self.t, self.value, self.bv];
+        let others = [&self.vs, &self.vb, &self.vd, &self.s];
+        texts.iter().all(|field| field.is_none())
+            && numbers.iter().all(Option::is_none)
+            && others.iter().all(|field| field.is_none())
+    }
+}
+
+impl Base {
+    fn learn(&mut self, fields: &Fields<'_>) -> Result<(), Reason> {
+        let too_long = || Reason::new("text", format!("bn, bu: more than {BASE_LEN_MAX} bytes"));
+        if let Some(version) = fields.bver {
+            self.is_unknown_version = !VERSIONS.contains(&version.get());
+        }
+        if let Some(name) = &fields.bn {
+            if name.len() > BASE_LEN_MAX {
+                return Err(too_long());
+            }
+            self.name = name.clone().into_owned();
+        }
+        if let Some(unit) = &fields.bu {
+            if unit.len() > BASE_LEN_MAX {
+                return Err(too_long());
+            }
+            self.unit = Some(unit.clone().into_owned());
+        }
+        if let Some(time) = fields.bt {
+            self.time = seconds(time)?;
+        }
+        if let Some(value) = fields.bv {
+            self.value = Some(parse_value(value.get())?);
+        }
+        Ok(())
+    }
+
+    fn at(&self, fields: &Fields<'_>, now: Option<UnixMicros>) -> Result<UnixMicros, Reason> {
+        let sum = self.time + fields.t.map_or(Ok(0), seconds)?;
+        let micros = (sum + 500_000).div_euclid(SECOND / i128::from(MICROS_PER_SECOND));
+        let base = if sum >= i128::from(ABSOLUTE_SECONDS_MIN) * SECOND {
+            0
+        } else {
+            let text = "a time relative to when the file was made, which is not known";
+            now.ok_or_else(|| Reason::new(NotAReading::Time.code(), text))?.0
+        };
+        let at = i64::try_from(i128::from(base) + micros);
+        at.map(UnixMicros).map_err(|_| no_time())
+    }
+
+    fn value(&self, fields: &Fields<'_>) -> Result<f64, Reason> {
+        if let Some(exact) = fields.value {
+            return parse_value(exact.get());
+        }
+        let is_other = [&fields.vs, &fields.vb, &fields.vd].iter().any(|field| field.is_some());
+        match (fields.v, self.value) {
+            _ if is_other => {
+                Err(Reason::new("not_a_number", "vs, vb or vd: expected a number in v"))
+            }
+            (Some(value), None) => parse_value(value.get()),
+            (Some(value), Some(base)) => Ok(base + parse_value(value.get())?),
+            (None, Some(base)) if fields.s.is_none() => Ok(base),
+            (None, _) => Err(Reason::new(NotAReading::NoNumber.code(), "no number in v")),
+        }
+    }
+
+    fn series<'f>(
+        &'f self,
+        fields: &'f Fields<'_>,
+        device: Option<&'f str>,
+    ) -> (Cow<'f, str>, Cow<'f, str>) {
+        let own = fields.n.as_deref().unwrap_or_default();
+        let name = match (self.name.as_str(), own) {
+            ("", own) => Cow::Borrowed(own),
+            (base, "") => Cow::Borrowed(base),
+            (base, own) if !own.contains('/') => {
+                let device = base.strip_suffix(['/', ':', '.']).unwrap_or(base);
+                return (Cow::Borrowed(device), Cow::Borrowed(own));
+            }
+            (base, own) => Cow::Owned(format!("{base}{own}")),
+        };
+        match (name.rsplit_once('/'), device) {
+            (Some((device, quantity)), _) if !device.is_empty() && !quantity.is_empty() => {
+                (Cow::Owned(device.to_owned()), Cow::Owned(quantity.to_owned()))
+            }
+            (_, Some(device)) => (Cow::Borrowed(device), name),
+            (_, None) => (name, Cow::Borrowed("value")),
+        }
+    }
+}
+
+fn seconds(number: &RawValue) -> Result<i128, Reason> {
+    picos(number.get()).ok_or_else(no_time)
+}
+
+fn no_time() -> Reason {
+    Reason::new(NotAReading::Time.code(), "t, bt: expected seconds, as in 1735689600.5")
+}
