@@ -7,7 +7,7 @@
 use crate::Clock;
 use crate::board::{Board, Outcome};
 use crate::history::Pages;
-use crate::relay::{INTAKE_LEN, Relay, Upkeep};
+use crate::relay::{Audience, INTAKE_LEN, Relay, Upkeep};
 use crate::settings::{Ports, Settings, Source};
 use crate::view::{Hop, LogEvent, View};
 use crate::{forwarded, links};
@@ -183,8 +183,7 @@ impl Gateway {
             journal,
             settings.rules,
             Arc::clone(&board),
-            hub.clone(),
-            view.clone(),
+            Audience { live: hub.clone(), view: view.clone() },
             intake.tally(),
             Upkeep::new(settings.keep, path.clone()),
             clock.clone(),

@@ -64,6 +64,12 @@ pub(crate) struct Relay {
     failing: bool,
 }
 
+/// Who is told of what was stored.
+pub(crate) struct Audience {
+    pub(crate) live: LiveHub,
+    pub(crate) view: View,
+}
+
 /// What one transaction leads to.
 #[derive(Default)]
 struct Effects {
@@ -87,8 +93,7 @@ impl Relay {
         journal: Journal,
         rules: Engine,
         board: Arc<Board>,
-        live: LiveHub,
-        view: View,
+        Audience { live, view }: Audience,
         tally: Tally,
         upkeep: Upkeep,
         clock: Clock,

@@ -1,6 +1,7 @@
 //! The command line: what the user typed.
 
 use crate::flash::arguments::Flash;
+use crate::past::arguments as past;
 use clap::{Args, Parser, Subcommand};
 use mtom_device::settings::Format;
 use mtom_protocol::link::Led;
@@ -55,6 +56,30 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mtom flash sensor --wifi-ssid home --wifi-password-file wifi.txt --broker 192.168.1.10\n  mtom flash actuator"
     )]
     Flash(Flash),
+    /// Readings of the history in the terminal
+    #[command(
+        after_help = "Examples:\n  mtom history\n  mtom history --series Environ/Temperature --since 2h\n  mtom history --since 7d --min 25 --format csv > warm.csv\n  mtom history --follow"
+    )]
+    History(past::History),
+    /// Readings into a file: CSV, JSON lines, Parquet, InfluxDB line protocol or SenML
+    #[command(
+        after_help = "Examples:\n  mtom export week.parquet --since 7d\n  mtom export all.csv --series Environ/Temperature"
+    )]
+    Export(past::Export),
+    /// Readings of a file, or of the original's database, into the history; goes on where it was cut
+    #[command(
+        after_help = "Examples:\n  mtom import week.parquet\n  mtom import temp.csv --zone Asia/Shanghai --unit °C\n  mtom import mysql://root@127.0.0.1/mtom --password-file password.txt"
+    )]
+    Import(past::Import),
+    /// A checked copy of the history, while the gateway runs
+    #[command(after_help = "Example: mtom backup mtom-2026-11-24.db")]
+    Backup(past::Backup),
+    /// Puts a backup in the place of the history; the gateway must be stopped
+    #[command(after_help = "Example: mtom restore mtom-2026-11-24.db --force")]
+    Restore(past::Restore),
+    /// What has become of everything that arrived; fails when it does not add up
+    #[command(after_help = "Examples:\n  mtom audit\n  mtom audit --resend")]
+    Audit(past::Audit),
     /// Live readings, actuators and log in the terminal
     #[command(
         after_help = "Examples:\n  mtom watch\n  mtom watch --dashboard http://127.0.0.1:8080 --plain"

@@ -9,6 +9,7 @@ mod controller;
 mod devices;
 mod files;
 mod flash;
+mod past;
 mod plan;
 mod ready;
 mod report;
@@ -51,6 +52,12 @@ fn main() -> ExitCode {
         Command::Sensor(arguments) => sensors::run(&arguments).map_err(Failure::Failed),
         Command::Actuator(arguments) => devices::actuator(&arguments).map_err(Failure::Failed),
         Command::Flash(arguments) => flash::run(&arguments),
+        Command::History(arguments) => past::list(&arguments),
+        Command::Export(arguments) => past::export(&arguments),
+        Command::Import(arguments) => past::import(&arguments),
+        Command::Backup(arguments) => past::back_up(&arguments),
+        Command::Restore(arguments) => past::restore(&arguments),
+        Command::Audit(arguments) => past::audit(&arguments),
         Command::Watch(arguments) => watch::run(&arguments).map_err(Failure::Failed),
         Command::Config(ConfigCommand::Default) => {
             report::line(config::DEFAULT_FILE.trim_end());
@@ -90,7 +97,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 /// Reads the configuration and goes on with it, or says everything that is wrong with it.
-fn configured(
+pub(crate) fn configured(
     source: &cli::Source,
     run: impl FnOnce(Config) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

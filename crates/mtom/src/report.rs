@@ -11,6 +11,11 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// A line beside the output, which may go into a file.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A line about a failure.
 pub(crate) fn error(text: &str) {
     let _ = writeln!(std::io::stderr(), "mtom: {text}");

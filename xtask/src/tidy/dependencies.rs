@@ -42,6 +42,8 @@ const TABLE: [(&str, &[&str]); 14] = [
             "mtom-dashboard",
             "mtom-sim",
             "mtom-flash",
+            "mtom-store",
+            "mtom-exchange",
         ],
     ),
 ];
