@@ -29,7 +29,7 @@ pub struct Row {
 /// The page could not be read. The client is told to ask again; the cause goes to the log only.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read a page of the history")]
-pub struct PageError(#[source] Box<dyn Error + Send + Sync>);
+pub struct PageError(#[source] pub(crate) Box<dyn Error + Send + Sync>);
 
 impl PageError {
     /// Because of `cause`.

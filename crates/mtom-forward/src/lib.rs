@@ -10,6 +10,7 @@ pub mod live;
 pub mod server;
 
 mod handshake;
+pub mod replay;
 mod ring;
 mod seldom;
 mod socket;

@@ -5,6 +5,7 @@
 //! socket takes nothing for [`Limits::stall`] is closed.
 
 use crate::access::Access;
+use crate::replay::{Player, ReplayPages};
 use crate::ring::{Batch, Frame, Place, Ring};
 use crate::server::{Limits, Tally, serve};
 use crate::socket::{Connection, End, Heard};
@@ -162,23 +163,27 @@ impl LiveHub {
     }
 }
 
-/// Serves viewers until `stop`; then each gets the close frame 1001.
+/// Serves viewers until `stop`; then each gets the close frame 1001. Replays are played from `history`.
 ///
 /// # Errors
 /// When the listener is none. A lack of file descriptors is waited out.
 pub async fn serve_live(
     listener: TcpListener,
     hub: LiveHub,
+    history: Arc<impl ReplayPages>,
     access: Access,
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let player = Arc::new(Player::new(history, hub.shared.zone.clone(), limits.page));
     let (bell, _) = watch::channel(Bell::More);
     let bells = bell.clone();
     let tally = hub.shared.tally.clone();
     let talk = {
         let hub = hub.clone();
-        move |connection| Viewer::talk(connection, hub.clone(), bells.subscribe())
+        move |connection| {
+            Viewer::talk(connection, hub.clone(), Arc::clone(&player), bells.subscribe())
+        }
     };
     // Of our own: the listener may fail while the rest of the process goes on.
     let end = stop.child_token();
@@ -203,9 +208,10 @@ enum Bell {
 const SHOWN_MAX: u32 = 16;
 
 /// One connection to the live port.
-struct Viewer {
+struct Viewer<P> {
     connection: Connection,
     hub: LiveHub,
+    player: Arc<Player<P>>,
     bell: watch::Receiver<Bell>,
     /// Where it is; `None` until it has asked for `realtime`.
     place: Option<Place>,
@@ -215,9 +221,15 @@ struct Viewer {
     shown: u32,
 }
 
-impl Viewer {
-    async fn talk(connection: Connection, hub: LiveHub, bell: watch::Receiver<Bell>) {
-        let mut viewer = Self { connection, hub, bell, place: None, behind: false, shown: 0 };
+impl<P: ReplayPages> Viewer<P> {
+    async fn talk(
+        connection: Connection,
+        hub: LiveHub,
+        player: Arc<Player<P>>,
+        bell: watch::Receiver<Bell>,
+    ) {
+        let mut viewer =
+            Self { connection, hub, player, bell, place: None, behind: false, shown: 0 };
         let end = loop {
             if let Err(end) = viewer.step().await {
                 break end;
@@ -258,12 +270,24 @@ impl Viewer {
     }
 
     async fn answer(&mut self, heard: Heard) -> Result<(), End> {
+        let mut next = Some(heard);
+        while let Some(heard) = next {
+            next = self.answer_one(heard).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers one request; what a replay was ended by comes back.
+    async fn answer_one(&mut self, heard: Heard) -> Result<Option<Heard>, End> {
         let request = match heard {
-            Heard::Text(text) => LiveRequest::parse(&text),
+            Heard::Text(text) => LiveRequest::parse(&text, self.player.zone()),
             Heard::Binary => Err(Malformed::Binary),
-            Heard::Sign => return self.connection.flush().await,
+            Heard::Sign => return self.connection.flush().await.map(|()| None),
         };
         match request {
+            Ok(LiveRequest::Replay(replay)) => {
+                return Box::pin(self.player.play(&mut self.connection, replay)).await;
+            }
             Ok(LiveRequest::Hello) => self.connection.say(HELLO).await,
             Ok(LiveRequest::Realtime) => {
                 // Asked again, it goes on: a second stream would show everything twice.
@@ -275,6 +299,7 @@ impl Viewer {
             }
             Err(malformed) => self.connection.say([original::error(&malformed.to_string())]).await,
         }
+        .map(|()| None)
     }
 
     async fn show(&mut self) -> Result<(), End> {

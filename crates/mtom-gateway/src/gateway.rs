@@ -418,9 +418,10 @@ fn serve(
             None => access,
         }
     };
-    let served = serve_live(live, hub, access(settings.live), limits, stop.clone());
-    tasks.spawn(async move { ("live", served.await) });
     let source = Arc::new(Pages(history));
+    let replays = Arc::clone(&source);
+    let served = serve_live(live, hub, replays, access(settings.live), limits, stop.clone());
+    tasks.spawn(async move { ("live", served.await) });
     let served = serve_history(pages, source, zone, access(settings.history), limits, stop.clone());
     tasks.spawn(async move { ("history", served.await) });
 }

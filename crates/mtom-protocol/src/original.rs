@@ -3,20 +3,40 @@
 //! They never change: golden tests hold them byte for byte. Both sides are here, because the
 //! controller is a client of the original server too.
 
+use crate::time::UnixMicros;
 use alloc::string::String;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// How many rows one `database:N` answers at most.
 pub const PAGE_LEN: usize = 20;
 
 /// What a client may say on the live port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LiveRequest {
     /// `hello`
     Hello,
     /// `realtime`
     Realtime,
+    /// `replay:<from>:<to>:<speed>`, ours: history with its own spacing, then `close`.
+    Replay(Replay),
 }
+
+/// A stretch of history to play.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Replay {
+    /// Its beginning, inclusive.
+    pub from: UnixMicros,
+    /// Its end, exclusive.
+    pub until: UnixMicros,
+    /// How many times as fast as it was; `None`: without a pause.
+    pub speed: Option<f64>,
+}
+
+/// The slowest and the fastest replay that is not `max`.
+pub const SPEED_MIN: f64 = 0.01;
+/// See [`SPEED_MIN`].
+pub const SPEED_MAX: f64 = 1_000_000.0;
 
 /// What a client may say on the history port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +54,13 @@ pub enum HistoryRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// On 8765.
-    #[error("unknown request: expected hello or realtime")]
+    #[error("unknown request: expected hello, realtime or replay:<from>:<to>:<speed>")]
     Live,
+    /// `replay:…` with anything else behind it.
+    #[error(
+        "replay:<from>:<to>:<speed> takes two times, as in 2026-11-23 08:06:30 or 2026-11-23T08:06:30Z, the first before the second, and max or a speed from 0.01 to 1000000"
+    )]
+    Replay,
     /// On 8768.
     #[error("unknown request: expected hello or database:N")]
     History,
@@ -52,13 +77,40 @@ impl LiveRequest {
     ///
     /// # Errors
     /// Says what is wrong and what is expected.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    pub fn parse(text: &str, zone: &TimeZone) -> Result<Self, Malformed> {
         match text {
             "hello" => Ok(Self::Hello),
             "realtime" => Ok(Self::Realtime),
-            _ => Err(Malformed::Live),
+            text => match text.strip_prefix("replay:") {
+                Some(rest) => Replay::parse(rest, zone).map(Self::Replay).ok_or(Malformed::Replay),
+                None => Err(Malformed::Live),
+            },
         }
     }
+}
+
+impl Replay {
+    /// `<from>:<to>:<speed>`. Times have colons too: the border is where both sides are times.
+    fn parse(text: &str, zone: &TimeZone) -> Option<Self> {
+        let (times, speed) = text.rsplit_once(':')?;
+        let time = |text: &str| {
+            UnixMicros::parse_rfc3339(text).or_else(|| UnixMicros::parse_original(text, zone))
+        };
+        let (from, until) = times.match_indices(':').find_map(|(border, _)| {
+            Some((time(times.get(..border)?)?, time(times.get(border + 1..)?)?))
+        })?;
+        let speed = match speed {
+            "max" => None,
+            number => Some(parse_speed(number)?),
+        };
+        (from < until).then_some(Self { from, until, speed })
+    }
+}
+
+/// A speed that a replay may have.
+#[must_use]
+pub fn parse_speed(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|speed| (SPEED_MIN..=SPEED_MAX).contains(speed))
 }
 
 impl HistoryRequest {

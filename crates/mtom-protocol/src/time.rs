@@ -32,13 +32,22 @@ impl UnixMicros {
 mod text {
     use super::UnixMicros;
     use alloc::string::{String, ToString};
-    use jiff::{Timestamp, fmt::temporal::DateTimeParser, tz::TimeZone};
+    use jiff::{Timestamp, civil::DateTime, fmt::temporal::DateTimeParser, tz::TimeZone};
 
     impl UnixMicros {
         /// `2026-11-23 08:06:30` in `zone`, as the original writes times (`wire.md` §1.2).
         #[must_use]
         pub fn original(self, zone: &TimeZone) -> String {
             zone.to_datetime(self.timestamp()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
+
+        /// Reads what [`UnixMicros::original`] writes. `None` for anything else, and for a local time that a
+        /// change of clocks leaves out; of one that comes twice it is the first.
+        #[must_use]
+        pub fn parse_original(text: &str, zone: &TimeZone) -> Option<Self> {
+            let local = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
+            let at = zone.to_ambiguous_timestamp(local).compatible().ok()?;
+            Some(Self(at.as_microsecond()))
         }
 
         /// RFC 3339 in UTC with microseconds: `2026-11-23T08:06:30.123456Z`.

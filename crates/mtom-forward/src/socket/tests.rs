@@ -3,6 +3,7 @@ use crate::ring::{Batch, Ring};
 use crate::server::Limits;
 use futures_util::{SinkExt, StreamExt};
 use socket2::SockRef;
+use std::cell::Cell;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -39,17 +40,16 @@ fn batch(numbers: &mut impl Iterator<Item = u32>) -> Batch {
 async fn an_answer_waits_for_the_rest_of_a_shared_write() {
     for _ in 0..20 {
         let (mut connection, mut client) = pair().await;
-        let mut written = 0;
+        // A batch that finds no room is taken anew when there is some.
+        let written = Cell::new(0);
         while connection.socket.get_ref().rest.is_empty() {
-            let mut numbers = written..;
             let shared = connection.share(
-                || batch(&mut numbers),
-                |batch| {
-                    written += u32::try_from(batch.frames).unwrap();
-                },
+                || batch(&mut (written.get()..)),
+                |batch| written.set(written.get() + u32::try_from(batch.frames).unwrap()),
             );
             timeout(LIMIT, shared).await.expect("there is room for a part").unwrap();
         }
+        let written = written.get();
         let answered = async { connection.say(["answer"]).await.unwrap() };
         let heard = async {
             for number in 0..written {

@@ -7,6 +7,7 @@ mod client;
 mod history;
 mod live;
 mod malformed;
+mod replay;
 mod slow;
 mod support;
 mod viewer;

@@ -40,7 +40,7 @@ async fn a_live_viewer_hears_what_was_wrong_and_stays() {
     let port = Port::live(&hub).await;
     let mut viewer = Viewer::connect(port.address).await;
     let unknown = expect![[
-        r#"{"state":"Error","type":"error","response":"unknown request: expected hello or realtime"}"#
+        r#"{"state":"Error","type":"error","response":"unknown request: expected hello, realtime or replay:<from>:<to>:<speed>"}"#
     ]];
     let binary = expect![[
         r#"{"state":"Error","type":"error","response":"binary frame: expected a text frame"}"#

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use mtom_forward::access::Access;
 use mtom_forward::history::{HistoryPages, serve_history};
 use mtom_forward::live::{LiveHub, serve_live};
+use mtom_forward::replay::{NoHistory, ReplayPages};
 use mtom_forward::server::Limits;
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -33,11 +34,16 @@ impl Port {
     }
 
     pub(crate) async fn live_with(hub: &LiveHub, limits: Limits) -> Self {
+        Self::live_of(hub, NoHistory, limits).await
+    }
+
+    /// A live port that plays from `history`.
+    pub(crate) async fn live_of(hub: &LiveHub, history: impl ReplayPages, limits: Limits) -> Self {
         let (listener, address) = listen().await;
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
-        let access = access(address);
-        task.spawn(serve_live(listener, hub.clone(), access, limits, stop.clone()));
+        let (history, access) = (Arc::new(history), access(address));
+        task.spawn(serve_live(listener, hub.clone(), history, access, limits, stop.clone()));
         Self { address, stop, task }
     }
 

@@ -1,5 +1,5 @@
 use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
-use super::{INTAKE_LEN, Relay};
+use super::{Audience, INTAKE_LEN, Relay, Upkeep};
 use crate::Clock;
 use crate::board::Board;
 use crate::settings::Actuator;
@@ -12,6 +12,7 @@ use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
 use mtom_store::journal::Journal;
+use mtom_store::retention::Keep;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -10,6 +10,16 @@ fn the_original_sees_local_time_to_the_second() {
 }
 
 #[test]
+fn the_original_time_reads_back() {
+    let zone = TimeZone::fixed(offset(8));
+    let seconds = UnixMicros(AT.0 / 1_000_000 * 1_000_000);
+    assert_eq!(UnixMicros::parse_original(&AT.original(&zone), &zone), Some(seconds));
+    for text in ["2026-11-23", "2026-11-23T08:06:30", "2026-13-23 08:06:30", "x"] {
+        assert_eq!(UnixMicros::parse_original(text, &zone), None, "{text}");
+    }
+}
+
+#[test]
 fn rfc3339_round_trips() {
     assert_eq!(AT.rfc3339(), "2026-11-23T08:06:30.123456Z");
     assert_eq!(UnixMicros::parse_rfc3339(&AT.rfc3339()), Some(AT));

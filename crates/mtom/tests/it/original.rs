@@ -109,10 +109,10 @@ async fn every_malformed_request_is_answered_and_the_connection_stays() {
         answers.push(history.hear().await);
     }
     expect![[r#"
-        {"state":"Error","type":"error","response":"unknown request: expected hello or realtime"}
-        {"state":"Error","type":"error","response":"unknown request: expected hello or realtime"}
-        {"state":"Error","type":"error","response":"unknown request: expected hello or realtime"}
-        {"state":"Error","type":"error","response":"unknown request: expected hello or realtime"}
+        {"state":"Error","type":"error","response":"unknown request: expected hello, realtime or replay:<from>:<to>:<speed>"}
+        {"state":"Error","type":"error","response":"unknown request: expected hello, realtime or replay:<from>:<to>:<speed>"}
+        {"state":"Error","type":"error","response":"unknown request: expected hello, realtime or replay:<from>:<to>:<speed>"}
+        {"state":"Error","type":"error","response":"unknown request: expected hello, realtime or replay:<from>:<to>:<speed>"}
         {"state":"Error","type":"error","response":"binary frame: expected a text frame"}
         {"state":"Error","type":"error","response":"unknown request: expected hello or database:N"}
         {"state":"Error","type":"error","response":"database:N takes a whole number from 0 to 9223372036854775807"}
