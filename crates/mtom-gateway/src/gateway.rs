@@ -19,6 +19,7 @@ use mtom_forward::access::Access;
 use mtom_forward::history::serve_history;
 use mtom_forward::live::{LiveHub, serve_live};
 use mtom_forward::server::Limits;
+use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::topic;
 use mtom_store::error::{OpenError, StoreError};
 use mtom_store::history::History;
@@ -170,7 +171,9 @@ impl Gateway {
         let (intake, deliveries) = Intake::new(INTAKE_LEN, {
             let (view, clock) = (view.clone(), clock.clone());
             move |name| {
-                let wanted = topics.iter().any(|filter| topic::matches(filter, name));
+                // What is played back was stored when it was new.
+                let wanted = !name.starts_with(REPLAY_PREFIX)
+                    && topics.iter().any(|filter| topic::matches(filter, name));
                 // What devices say about themselves is no reading by design: not worth a line.
                 if !wanted && !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
                     view.ignored(name, clock());

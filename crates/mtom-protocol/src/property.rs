@@ -10,3 +10,6 @@ pub const TIME: &str = "mtom-time";
 pub const BOOT: &str = "mtom-boot";
 /// Which reading of that run.
 pub const SEQ: &str = "mtom-seq";
+/// What comes before the topic of a reading that is played back. It is history: it is not stored again
+/// and drives nothing.
+pub const REPLAY_PREFIX: &str = "mtom/replay/";

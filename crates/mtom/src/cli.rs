@@ -77,6 +77,11 @@ pub(crate) enum Command {
     /// Puts a backup in the place of the history; the gateway must be stopped
     #[command(after_help = "Example: mtom restore mtom-2026-11-24.db --force")]
     Restore(past::Restore),
+    /// Plays history with its original spacing, to a broker or as a live port of its own
+    #[command(
+        after_help = "Examples:\n  mtom replay --since 2h --speed 60 --live\n  mtom replay --since 7d --speed max --to mqtt://127.0.0.1"
+    )]
+    Replay(past::Replay),
     /// What has become of everything that arrived; fails when it does not add up
     #[command(after_help = "Examples:\n  mtom audit\n  mtom audit --resend")]
     Audit(past::Audit),

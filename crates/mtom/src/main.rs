@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => past::import(&arguments),
         Command::Backup(arguments) => past::back_up(&arguments),
         Command::Restore(arguments) => past::restore(&arguments),
+        Command::Replay(arguments) => past::replay(&arguments),
         Command::Audit(arguments) => past::audit(&arguments),
         Command::Watch(arguments) => watch::run(&arguments).map_err(Failure::Failed),
         Command::Config(ConfigCommand::Default) => {

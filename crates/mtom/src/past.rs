@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod list;
 mod progress;
+mod replay;
 mod when;
 
 pub(crate) use audit::run as audit;
@@ -16,6 +17,7 @@ pub(crate) use backup::{back_up, restore};
 pub(crate) use export::run as export;
 pub(crate) use import::run as import;
 pub(crate) use list::run as list;
+pub(crate) use replay::run as replay;
 
 use crate::config::Config;
 use crate::{Failure, configured};

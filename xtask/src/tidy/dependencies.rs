@@ -43,6 +43,8 @@ const TABLE: [(&str, &[&str]); 14] = [
             "mtom-sim",
             "mtom-flash",
             "mtom-store",
+            "mtom-broker",
+            "mtom-forward",
             "mtom-exchange",
         ],
     ),

@@ -13,6 +13,7 @@ pub(crate) use tree::Problem;
 
 use mtom_rules::RuleSpec;
 use reader::Problems;
+pub(crate) use sections::broker_url;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

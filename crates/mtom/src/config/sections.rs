@@ -123,7 +123,7 @@ fn broker(
 ) -> Option<Broker> {
     let mut section = section(root, "broker", problems);
     let listen = listen.get(&mut section, 1883, problems);
-    let url = section.get("url", problems, broker_url);
+    let url = section.get("url", problems, |node| broker_url(&text(node)?));
     let username = optional(&mut section, "username", problems);
     let client_id = optional(&mut section, "client_id", problems);
     let password = password(&mut section, PASSWORD_VARIABLE, around, problems);
@@ -142,8 +142,7 @@ fn broker(
 }
 
 /// `mqtt://host[:port]`; empty is none.
-fn broker_url(node: Node) -> Result<Option<(String, u16)>, String> {
-    let url = text(node)?;
+pub(crate) fn broker_url(url: &str) -> Result<Option<(String, u16)>, String> {
     if url.is_empty() {
         return Ok(None);
     }

@@ -4,8 +4,11 @@ use super::when::When;
 use crate::cli::Source;
 use clap::{Args, ValueEnum};
 use mtom_exchange::format::Format;
+use mtom_protocol::original::parse_speed;
 use mtom_protocol::unit::Unit;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the history is.
 #[derive(Debug, Args)]
@@ -154,6 +157,46 @@ pub(crate) struct Restore {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// How many times as fast as it was, or max for without a pause
+    #[arg(long, value_name = "1|60|max", default_value = "1", value_parser = pace)]
+    pub(crate) speed: Pace,
+    #[command(flatten)]
+    pub(crate) to: Target,
+}
+
+/// Where history is played to.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Target {
+    /// A broker; each reading goes under mtom/replay/ and its topic, which no gateway stores or obeys
+    #[arg(long, value_name = "mqtt://HOST:PORT", value_parser = broker)]
+    pub(crate) to: Option<(String, u16)>,
+    /// A live port of its own, which plays from the first viewer on; nothing is stored anywhere
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:9765")]
+    pub(crate) live: Option<SocketAddr>,
+}
+
+/// How fast history is played; `None`: without a pause.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pace(Option<f64>);
+
+impl Pace {
+    /// When something is due that came so long after the beginning; `None`: at once.
+    pub(crate) fn due(self, after: Duration) -> Option<Duration> {
+        let speed = self.0?;
+        // A year is longer than anybody waits, and no timer overflows there.
+        let longest = Duration::from_hours(24 * 365);
+        let due = Duration::try_from_secs_f64(after.as_secs_f64() / speed).unwrap_or(longest);
+        Some(due.min(longest))
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Audit {
     #[command(flatten)]
     pub(crate) place: Place,
@@ -168,6 +211,23 @@ fn series(text: &str) -> Result<Series, String> {
             Ok(Series { device: device.into(), quantity: quantity.into() })
         }
         _ => Err("expected the device, a slash and the quantity, as in Environ/Temperature".into()),
+    }
+}
+
+fn pace(text: &str) -> Result<Pace, String> {
+    if text == "max" {
+        return Ok(Pace(None));
+    }
+    match parse_speed(text) {
+        Some(speed) => Ok(Pace(Some(speed))),
+        None => Err("expected max, or how many times as fast, from 0.01 to 1000000".into()),
+    }
+}
+
+fn broker(text: &str) -> Result<(String, u16), String> {
+    match crate::config::broker_url(text)? {
+        Some(broker) => Ok(broker),
+        None => Err("expected mqtt://host:1883".into()),
     }
 }
 
