@@ -5,6 +5,8 @@
 //! [`history::History`] reads the same file from any thread, each call in its own short
 //! transaction.
 //!
+//! [`maria`] brings what the journal holds to a MariaDB server and reads it there.
+//!
 //! A file that is damaged, of a newer version or in use is refused and left as it is.
 //! Texts and numbers from outside reach SQL only as bound parameters.
 
@@ -16,6 +18,7 @@ pub mod history;
 pub mod journal;
 pub mod latency;
 mod log;
+pub mod maria;
 mod migrations;
 mod names;
 pub mod record;

@@ -1,0 +1,108 @@
+//! The journal's way to a real MariaDB and back, with everything that goes wrong on it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and say why it skips"
+)]
+
+mod append;
+mod audit;
+mod connect;
+mod drain;
+mod faults;
+mod import;
+mod maria_server;
+mod page;
+mod planted;
+mod proxy;
+mod tls;
+
+use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
+use mtom_protocol::time::UnixMicros;
+use mtom_protocol::unit::Unit;
+use mtom_store::error::StoreError;
+use mtom_store::maria::{Limits, Maria, MariaError, Settings, Source};
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The limit for an event that must come.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// 2026-11-23T08:06:30Z.
+const NOW: i64 = 1_795_421_190_000_000;
+
+/// Waits for what must come.
+async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, event).await.unwrap_or_else(|_| panic!("{what} never came"))
+}
+
+/// A journal in memory.
+#[derive(Default)]
+struct Memory(Mutex<Vec<StoredReading>>);
+
+impl Memory {
+    fn of(readings: Vec<StoredReading>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(readings)))
+    }
+}
+
+impl Source for Memory {
+    fn after(&self, number: u64, limit: usize) -> Result<Vec<StoredReading>, StoreError> {
+        let readings = self.0.lock().unwrap();
+        let start = readings.partition_point(|reading| reading.id <= number);
+        Ok(readings[start..].iter().take(limit).cloned().collect())
+    }
+}
+
+/// Readings with these journal numbers: ten devices, temperatures and humidities, some with keys, some late.
+fn readings(numbers: impl IntoIterator<Item = u64>) -> Vec<StoredReading> {
+    numbers.into_iter().map(reading).collect()
+}
+
+fn reading(number: u64) -> StoredReading {
+    let n = i64::try_from(number).unwrap();
+    let device = format!("Environ/{}", number % 10);
+    let (quantity, unit) = match number % 3 {
+        0 => ("Humidity", Unit::Percent),
+        1 => ("Temperature", Unit::Celsius),
+        _ => ("Temperature", Unit::Fahrenheit),
+    };
+    let arrived_at = UnixMicros(NOW + n * 1_000);
+    // Every seventh was taken an hour before.
+    let taken_at = (number % 7 == 0).then_some(UnixMicros(arrived_at.0 - 3_600_000_000));
+    StoredReading {
+        id: number,
+        at: taken_at.unwrap_or(arrived_at),
+        arrived_at,
+        suspect: number % 11 == 0,
+        reading: Reading {
+            topic: format!("{device}/{quantity}").into(),
+            device: device.into(),
+            quantity: quantity.into(),
+            value: f64::from(u32::try_from(number % 1_000).unwrap()) / 10.0,
+            unit,
+            taken_at,
+            key: (number % 2 == 0)
+                .then(|| ReadingKey { boot: format!("boot{}", number % 4).into(), seq: number }),
+        },
+    }
+}
+
+fn settings(url: &str) -> Settings {
+    Settings {
+        url: url.parse().unwrap(),
+        password: None,
+        gateway: "home".to_owned(),
+        limits: Limits { connect: Duration::from_secs(5), statement: Duration::from_secs(10) },
+    }
+}
+
+async fn connect(url: &str) -> Maria {
+    Maria::connect(&settings(url)).await.unwrap()
+}
+
+async fn refused(settings: &Settings) -> MariaError {
+    Maria::connect(settings).await.unwrap_err()
+}
