@@ -86,6 +86,7 @@ struct Written<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with at and value")]
 struct Read<'a> {
     id: Option<u64>,
     #[serde(borrow, alias = "time")]
@@ -114,7 +115,7 @@ struct Read<'a> {
 fn record(line: &[u8], finisher: &mut Finisher) -> Result<Record, Reason> {
     let text = std::str::from_utf8(line)
         .map_err(|_| Reason::new("not_utf8", "not UTF-8: expected text in UTF-8"))?;
-    let read: Read<'_> = serde_json::from_str(text).map_err(|cause| not_json(&cause))?;
+    let read: Read<'_> = object(text)?;
     let zone = &finisher.defaults.zone;
     let time = |text: &Option<Cow<'_, str>>| {
         text.as_deref().map(|text| parse_time(text, zone)).transpose()
@@ -135,6 +136,14 @@ fn record(line: &[u8], finisher: &mut Finisher) -> Result<Record, Reason> {
         seq: read.seq,
     };
     finisher.record(&draft)
+}
+
+/// One JSON object. An array would do for serde, and is none.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Reason> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text).map_err(|cause| not_json(&cause));
+    }
+    Err(Reason::new(NotAReading::NotJson.code(), "not an object: expected one, as in {…}"))
 }
 
 /// What serde_json says, which names the field; its line number is always 1.

@@ -14,6 +14,12 @@ impl Reason {
     pub(crate) fn new(code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         Self { code, text: text.into() }
     }
+
+    /// The same, of one field among several.
+    pub(crate) fn of_field(self, name: &str) -> Self {
+        let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        Self { text: Cow::Owned(format!("{name}: {}", self.text)), ..self }
+    }
 }
 
 impl From<NotAReading> for Reason {

@@ -47,6 +47,8 @@ pub(crate) fn append(line: &mut Vec<u8>, record: &Record, is_first: bool) -> Res
     seconds(line, record.at.0);
     if read::unit_of(unit.unwrap_or_default()) != Some(record.unit) || unit.is_none() {
         member(line, "unit", record.unit.symbol());
+    }
+    if value.to_bits() != record.value.to_bits() {
         line.extend_from_slice(b",\"value\":");
         number(line, record.value);
     }

@@ -151,7 +151,7 @@ impl<'a> Point<'a> {
                     topic: self.tag("topic"),
                     device: Some(&shared.device),
                     quantity: Some(name),
-                    value: field_number(value)?,
+                    value: field_number(value).map_err(|why| why.of_field(name))?,
                     unit: shared.unit,
                     // A tag `boot` of others, without a count, is no key.
                     boot: shared.boot.filter(|_| seq.is_some()),

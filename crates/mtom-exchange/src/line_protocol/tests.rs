@@ -1,1 +1,128 @@
+use crate::format::Format;
+use crate::record::{Defaults, Precision, Record};
+use crate::testing::{assert_same, open, read, samples, told, write};
+use expect_test::expect;
+use mtom_protocol::time::UnixMicros;
 
+#[test]
+fn a_file_looks_so() {
+    let bytes = write(Format::LineProtocol, &samples());
+    expect![[r#"
+        mtom,boot=b1,device=Environ,topic=Environ/Temperature,unit=°C Temperature=23.4,seq=41u 1763885190123456000
+        mtom,device=Keller\,\ links,topic=Keller\,\ links/humidity,unit=% humidity=-0.0 1763885190000000000
+        mtom,boot=@boot\ "1",device=\=1+1,topic=a\ \=\ b,unit=hPa 'air'\ °=1e-7,seq=18446744073709551615u 1763885190123456000
+    "#]].assert_eq(std::str::from_utf8(&bytes).unwrap());
+    let kept: Vec<_> = samples()
+        .into_iter()
+        .map(|record| Record {
+            id: None,
+            arrived_at: None,
+            taken_at: None,
+            suspect: false,
+            ..record
+        })
+        .collect();
+    assert_same(&read(Format::LineProtocol, &bytes, Defaults::default()), &kept);
+}
+
+#[test]
+fn lines_of_others_are_read_field_by_field() {
+    let text = r#"# a comment
+environ,device=env1 temperature=23.4 1735689600000000000
+  cpu,region=eu,host=server\ A usage=1i,idle=2u,up=true,name="a, \"b\" = c",load=1e-2 1735689600000000999
+weather temperature=82
+wea\,ther\ a=b,unit=°F te\=mp=-1.5 1
+m,unit=none,boot=x humidity=1 1
+m,boot=x,device=d seq=7u,a=1 1
+m,boot=x,device=d seq=7,a=1 1
+m\x,device=a\b\\,c a=1 1
+"#;
+    let now = Some(UnixMicros(1_763_885_190_000_000));
+    let defaults = Defaults { now, ..Defaults::default() };
+    expect![[r#"
+        2025-01-01T00:00:00.000000Z env1 | temperature | 23.4 °C | env1/temperature
+        2025-01-01T00:00:00.000000Z cpu/server A/eu | usage | 1.0  | cpu/server A/eu/usage
+        2025-01-01T00:00:00.000000Z cpu/server A/eu | idle | 2.0  | cpu/server A/eu/idle
+        line 3: up: a text or a boolean: expected a number [not_a_number] cpu,region=eu,host=server\ A usage=1i,idle=2u,up=true,name="a, \"b\" = c",load=1e-2 1735689600000000999
+        line 3: name: a text or a boolean: expected a number [not_a_number] cpu,region=eu,host=server\ A usage=1i,idle=2u,up=true,name="a, \"b\" = c",load=1e-2 1735689600000000999
+        2025-01-01T00:00:00.000000Z cpu/server A/eu | load | 0.01  | cpu/server A/eu/load
+        2025-11-23T08:06:30.000000Z weather | temperature | 82.0 °C | weather/temperature
+        1970-01-01T00:00:00.000000Z wea,ther a=b | te=mp | -1.5 °F | wea,ther a=b/te=mp
+        1970-01-01T00:00:00.000000Z m | humidity | 1.0  | m/humidity
+        1970-01-01T00:00:00.000000Z d | a | 1.0  | d/a x#7
+        1970-01-01T00:00:00.000000Z d | seq | 7.0  | d/seq
+        1970-01-01T00:00:00.000000Z d | a | 1.0  | d/a
+        1970-01-01T00:00:00.000000Z a\b\,c | a | 1.0  | a\b\,c/a
+    "#]].assert_eq(&told(Format::LineProtocol, text.as_bytes(), defaults));
+}
+
+#[test]
+fn each_bad_line_has_its_reason_and_stops_nothing() {
+    let text = "m a=1\n\
+        m a=nan 1\n\
+        m a= 1\n\
+        m a 1\n\
+        m\n\
+        m,a a=1 1\n\
+        m,a= a=1 1\n\
+        ,a=b a=1 1\n\
+        m a=\"x 1\n\
+        m a=1 now\n\
+        m a=1 99999999999999999999\n\
+        m a=9007199254740993i 1\n\
+        m a=1x 1\n\
+        m,unit=furlong a=1 1\n\
+        m,boot=b,device=d seq=7u 1\n\
+        m,boot=b,device=d a=1,seq=-1u 1\n\
+        m,unit=K temperature=-1 1\n\
+        m a=1 1\n";
+    expect![[r#"
+        line 1: no time: expected one, as in `at` [time] m a=1
+        line 2: not a finite number: expected one like 23.4 [not_finite] m a=nan 1
+        line 3: not line protocol: expected field=value, neither of them empty [syntax] m a= 1
+        line 4: not line protocol: expected field=value [syntax] m a 1
+        line 5: not line protocol: expected field=value [syntax] m
+        line 6: not line protocol: expected tag=value [syntax] m,a a=1 1
+        line 7: not line protocol: expected tag=value, neither of them empty [syntax] m,a= a=1 1
+        line 8: not line protocol: expected a measurement first [syntax] ,a=b a=1 1
+        line 9: not line protocol: expected a closing quote [syntax] m a="x 1
+        line 10: timestamp: expected a whole number [time] m a=1 now
+        line 11: timestamp: expected a whole number [time] m a=1 99999999999999999999
+        line 12: a: a whole number beyond 2^53: expected one that is exact [inexact] m a=9007199254740993i 1
+        line 13: a: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x 1
+        line 14: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] m,unit=furlong a=1 1
+        line 15: no field with a number [no_number] m,boot=b,device=d seq=7u 1
+        line 16: seq: expected a whole number from 0 to 2^64-1 with a u behind it [key] m,boot=b,device=d a=1,seq=-1u 1
+        line 17: outside the physical range: expected 0 to 3273.15 K [out_of_range] m,unit=K temperature=-1 1
+        1970-01-01T00:00:00.000000Z m | a | 1.0  | m/a
+    "#]].assert_eq(&told(Format::LineProtocol, text.as_bytes(), Defaults::default()));
+}
+
+#[test]
+fn a_timestamp_counts_what_the_caller_says() {
+    for (precision, text) in [
+        (Precision::Nanoseconds, "1735689600123456789"),
+        (Precision::Microseconds, "1735689600123456"),
+        (Precision::Milliseconds, "1735689600123"),
+        (Precision::Seconds, "1735689600"),
+    ] {
+        let line = format!("m a=1 {text}\n");
+        let defaults = Defaults { precision, ..Defaults::default() };
+        let record = read(Format::LineProtocol, line.as_bytes(), defaults).remove(0).unwrap();
+        let micros = 1_735_689_600_123_456;
+        let cut = match precision {
+            Precision::Milliseconds => micros / 1_000 * 1_000,
+            Precision::Seconds => micros / 1_000_000 * 1_000_000,
+            Precision::Nanoseconds | Precision::Microseconds => micros,
+        };
+        assert_eq!(record.at.0, cut);
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_one_clear_error() {
+    for text in ["{}", "[", "\0"] {
+        let error = open(Format::LineProtocol, text.as_bytes(), Defaults::default()).unwrap_err();
+        assert!(error.to_string().starts_with("not lp: it begins with"), "{error}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Reads columns by their names, a few thousand rows at a time. Columns that are not ours are passed over.
 //!
-//! A row group that is damaged is one bad entry; the next group follows.
+//! A row group that is damaged is one bad entry; the next group follows. The decoders of the crate `parquet`
+//! panic on some damage, so each call into them is caught here, and what they held is given up.
 
 use crate::format::Format;
 use crate::reader::{Bad, OpenError};
@@ -19,6 +20,7 @@ use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReade
 use parquet::schema::types::ColumnDescriptor;
 use std::fs::File;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 
 const EXPECTED: &str = "a Parquet file with at least the columns `at` or `time` and `value`";
 /// How many rows are in memory.
@@ -80,7 +82,7 @@ struct Time {
 impl Reader {
     pub(crate) fn open(file: File, finisher: Finisher) -> Result<Self, OpenError> {
         let len = file.metadata()?.len();
-        let file = SerializedFileReader::new(Bounded { file, len })
+        let file = fenced(|| SerializedFileReader::new(Bounded { file, len }))
             .map_err(|cause| wrong(said(&cause)))?;
         let mut fields = Vec::new();
         for (column, descriptor) in
@@ -128,10 +130,10 @@ impl Reader {
                 if self.group == self.file.num_row_groups() {
                     return Ok(None);
                 }
-                if let Err(cause) = self.open_group() {
+                if let Err(cause) = fenced(|| self.open_group()) {
                     return Ok(Some(Err(self.damaged(&cause))));
                 }
-            } else if let Err(cause) = self.read_batch() {
+            } else if let Err(cause) = fenced(|| self.read_batch()) {
                 return Ok(Some(Err(self.damaged(&cause))));
             }
         }
@@ -175,6 +177,8 @@ impl Reader {
         let bad = Bad::new("row", self.number + 1, Reason::new("damaged", text), b"");
         self.number = self.number.saturating_add(self.group_rest as u64);
         (self.group_rest, self.batch_len, self.row) = (0, 0, 0);
+        self.columns.clear();
+        self.batches.clear();
         bad
     }
 
@@ -424,6 +428,12 @@ impl ChunkReader for Bounded {
         }
         self.file.get_bytes(start, length)
     }
+}
+
+/// What is given up after a panic: nothing that `work` has changed is looked at again.
+fn fenced<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    let panicked = |_| Err(damage("its bytes are damaged"));
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
 fn damage(what: &str) -> ParquetError {

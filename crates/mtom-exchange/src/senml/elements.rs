@@ -1,7 +1,7 @@
 //! Takes the elements of a JSON array out of a stream, one at a time.
 //!
-//! Knows of JSON only what separates elements: brackets, commas and texts. An element that is too long is passed
-//! over without taking memory, up to the next `{`.
+//! Knows of JSON only what separates elements: brackets, commas and texts. An element that is too long or does
+//! not close is passed over without taking memory, up to the next `{`.
 
 use crate::lines::{LINE_LEN_MAX, Source};
 use crate::reader::too_long;
@@ -35,7 +35,7 @@ enum State {
     First,
     /// Behind a comma.
     Next,
-    /// Behind an element that was too long.
+    /// Behind an element that did not close.
     Lost,
     Over,
 }
@@ -46,8 +46,45 @@ enum End {
     Comma,
     Bracket,
     Eof,
-    /// Not within the length that is looked at.
+    /// Not at all: a quote, a bracket or a comma is missing, or it is too long.
     Lost,
+}
+
+/// What is open, byte by byte.
+#[derive(Default)]
+struct Open {
+    brackets: usize,
+    is_text: bool,
+    is_escaped: bool,
+    is_line_start: bool,
+    is_blank: bool,
+}
+
+impl Open {
+    fn step(&mut self, byte: u8) -> Option<End> {
+        let is_line_start = std::mem::replace(&mut self.is_line_start, byte == b'\n');
+        if self.is_text {
+            if byte == b'\n' {
+                // A text has no line breaks: this one has lost its quote.
+                return Some(End::Lost);
+            }
+            self.is_text = byte != b'"' || self.is_escaped;
+            self.is_escaped = byte == b'\\' && !self.is_escaped;
+            return None;
+        }
+        match byte {
+            b'"' => (self.is_text, self.is_escaped) = (true, false),
+            b',' if self.brackets == 0 => return Some(End::Comma),
+            b']' if self.brackets == 0 => return Some(End::Bracket),
+            // We and many others begin each element on a line of its own; nothing inside one stands there.
+            b'{' if is_line_start && !self.is_blank => return Some(End::Lost),
+            b'{' | b'[' => self.brackets += 1,
+            b'}' | b']' => self.brackets = self.brackets.saturating_sub(1),
+            _ => {}
+        }
+        self.is_blank &= byte.is_ascii_whitespace();
+        None
+    }
 }
 
 impl Elements {
@@ -66,7 +103,7 @@ impl Elements {
                         self.state = State::First;
                     }
                     Some(_) => {
-                        self.state = State::Over;
+                        self.state = State::Lost;
                         self.element.clear();
                         let text = "text behind the array: expected its end or another array";
                         return Ok(Some(self.found(false, Some(Reason::new("not_json", text)))));
@@ -106,7 +143,8 @@ impl Elements {
             End::Eof => Some(Reason::new("not_json", "the array has no end: expected ]")),
             End::Bracket if is_blank && is_first => return Ok(None),
             _ if is_blank => Some(Reason::new("not_json", "nothing between commas")),
-            End::Comma | End::Bracket | End::Lost => None,
+            End::Lost => Some(Reason::new("not_json", "a quote, a bracket or a comma is missing")),
+            End::Comma | End::Bracket => None,
         };
         Ok(Some((is_first, wrong)))
     }
@@ -114,39 +152,26 @@ impl Elements {
     fn take_element(&mut self) -> io::Result<End> {
         self.element.clear();
         self.is_too_long = false;
-        let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+        let mut open = Open { is_blank: true, ..Open::default() };
         loop {
             let buffer = self.source.fill_buf()?;
             if buffer.is_empty() {
                 return Ok(End::Eof);
             }
-            let end = buffer.iter().position(|&byte| {
-                if is_text {
-                    // A text has no line breaks: one that seems to has lost its quote.
-                    is_text = (byte != b'"' || is_escaped) && byte != b'\n';
-                    is_escaped = byte == b'\\' && !is_escaped;
-                    return false;
-                }
-                match byte {
-                    b'"' => (is_text, is_escaped) = (true, false),
-                    b',' | b']' if depth == 0 => return true,
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                false
+            let mut end = None;
+            let len = buffer.iter().position(|&byte| {
+                end = open.step(byte);
+                end.is_some()
             });
-            let taken = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+            let taken = buffer.get(..len.unwrap_or(buffer.len())).unwrap_or_default();
             let room = LINE_LEN_MAX - self.element.len();
             self.element.extend_from_slice(taken.get(..room).unwrap_or(taken));
-            let is_too_long = taken.len() > room;
-            let last = end.and_then(|end| buffer.get(end)).copied();
-            let len = taken.len() + usize::from(last.is_some());
+            self.is_too_long |= taken.len() > room;
+            let is_separated = matches!(end, Some(End::Comma | End::Bracket));
+            let len = taken.len() + usize::from(is_separated);
             self.source.consume(len);
-            self.is_too_long |= is_too_long;
-            match last {
-                Some(b',') => return Ok(End::Comma),
-                Some(_) => return Ok(End::Bracket),
+            match end {
+                Some(end) => return Ok(end),
                 None if self.is_too_long => return Ok(End::Lost),
                 None => {}
             }

@@ -7,7 +7,7 @@ use super::decimal::{SECOND, picos};
 use super::elements::{Element, Elements};
 use super::{ABSOLUTE_SECONDS_MIN, MICROS_PER_SECOND};
 use crate::format::Format;
-use crate::json_lines::not_json;
+use crate::json_lines::{not_json, object};
 use crate::lines::{self, Source};
 use crate::reader::{Bad, OpenError};
 use crate::reason::Reason;
@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The versions that are understood: 10 is RFC 8428, 26 adds the secondary units of RFC 8798 (RFC 9100).
-const VERSIONS: [&str; 2] = ["10", "26"];
+const VERSION_MAX: u64 = 10;
+const VERSION_SECONDARY_UNITS: u64 = 26;
 /// The longest base name and base unit in bytes.
 const BASE_LEN_MAX: usize = 1024;
 
@@ -43,12 +44,14 @@ struct Base {
     unit: Option<String>,
     value: Option<f64>,
     is_unknown_version: bool,
+    /// An element that may have had some could not be read, so what counts now is not known.
+    is_lost: bool,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with n and v")]
 struct Fields<'a> {
-    #[serde(borrow)]
-    bver: Option<&'a RawValue>,
+    bver: Option<u64>,
     #[serde(borrow)]
     bn: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -107,7 +110,12 @@ impl Reader {
             if element.is_first {
                 self.base = Base::default();
             }
-            match record(&element, &mut self.base, &mut self.finisher) {
+            let fields = fields(&element);
+            if fields.is_err() {
+                self.base.is_lost |= self.base.is_used() || names_base(element.bytes);
+            }
+            let base = &mut self.base;
+            match fields.and_then(|fields| record(&fields, base, &mut self.finisher)) {
                 Ok(None) => {}
                 Ok(Some(record)) => return Ok(Some(Ok(record))),
                 Err(why) => {
@@ -129,39 +137,58 @@ pub(super) fn unit_of(symbol: &str) -> Option<Unit> {
     })
 }
 
-/// The record of an element; `None` for one that only has base values.
-fn record(
-    element: &Element<'_>,
-    base: &mut Base,
-    finisher: &mut Finisher,
-) -> Result<Option<Record>, Reason> {
+fn fields<'a>(element: &Element<'a>) -> Result<Fields<'a>, Reason> {
     if let Some(why) = &element.wrong {
         return Err(why.clone());
     }
     let text = std::str::from_utf8(element.bytes)
         .map_err(|_| Reason::new("not_utf8", "not UTF-8: expected text in UTF-8"))?;
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(|cause| not_json(&cause))?;
+    let fields = object(text)?;
     check_labels(text)?;
-    base.learn(&fields)?;
+    Ok(fields)
+}
+
+/// Says whether base values are named in what could not be read.
+fn names_base(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|label| matches!(label, [b'"', b'b', b'n' | b't' | b'u' | b'v']))
+}
+
+/// The record of an element; `None` for one that only has base values.
+fn record(
+    fields: &Fields<'_>,
+    base: &mut Base,
+    finisher: &mut Finisher,
+) -> Result<Option<Record>, Reason> {
+    if base.is_lost {
+        let text = "an element before it could not be read, and may have changed the base values";
+        return Err(Reason::new("base", text));
+    }
+    if let Err(why) = base.learn(fields) {
+        base.is_lost = true;
+        return Err(why);
+    }
     if base.is_unknown_version {
-        return Err(Reason::new("version", "SenML of a later version: expected bver 10 or 26"));
+        return Err(Reason::new(
+            "version",
+            "SenML of a later version: expected bver up to 10, or 26",
+        ));
     }
     if fields.is_only_base() {
         return Ok(None);
     }
     let device = finisher.defaults.device.clone();
-    let (device, quantity) = base.series(&fields, device.as_deref());
+    let (device, quantity) = base.series(fields, device.as_deref());
     let unit = match (&fields.unit, fields.u.as_deref().or(base.unit.as_deref())) {
         (Some(exact), _) => Some(Unit::parse(exact).ok_or(NotAReading::UnknownUnit)?),
         (None, Some(symbol)) => Some(unit_of(symbol).ok_or(NotAReading::UnknownUnit)?),
         (None, None) => None,
     };
     let draft = Draft {
-        at: Some(base.at(&fields, finisher.defaults.now)?),
+        at: Some(base.at(fields, finisher.defaults.now)?),
         topic: fields.topic.as_deref(),
-        device: Some(fields.device.as_deref().unwrap_or(&device)),
+        device: fields.device.as_deref().or(Some(&*device)).filter(|device| !device.is_empty()),
         quantity: Some(fields.quantity.as_deref().unwrap_or(&quantity)),
-        value: base.value(&fields)?,
+        value: base.value(fields)?,
         unit,
         boot: fields.boot.as_deref(),
         seq: fields.seq,
@@ -195,10 +222,14 @@ impl Fields<'_> {
 }
 
 impl Base {
+    fn is_used(&self) -> bool {
+        !self.name.is_empty() || self.time != 0 || self.unit.is_some() || self.value.is_some()
+    }
+
     fn learn(&mut self, fields: &Fields<'_>) -> Result<(), Reason> {
         let too_long = || Reason::new("text", format!("bn, bu: more than {BASE_LEN_MAX} bytes"));
         if let Some(version) = fields.bver {
-            self.is_unknown_version = !VERSIONS.contains(&version.get());
+            self.is_unknown_version = version > VERSION_MAX && version != VERSION_SECONDARY_UNITS;
         }
         if let Some(name) = &fields.bn {
             if name.len() > BASE_LEN_MAX {
