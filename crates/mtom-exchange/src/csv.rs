@@ -13,7 +13,7 @@ pub(crate) mod read;
 
 /// The first line.
 pub(crate) const HEADER: &str =
-    "id,at,arrived_at,taken_at,suspect,topic,device,quantity,value,unit,boot,seq\n";
+    "id,time,arrived_at,taken_at,suspect,topic,device,quantity,value,unit,boot,seq\n";
 /// What a spreadsheet begins a formula with, also in the wide forms of East Asian keyboards.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 

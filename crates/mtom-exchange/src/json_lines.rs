@@ -1,6 +1,7 @@
-//! JSON lines: one object per line, with the names that the HTTP API uses.
+//! JSON lines: one object per line, with the names of the columns of CSV; the HTTP API says `at` for
+//! `time`, which is read too.
 //!
-//! `at` (also `time`) and `value` are needed; what is not known is left out or null; other names are passed over.
+//! `time` and `value` are needed; what is not known is left out or null; other names are passed over.
 
 use crate::format::Format;
 use crate::lines::{self, Lines, Source};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io;
+use std::ops::Deref;
 
 /// Reads records.
 pub(crate) struct Reader {
@@ -68,6 +70,7 @@ pub(crate) fn append(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u64>,
+    #[serde(rename = "time")]
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     arrived_at: Option<String>,
@@ -85,30 +88,42 @@ struct Written<'a> {
     seq: Option<u64>,
 }
 
+/// A text that is copied only where it has escapes, which serde does not do for an `Option<Cow>` by itself.
 #[derive(Deserialize)]
-#[serde(expecting = "an object with at and value")]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "an object with time and value")]
 struct Read<'a> {
     id: Option<u64>,
-    #[serde(borrow, alias = "time")]
-    at: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "time", alias = "at")]
+    at: Option<Text<'a>>,
     #[serde(borrow)]
-    arrived_at: Option<Cow<'a, str>>,
+    arrived_at: Option<Text<'a>>,
     #[serde(borrow)]
-    taken_at: Option<Cow<'a, str>>,
+    taken_at: Option<Text<'a>>,
     suspect: Option<bool>,
     #[serde(borrow)]
-    topic: Option<Cow<'a, str>>,
+    topic: Option<Text<'a>>,
     #[serde(borrow)]
-    device: Option<Cow<'a, str>>,
+    device: Option<Text<'a>>,
     #[serde(borrow)]
-    quantity: Option<Cow<'a, str>>,
+    quantity: Option<Text<'a>>,
     // As it stands: a number is read to the last bit, which serde_json's own way is not.
     #[serde(borrow)]
     value: &'a RawValue,
     #[serde(borrow)]
-    unit: Option<Cow<'a, str>>,
+    unit: Option<Text<'a>>,
     #[serde(borrow)]
-    boot: Option<Cow<'a, str>>,
+    boot: Option<Text<'a>>,
     seq: Option<u64>,
 }
 
@@ -117,9 +132,8 @@ fn record(line: &[u8], finisher: &mut Finisher) -> Result<Record, Reason> {
         .map_err(|_| Reason::new("not_utf8", "not UTF-8: expected text in UTF-8"))?;
     let read: Read<'_> = object(text)?;
     let zone = &finisher.defaults.zone;
-    let time = |text: &Option<Cow<'_, str>>| {
-        text.as_deref().map(|text| parse_time(text, zone)).transpose()
-    };
+    let time =
+        |text: &Option<Text<'_>>| text.as_deref().map(|text| parse_time(text, zone)).transpose();
     let unit = read.unit.as_deref().map(|unit| Unit::parse(unit).ok_or(NotAReading::UnknownUnit));
     let draft = Draft {
         id: read.id,

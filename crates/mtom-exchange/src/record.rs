@@ -183,7 +183,7 @@ impl Finisher {
     /// The record, when it can be one.
     pub(crate) fn record(&mut self, draft: &Draft<'_>) -> Result<Record, Reason> {
         let at = draft.at.or(self.defaults.now);
-        let at = at.ok_or_else(|| Reason::new("time", "no time: expected one, as in `at`"))?;
+        let at = at.ok_or_else(|| Reason::new("time", "no time: expected one in the file"))?;
         let device = match draft.device {
             Some(device) => self.name("device", device)?,
             None => self.defaults.device.clone().ok_or_else(|| unnamed("device"))?,

@@ -32,7 +32,12 @@ impl UnixMicros {
 mod text {
     use super::UnixMicros;
     use alloc::string::{String, ToString};
-    use jiff::{Timestamp, civil::DateTime, fmt::temporal::DateTimeParser, tz::TimeZone};
+    use jiff::{
+        Timestamp,
+        civil::DateTime,
+        fmt::temporal::{DateTimeParser, DateTimePrinter},
+        tz::TimeZone,
+    };
 
     impl UnixMicros {
         /// `2026-11-23 08:06:30` in `zone`, as the original writes times (`wire.md` §1.2).
@@ -53,7 +58,8 @@ mod text {
         /// RFC 3339 in UTC with microseconds: `2026-11-23T08:06:30.123456Z`.
         #[must_use]
         pub fn rfc3339(self) -> String {
-            self.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+            static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+            PRINTER.timestamp_to_string(&self.timestamp())
         }
 
         /// Reads RFC 3339 with `Z` or an offset. A time without a zone is refused: it names no instant.

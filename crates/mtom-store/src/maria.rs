@@ -117,9 +117,12 @@ impl Maria {
         let (mut connection, connection_id) = session::open(settings).await?;
         let limit = settings.limits.statement;
         let warnings = schema::prepare(&mut connection, settings).await?;
-        let gateway_id =
-            within(limit, "the name of the gateway", names::gateway(&mut connection, &settings.gateway))
-                .await?;
+        let gateway_id = within(
+            limit,
+            "the name of the gateway",
+            names::gateway(&mut connection, &settings.gateway),
+        )
+        .await?;
         Ok(Self {
             connection,
             names: Names::default(),

@@ -11,8 +11,7 @@ use mtom_protocol::payload::NotAReading;
 use mtom_protocol::unit::Unit;
 use std::io::{self, BufRead};
 
-const EXPECTED: &str =
-    "a first line that names the columns, at least `at` or `time` and `value` or `temp`";
+const EXPECTED: &str = "a first line that names the columns, at least `time` and `value` or `temp`";
 /// The most columns that a file may have.
 const COLUMNS_LEN_MAX: usize = 1024;
 

@@ -24,7 +24,7 @@ fn original() -> Defaults {
 fn a_file_looks_so() {
     let bytes = write(Format::Csv, &samples());
     expect![[r#"
-        id,at,arrived_at,taken_at,suspect,topic,device,quantity,value,unit,boot,seq
+        id,time,arrived_at,taken_at,suspect,topic,device,quantity,value,unit,boot,seq
         7,2025-11-23T08:06:30.123456Z,2025-11-23T08:06:30.200000Z,2025-11-23T08:06:30.123456Z,false,Environ/Temperature,Environ,Temperature,23.4,°C,b1,41
         ,2025-11-23T08:06:30.000000Z,,,true,"Keller, links/humidity","Keller, links",humidity,-0.0,%,,
         7,2025-11-23T08:06:30.123456Z,2025-11-23T08:06:30.200000Z,2025-11-23T08:06:30.123456Z,false,a = b,'=1+1,''air' °,1e-7,hPa,"'@boot ""1""",18446744073709551615
@@ -114,7 +114,7 @@ fn each_bad_line_has_its_reason_and_stops_nothing() {
             line 6: not a number: expected one like 23.4, with its unit or without [not_a_number] 2026-01-01T00:00:00Z,,V,a,b,,
             line 7: decimal comma: expected a point, as in 23.4 [decimal_comma] 2026-01-01T00:00:00Z,"1,5",V,a,b,,
             line 8: time cannot be read: expected 2026-11-23T08:06:30Z or 2026-11-23 08:06:30 [time] yesterday,1,V,a,b,,
-            line 9: no time: expected one, as in `at` [time] ,1,V,a,b,,
+            line 9: no time: expected one in the file [time] ,1,V,a,b,,
             line 10: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] 2026-01-01T00:00:00Z,1,furlong,a,b,,
             line 11: no device: expected one in the file or as a default [unnamed] 2026-01-01T00:00:00Z,1,V,,b,,
             line 12: seq and boot: expected both or neither [key] 2026-01-01T00:00:00Z,1,V,a,b,boot,

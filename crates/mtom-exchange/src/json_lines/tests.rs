@@ -8,9 +8,9 @@ use std::sync::Arc;
 fn a_file_looks_so() {
     let bytes = write(Format::JsonLines, &samples());
     expect![[r#"
-        {"id":7,"at":"2025-11-23T08:06:30.123456Z","arrived_at":"2025-11-23T08:06:30.200000Z","taken_at":"2025-11-23T08:06:30.123456Z","suspect":false,"topic":"Environ/Temperature","device":"Environ","quantity":"Temperature","value":23.4,"unit":"°C","boot":"b1","seq":41}
-        {"at":"2025-11-23T08:06:30.000000Z","suspect":true,"topic":"Keller, links/humidity","device":"Keller, links","quantity":"humidity","value":-0.0,"unit":"%"}
-        {"id":7,"at":"2025-11-23T08:06:30.123456Z","arrived_at":"2025-11-23T08:06:30.200000Z","taken_at":"2025-11-23T08:06:30.123456Z","suspect":false,"topic":"a = b","device":"=1+1","quantity":"'air' °","value":1e-7,"unit":"hPa","boot":"@boot \"1\"","seq":18446744073709551615}
+        {"id":7,"time":"2025-11-23T08:06:30.123456Z","arrived_at":"2025-11-23T08:06:30.200000Z","taken_at":"2025-11-23T08:06:30.123456Z","suspect":false,"topic":"Environ/Temperature","device":"Environ","quantity":"Temperature","value":23.4,"unit":"°C","boot":"b1","seq":41}
+        {"time":"2025-11-23T08:06:30.000000Z","suspect":true,"topic":"Keller, links/humidity","device":"Keller, links","quantity":"humidity","value":-0.0,"unit":"%"}
+        {"id":7,"time":"2025-11-23T08:06:30.123456Z","arrived_at":"2025-11-23T08:06:30.200000Z","taken_at":"2025-11-23T08:06:30.123456Z","suspect":false,"topic":"a = b","device":"=1+1","quantity":"'air' °","value":1e-7,"unit":"hPa","boot":"@boot \"1\"","seq":18446744073709551615}
     "#]].assert_eq(std::str::from_utf8(&bytes).unwrap());
     assert_same(&read(Format::JsonLines, &bytes, Defaults::default()), &samples());
 }
@@ -42,7 +42,7 @@ fn lines_of_others_are_read_and_bad_ones_have_their_reason() {
         line 7: seq and boot: expected both or neither [key] {"at":"2026-01-01T00:00:00Z","device":"a","value":1,"seq":1}
         line 8: invalid type: floating point `1.5`, expected u64 [not_json] {"at":"2026-01-01T00:00:00Z","device":"a","value":1,"boot":"b","seq":1.5}
         line 9: invalid type: integer `1`, expected a string [not_json] {"at":1,"device":"a","value":1}
-        line 10: no time: expected one, as in `at` [time] {"device":"a","value":1}
+        line 10: no time: expected one in the file [time] {"device":"a","value":1}
         line 11: EOF while parsing a value [not_json] {"at":"2026-01-01T00:00:00Z",
         line 12: not an object: expected one, as in {…} [not_json] [1]
         2026-01-01T00:00:00.000000Z a | temperature | 3.0 °C | a/temperature

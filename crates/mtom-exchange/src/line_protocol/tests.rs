@@ -31,7 +31,7 @@ fn lines_of_others_are_read_field_by_field() {
 environ,device=env1 temperature=23.4 1735689600000000000
   cpu,region=eu,host=server\ A usage=1i,idle=2u,up=true,name="a, \"b\" = c",load=1e-2 1735689600000000999
 weather temperature=82
-wea\,ther\ a=b,unit=°F te\=mp=-1.5 1
+air\,out\ a=b,unit=°F te\=mp=-1.5 1
 m,unit=none,boot=x humidity=1 1
 m,boot=x,device=d seq=7u,a=1 1
 m,boot=x,device=d seq=7,a=1 1
@@ -47,7 +47,7 @@ m\x,device=a\b\\,c a=1 1
         line 3: name: a text or a boolean: expected a number [not_a_number] cpu,region=eu,host=server\ A usage=1i,idle=2u,up=true,name="a, \"b\" = c",load=1e-2 1735689600000000999
         2025-01-01T00:00:00.000000Z cpu/server A/eu | load | 0.01  | cpu/server A/eu/load
         2025-11-23T08:06:30.000000Z weather | temperature | 82.0 °C | weather/temperature
-        1970-01-01T00:00:00.000000Z wea,ther a=b | te=mp | -1.5 °F | wea,ther a=b/te=mp
+        1970-01-01T00:00:00.000000Z air,out a=b | te=mp | -1.5 °F | air,out a=b/te=mp
         1970-01-01T00:00:00.000000Z m | humidity | 1.0  | m/humidity
         1970-01-01T00:00:00.000000Z d | a | 1.0  | d/a x#7
         1970-01-01T00:00:00.000000Z d | seq | 7.0  | d/seq
@@ -77,7 +77,7 @@ fn each_bad_line_has_its_reason_and_stops_nothing() {
         m,unit=K temperature=-1 1\n\
         m a=1 1\n";
     expect![[r#"
-        line 1: no time: expected one, as in `at` [time] m a=1
+        line 1: no time: expected one in the file [time] m a=1
         line 2: not a finite number: expected one like 23.4 [not_finite] m a=nan 1
         line 3: not line protocol: expected field=value, neither of them empty [syntax] m a= 1
         line 4: not line protocol: expected field=value [syntax] m a 1

@@ -22,7 +22,7 @@ use std::fs::File;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 
-const EXPECTED: &str = "a Parquet file with at least the columns `at` or `time` and `value`";
+const EXPECTED: &str = "a Parquet file with at least the columns `time` and `value`";
 /// How many rows are in memory.
 const BATCH_LEN: usize = 4096;
 /// The largest whole number up to which a float holds every one.
@@ -90,7 +90,7 @@ impl Reader {
         {
             fields.extend(field(column, descriptor).map_err(wrong)?);
         }
-        for (needed, name) in [(What::At, "at"), (What::Value, "value")] {
+        for (needed, name) in [(What::At, "time"), (What::Value, "value")] {
             match fields.iter().filter(|field| field.what == needed).count() {
                 1 => {}
                 0 => return Err(wrong(format!("it has no column `{name}`"))),

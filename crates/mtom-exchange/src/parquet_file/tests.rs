@@ -30,7 +30,7 @@ fn a_file_looks_so() {
     expect![[r#"
         message mtom {
           OPTIONAL INT64 id (INTEGER(64,false));
-          REQUIRED INT64 at (TIMESTAMP(MICROS,true));
+          REQUIRED INT64 time (TIMESTAMP(MICROS,true));
           OPTIONAL INT64 arrived_at (TIMESTAMP(MICROS,true));
           OPTIONAL INT64 taken_at (TIMESTAMP(MICROS,true));
           REQUIRED BOOLEAN suspect;
@@ -42,9 +42,9 @@ fn a_file_looks_so() {
           OPTIONAL BYTE_ARRAY boot (STRING);
           OPTIONAL INT64 seq (INTEGER(64,false));
         }
-        {id: 7, at: 2025-11-23 08:06:30.123456 +00:00, arrived_at: 2025-11-23 08:06:30.200000 +00:00, taken_at: 2025-11-23 08:06:30.123456 +00:00, suspect: false, topic: "Environ/Temperature", device: "Environ", quantity: "Temperature", value: 23.4, unit: "°C", boot: "b1", seq: 41}
-        {id: null, at: 2025-11-23 08:06:30.000000 +00:00, arrived_at: null, taken_at: null, suspect: true, topic: "Keller, links/humidity", device: "Keller, links", quantity: "humidity", value: -0E0, unit: "%", boot: null, seq: null}
-        {id: 7, at: 2025-11-23 08:06:30.123456 +00:00, arrived_at: 2025-11-23 08:06:30.200000 +00:00, taken_at: 2025-11-23 08:06:30.123456 +00:00, suspect: false, topic: "a = b", device: "=1+1", quantity: "'air' °", value: 0.0000001, unit: "hPa", boot: "@boot "1"", seq: 18446744073709551615}
+        {id: 7, time: 2025-11-23 08:06:30.123456 +00:00, arrived_at: 2025-11-23 08:06:30.200000 +00:00, taken_at: 2025-11-23 08:06:30.123456 +00:00, suspect: false, topic: "Environ/Temperature", device: "Environ", quantity: "Temperature", value: 23.4, unit: "°C", boot: "b1", seq: 41}
+        {id: null, time: 2025-11-23 08:06:30.000000 +00:00, arrived_at: null, taken_at: null, suspect: true, topic: "Keller, links/humidity", device: "Keller, links", quantity: "humidity", value: -0E0, unit: "%", boot: null, seq: null}
+        {id: 7, time: 2025-11-23 08:06:30.123456 +00:00, arrived_at: 2025-11-23 08:06:30.200000 +00:00, taken_at: 2025-11-23 08:06:30.123456 +00:00, suspect: false, topic: "a = b", device: "=1+1", quantity: "'air' °", value: 0.0000001, unit: "hPa", boot: "@boot "1"", seq: 18446744073709551615}
     "#]].assert_eq(&told);
 }
 
@@ -109,14 +109,12 @@ fn a_file_of_another_kind_is_one_clear_error() {
     for bytes in [b"".as_slice(), b"PAR1", b"at,value\n2026-01-01T00:00:00Z,1\n"] {
         let error = open(Format::Parquet, bytes, Defaults::default()).unwrap_err().to_string();
         assert!(
-            error.ends_with(
-                "expected a Parquet file with at least the columns `at` or `time` and `value`"
-            ),
+            error.ends_with("expected a Parquet file with at least the columns `time` and `value`"),
             "{error}"
         );
     }
     let schema = Arc::new(
-        parse_message_type("message x { required int64 time; required double value; }").unwrap(),
+        parse_message_type("message x { required int64 at; required double value; }").unwrap(),
     );
     let bytes = SerializedFileWriter::new(Vec::new(), schema, Arc::default())
         .unwrap()
@@ -124,7 +122,7 @@ fn a_file_of_another_kind_is_one_clear_error() {
         .unwrap();
     let error = open(Format::Parquet, &bytes, Defaults::default()).unwrap_err();
     assert!(
-        matches!(&error, OpenError::NotThisFormat { found, .. } if found.contains("`time`")),
+        matches!(&error, OpenError::NotThisFormat { found, .. } if found.contains("`at`")),
         "{error}"
     );
 }

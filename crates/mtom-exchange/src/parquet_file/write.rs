@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// What the columns are; the order is that of [`Rows::write`].
 const SCHEMA: &str = "message mtom {
     optional int64 id (INTEGER(64,false));
-    required int64 at (TIMESTAMP(MICROS,true));
+    required int64 time (TIMESTAMP(MICROS,true));
     optional int64 arrived_at (TIMESTAMP(MICROS,true));
     optional int64 taken_at (TIMESTAMP(MICROS,true));
     required boolean suspect;
@@ -28,7 +28,7 @@ const SCHEMA: &str = "message mtom {
     optional int64 seq (INTEGER(64,false));
 }";
 /// Whole numbers that rise: each is written as its distance from the one before.
-const RISING: [&str; 5] = ["id", "at", "arrived_at", "taken_at", "seq"];
+const RISING: [&str; 5] = ["id", "time", "arrived_at", "taken_at", "seq"];
 /// How many rows are in memory: some 10 MB.
 pub(super) const GROUP_LEN: usize = 65_536;
 

@@ -1,3 +1,5 @@
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 use super::*;
 use crate::record::{AT_MAX, AT_MIN};
 use crate::testing::{any_record, assert_same, open, read, record, samples, write};
@@ -75,9 +77,14 @@ proptest! {
     ) {
         let records: Vec<Record> = (0..50).map(|n| record("a", "b", f64::from(n), Unit::Volt)).collect();
         let mut bytes = write(format, &records);
-        let at = at.index(bytes.len());
+        // The header of CSV says what everything means; the first byte of JSON what it is.
+        let start = if format == Format::Csv { csv::HEADER.len() } else { 1 };
+        let at = start + at.index(bytes.len() - start);
         bytes[at] = byte;
-        let Ok(reader) = open(format, &bytes, Defaults::default()) else { return Ok(()) };
+        let Ok(reader) = open(format, &bytes, Defaults::default()) else {
+            prop_assert_eq!(format, Format::Parquet);
+            return Ok(());
+        };
         let good = reader.filter_map(|entry| entry.unwrap().record.ok()).count();
         match format {
             Format::Csv | Format::JsonLines | Format::LineProtocol | Format::SenMl => prop_assert!(good >= 48, "{good}"),
@@ -87,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn the_rest_behind_a_position_is_the_same_rest(skipped in 0_u64..8, format in prop::sample::select(Format::ALL.to_vec())) {
+    fn the_rest_behind_a_position_is_the_same_rest(skipped in 0_usize..8, format in prop::sample::select(Format::ALL.to_vec())) {
         let mut bytes = write(format, &samples());
         match format {
             Format::JsonLines | Format::LineProtocol => bytes.extend_from_slice(b"nonsense\nf,device=d a=1,b=x,c=3 1\n\n"),
@@ -97,10 +104,10 @@ proptest! {
         }
         let all: Vec<_> = open(format, &bytes, Defaults::default()).unwrap().map(Result::unwrap).collect();
         let mut resumed = open(format, &bytes, Defaults::default()).unwrap();
-        let is_there = resumed.skip_to(skipped).unwrap();
-        prop_assert_eq!(is_there, skipped <= all.len() as u64);
+        let is_there = resumed.skip_to(skipped as u64).unwrap();
+        prop_assert_eq!(is_there, skipped <= all.len());
         let rest: Vec<_> = resumed.map(Result::unwrap).collect();
-        prop_assert_eq!(&rest[..], all.get(skipped as usize..).unwrap_or_default());
+        prop_assert_eq!(&rest[..], all.get(skipped..).unwrap_or_default());
     }
 }
 

@@ -7,7 +7,7 @@ use super::decimal::{SECOND, picos};
 use super::elements::{Element, Elements};
 use super::{ABSOLUTE_SECONDS_MIN, MICROS_PER_SECOND};
 use crate::format::Format;
-use crate::json_lines::{not_json, object};
+use crate::json_lines::{Text, not_json, object};
 use crate::lines::{self, Source};
 use crate::reader::{Bad, OpenError};
 use crate::reason::Reason;
@@ -53,17 +53,17 @@ struct Base {
 struct Fields<'a> {
     bver: Option<u64>,
     #[serde(borrow)]
-    bn: Option<Cow<'a, str>>,
+    bn: Option<Text<'a>>,
     #[serde(borrow)]
     bt: Option<&'a RawValue>,
     #[serde(borrow)]
-    bu: Option<Cow<'a, str>>,
+    bu: Option<Text<'a>>,
     #[serde(borrow)]
     bv: Option<&'a RawValue>,
     #[serde(borrow)]
-    n: Option<Cow<'a, str>>,
+    n: Option<Text<'a>>,
     #[serde(borrow)]
-    u: Option<Cow<'a, str>>,
+    u: Option<Text<'a>>,
     #[serde(borrow)]
     v: Option<&'a RawValue>,
     vs: Option<IgnoredAny>,
@@ -74,17 +74,17 @@ struct Fields<'a> {
     t: Option<&'a RawValue>,
     // Ours.
     #[serde(borrow)]
-    unit: Option<Cow<'a, str>>,
+    unit: Option<Text<'a>>,
     #[serde(borrow)]
     value: Option<&'a RawValue>,
     #[serde(borrow)]
-    device: Option<Cow<'a, str>>,
+    device: Option<Text<'a>>,
     #[serde(borrow)]
-    quantity: Option<Cow<'a, str>>,
+    quantity: Option<Text<'a>>,
     #[serde(borrow)]
-    topic: Option<Cow<'a, str>>,
+    topic: Option<Text<'a>>,
     #[serde(borrow)]
-    boot: Option<Cow<'a, str>>,
+    boot: Option<Text<'a>>,
     seq: Option<u64>,
 }
 
@@ -235,13 +235,13 @@ impl Base {
             if name.len() > BASE_LEN_MAX {
                 return Err(too_long());
             }
-            self.name = name.clone().into_owned();
+            self.name = name.to_string();
         }
         if let Some(unit) = &fields.bu {
             if unit.len() > BASE_LEN_MAX {
                 return Err(too_long());
             }
-            self.unit = Some(unit.clone().into_owned());
+            self.unit = Some(unit.to_string());
         }
         if let Some(time) = fields.bt {
             self.time = seconds(time)?;

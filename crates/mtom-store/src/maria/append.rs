@@ -49,7 +49,8 @@ impl Maria {
         if self.try_lock(Duration::ZERO).await? {
             return Ok(());
         }
-        let query = "SELECT CAST(IS_USED_LOCK(CONCAT('mtom.drain.', MD5(CONCAT(DATABASE(), '/', ?))))
+        let query =
+            "SELECT CAST(IS_USED_LOCK(CONCAT('mtom.drain.', MD5(CONCAT(DATABASE(), '/', ?))))
              AS UNSIGNED)";
         let query = sqlx::query(query).bind(&self.gateway);
         let row = within(self.limit, "who drains", query.fetch_one(&mut self.connection)).await?;

@@ -259,7 +259,12 @@ impl Drain {
             state.rows += rows;
         });
         if let Some(outage) = outage {
-            tracing::info!(?outage, drained = position, newest, "the database takes readings again");
+            tracing::info!(
+                ?outage,
+                drained = position,
+                newest,
+                "the database takes readings again"
+            );
         }
     }
 
@@ -301,7 +306,8 @@ impl Drain {
 
 /// Doubled with each failure, give or take a half: many gateways must not come back in step.
 fn backoff(settings: &DrainSettings, failures: u32) -> Duration {
-    let doubled = settings.retry_min.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    let doubled =
+        settings.retry_min.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     doubled.min(settings.retry_max).mul_f64(0.5 + fastrand::f64())
 }
 
@@ -348,7 +354,8 @@ mod tests {
         let settings = DrainSettings::new(maria);
         for (failures, base) in [(1, 0.2), (2, 0.4), (5, 3.2), (9, 30.0), (4_000_000_000, 30.0)] {
             let wait = backoff(&settings, failures);
-            let (low, high) = (Duration::from_secs_f64(base * 0.5), Duration::from_secs_f64(base * 1.5));
+            let (low, high) =
+                (Duration::from_secs_f64(base * 0.5), Duration::from_secs_f64(base * 1.5));
             assert!((low..=high).contains(&wait), "{failures}: {wait:?}");
         }
     }

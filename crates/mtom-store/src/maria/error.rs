@@ -37,7 +37,9 @@ pub enum MariaError {
         cause: sqlx::Error,
     },
     /// An administrator of the server runs these statements once.
-    #[error("the database user may not do what is needed: an administrator runs once: {statements}")]
+    #[error(
+        "the database user may not do what is needed: an administrator runs once: {statements}"
+    )]
     NoGrant {
         /// SQL, ready to be pasted.
         statements: String,

@@ -54,7 +54,11 @@ impl TempTable {
     ///
     /// # Errors
     /// [`MariaError`]; [`MariaError::Server`] when there is no such table.
-    pub async fn open(url: &Url, password: Option<&str>, limits: Limits) -> Result<Self, MariaError> {
+    pub async fn open(
+        url: &Url,
+        password: Option<&str>,
+        limits: Limits,
+    ) -> Result<Self, MariaError> {
         let mut connection = session::open_read_only(url, password, limits).await?;
         let limit = limits.statement;
         let query = sqlx::query(

@@ -116,8 +116,11 @@ fn page_sql(series_len: usize, order: Order) -> String {
         Order::Ascending => (">", "ASC"),
         Order::Descending => ("<", "DESC"),
     };
-    let (index, filter) =
-        if series_len == 0 { ("reading_by_time", "") } else { ("reading_by_series", " AND series = ?") };
+    let (index, filter) = if series_len == 0 {
+        ("reading_by_time", "")
+    } else {
+        ("reading_by_series", " AND series = ?")
+    };
     let one = format!(
         "(SELECT at_micros, number FROM reading FORCE INDEX ({index})
           WHERE gateway = ? AND at_micros {beyond}= ? AND (at_micros {beyond} ? OR number {beyond} ?){filter}

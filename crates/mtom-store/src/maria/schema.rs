@@ -102,7 +102,10 @@ impl Maker<'_> {
         let lock = "SELECT GET_LOCK(CONCAT('mtom.schema.', MD5(DATABASE())), 10)";
         let row = self.one(lock).await?;
         if row.try_get::<Option<i64>, _>(0)? != Some(1) {
-            return Err(MariaError::Slow { what: "another gateway's migration", limit: self.limit });
+            return Err(MariaError::Slow {
+                what: "another gateway's migration",
+                limit: self.limit,
+            });
         }
         let made = self.run_migrations(known).await;
         self.one("SELECT RELEASE_LOCK(CONCAT('mtom.schema.', MD5(DATABASE())))").await?;

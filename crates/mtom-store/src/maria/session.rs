@@ -158,7 +158,10 @@ async fn check(connection: &mut MySqlConnection, limit: Duration) -> Result<(), 
     }
     if text(2)? != "+00:00" {
         let found = format!("a session with time_zone = '{}'", text(2)?);
-        return Err(MariaError::Server { found, expected: "a time zone that can be set to +00:00" });
+        return Err(MariaError::Server {
+            found,
+            expected: "a time zone that can be set to +00:00",
+        });
     }
     for column in 3..=5 {
         if text(column)? != "utf8mb4" {

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// What is expected, as a user writes it.
-const FORM: &str = "mysql://user@host[:3306]/database[?tls=verify|required|off&ca=FILE&socket=FILE]";
+const FORM: &str =
+    "mysql://user@host[:3306]/database[?tls=verify|required|off&ca=FILE&socket=FILE]";
 
 const PORT: u16 = 3306;
 
@@ -213,7 +214,8 @@ fn name(what: &str, text: &str, len_max: usize) -> Result<String, UrlError> {
 
 /// Resolves `%41`.
 fn decoded(text: &str) -> Result<String, UrlError> {
-    let wrong = || UrlError::new(format!("`{text}` has a % without two hexadecimal digits (%25 is one %)"));
+    let wrong =
+        || UrlError::new(format!("`{text}` has a % without two hexadecimal digits (%25 is one %)"));
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

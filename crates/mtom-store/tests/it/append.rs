@@ -111,9 +111,15 @@ async fn figure_of_append_beside_a_bare_insert_loop() {
     maria.append(&all[..10_000]).await.unwrap();
     let mut root = server.root().await;
     for round in 0..3 {
-        sqlx::raw_sql(AssertSqlSafe(format!("TRUNCATE {database}.bare"))).execute(&mut root).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("TRUNCATE {database}.bare")))
+            .execute(&mut root)
+            .await
+            .unwrap();
         let start = Instant::now();
-        let sql = format!("INSERT INTO {database}.bare VALUES {}", vec!["(1,?,?,?,?,?,?,?,?,?,?)"; 1_000].join(","));
+        let sql = format!(
+            "INSERT INTO {database}.bare VALUES {}",
+            vec!["(1,?,?,?,?,?,?,?,?,?,?)"; 1_000].join(",")
+        );
         for batch in all[10_000..].chunks(1_000) {
             let mut query = sqlx::query(AssertSqlSafe(sql.clone()));
             for stored in batch {
@@ -139,6 +145,9 @@ async fn figure_of_append_beside_a_bare_insert_loop() {
             maria.append(batch).await.unwrap();
         }
         let ours = 190_000.0 / start.elapsed().as_secs_f64();
-        eprintln!("round {round}: append {ours:.0} rows/s, bare {bare:.0} rows/s, ratio {:.2}", ours / bare);
+        eprintln!(
+            "round {round}: append {ours:.0} rows/s, bare {bare:.0} rows/s, ratio {:.2}",
+            ours / bare
+        );
     }
 }

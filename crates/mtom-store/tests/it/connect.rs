@@ -31,10 +31,9 @@ async fn two_gateways_that_start_at_once_share_one_schema() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
     let other = Settings { gateway: "other".to_owned(), ..settings(&url) };
-    let (home, other) = tokio::join!(
-        async { Maria::connect(&settings(&url)).await },
-        async { Maria::connect(&other).await }
-    );
+    let (home, other) = tokio::join!(async { Maria::connect(&settings(&url)).await }, async {
+        Maria::connect(&other).await
+    });
     let (mut home, mut other) = (home.unwrap(), other.unwrap());
     home.append(&readings(1..=10)).await.unwrap();
     other.append(&readings(1..=5)).await.unwrap();
@@ -74,9 +73,8 @@ async fn a_user_who_may_only_read_is_told_the_statements() {
 async fn a_wrong_password_is_refused_and_the_right_one_is_not() {
     let Some(server) = maria_server::shared() else { return };
     let database = server.database().await;
-    let statements = format!(
-        "CREATE USER p IDENTIFIED BY 'a secret: €'; GRANT ALL ON {database}.* TO p"
-    );
+    let statements =
+        format!("CREATE USER p IDENTIFIED BY 'a secret: €'; GRANT ALL ON {database}.* TO p");
     server.sql(&statements).await;
     let url = format!("mysql://p@127.0.0.1:{}/{database}", server.port);
     for wrong in [None, Some("wrong".to_owned())] {

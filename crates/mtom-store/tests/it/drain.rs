@@ -138,7 +138,8 @@ async fn a_backlog_and_what_follows_it_is_drained() {
     drain.stop().await;
     accounts(server, database(&url), &journal).await.unwrap();
     // The next run goes on where this one was.
-    let mut drain = Running::start(&url, readings((1..=13_000).filter(|n| n % 50 != 0 || *n > 12_345)));
+    let mut drain =
+        Running::start(&url, readings((1..=13_000).filter(|n| n % 50 != 0 || *n > 12_345)));
     assert_eq!(drain.all_drained().await.rows, 600);
     drain.stop().await;
 }

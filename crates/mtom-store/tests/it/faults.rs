@@ -153,10 +153,8 @@ async fn connections_that_an_administrator_ends_are_made_again() {
 
 #[tokio::test]
 async fn a_full_disk_is_one_outage_and_ends_when_there_is_room() {
-    let options = [
-        "--innodb-file-per-table=0",
-        "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M",
-    ];
+    let options =
+        ["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M"];
     let Some(server) = Server::start(&options) else { return };
     let url = server.url().await;
     server

@@ -40,7 +40,8 @@ async fn pages_in_both_orders_with_any_filter_hold_each_reading_once() {
             for quantity in [None, Some("Temperature")] {
                 let (mut rows, mut after) = (Vec::new(), None);
                 loop {
-                    let page = maria.page_by_time(after, order, 37, device, quantity).await.unwrap();
+                    let page =
+                        maria.page_by_time(after, order, 37, device, quantity).await.unwrap();
                     let Some(last) = page.last() else { break };
                     after = Some(Cursor::behind(last));
                     rows.extend(page);

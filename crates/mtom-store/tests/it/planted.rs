@@ -88,8 +88,11 @@ async fn the_oracle_finds_what_lost_commits_and_lost_answers_do_to_a_wrong_drain
         let url = server.url().await;
         let proxy = Proxy::start(server.port).await;
         let proxied = format!("mysql://root@127.0.0.1:{}/{}", proxy.port, database(&url));
-        let lost =
-            if is_commit_lost { &proxy.faults.commits_to_lose } else { &proxy.faults.replies_to_lose };
+        let lost = if is_commit_lost {
+            &proxy.faults.commits_to_lose
+        } else {
+            &proxy.faults.replies_to_lose
+        };
         let mut is_over = false;
         drain(bug, &proxied, 1_000, async |last| {
             if last == 500 && !is_over {

@@ -33,9 +33,7 @@ async fn tls_reaches_the_right_server_and_no_other() {
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let Some(server) = maria_server::Server::start(&options) else { return };
     let database = server.database().await;
-    server
-        .sql(&format!("CREATE USER t REQUIRE SSL; GRANT ALL ON {database}.* TO t"))
-        .await;
+    server.sql(&format!("CREATE USER t REQUIRE SSL; GRANT ALL ON {database}.* TO t")).await;
     let url = |host: &str, query: &str| {
         settings(&format!("mysql://t@{host}:{}/{database}?{query}", server.port))
     };
@@ -56,7 +54,11 @@ async fn tls_reaches_the_right_server_and_no_other() {
         assert!(error.to_string().contains("ca=FILE"), "{error}");
     }
     let error = refused(&url("localhost", &no_ca)).await;
-    assert!(chain(&error).contains("none.pem") || chain(&error).contains("No such file"), "{}", chain(&error));
+    assert!(
+        chain(&error).contains("none.pem") || chain(&error).contains("No such file"),
+        "{}",
+        chain(&error)
+    );
     let error = refused(&url("localhost", "tls=off")).await;
     assert!(matches!(error, MariaError::Refused { .. }), "{}", chain(&error));
 }
