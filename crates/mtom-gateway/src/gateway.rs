@@ -6,9 +6,10 @@
 
 use crate::Clock;
 use crate::board::{Board, Outcome};
+use crate::drain::Drain;
 use crate::history::Pages;
 use crate::relay::{Audience, INTAKE_LEN, Relay, Upkeep};
-use crate::settings::{Ports, Settings, Source};
+use crate::settings::{Database, NAME_FILE, Ports, Settings, Source};
 use crate::view::{Hop, LogEvent, View};
 use crate::{forwarded, links};
 use jiff::tz::TimeZone;
@@ -127,6 +128,7 @@ pub struct Gateway {
     links: Vec<links::Link>,
     board: Arc<Board>,
     relay: Relay,
+    drain: Option<Drain>,
     deliveries: mpsc::Receiver<Delivery>,
     outcomes: mpsc::Receiver<Outcome>,
 }
@@ -182,13 +184,16 @@ impl Gateway {
             }
         });
         view.tally(intake.tally());
+        let (newest, newest_of_journal) = watch::channel(journal.last_id());
+        let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
+        let progress = drain.as_ref().map(Drain::progress);
         let relay = Relay::new(
             journal,
             settings.rules,
             Arc::clone(&board),
-            Audience { live: hub.clone(), view: view.clone() },
+            Audience { live: hub.clone(), view: view.clone(), newest },
             intake.tally(),
-            Upkeep::new(settings.keep, path.clone()),
+            Upkeep::new(settings.keep, path.clone(), progress),
             clock.clone(),
         )?;
         let (feeder, mqtt) = feeder(settings.source, settings.topics, &path, &intake).await?;
@@ -216,6 +221,7 @@ impl Gateway {
             links,
             board,
             relay,
+            drain,
             deliveries,
             outcomes,
         })
@@ -239,6 +245,13 @@ impl Gateway {
             let until = serving.clone();
             tellers.spawn(async move { until.run_until_cancelled(viewers).await });
             serve(&mut servers, ports, self.hub, self.history, self.zone, &serving);
+        }
+        if let Some(drain) = self.drain {
+            let draining = drain.run(view.clone(), Arc::clone(&clock), serving.clone());
+            tellers.spawn(async move {
+                draining.await;
+                Some(())
+            });
         }
         let links = links::start(self.links, &board, &clock, &serving);
         let Ok(links) = links else { return Err(RunError::Part { part: "links' thread" }) };
@@ -360,6 +373,18 @@ async fn feeder(
     }
 }
 
+/// The drain to the other database, where there is one.
+fn drain(
+    database: Option<Database>,
+    dir: &Path,
+    journal: &Journal,
+    newest: watch::Receiver<u64>,
+) -> Result<Option<Drain>, StartError> {
+    let Some(database) = database else { return Ok(None) };
+    let (name, before) = (own_client_id(dir)?, journal.drained());
+    Ok(Some(Drain::new(journal.history(), database, name, before, newest)))
+}
+
 /// Starts what feeds the relay. It owns the only intake: when it ends the relay ends.
 fn feed(
     tasks: &mut JoinSet<()>,
@@ -452,7 +477,7 @@ fn port_ended(ended: Result<(&'static str, io::Result<()>), JoinError>) -> RunEr
 
 /// This installation's name at brokers: drawn once, kept in the data folder.
 fn own_client_id(dir: &Path) -> Result<String, StartError> {
-    let path = dir.join("client-id");
+    let path = dir.join(NAME_FILE);
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if (1..=23).contains(&kept.len()) && kept.chars().all(plain) {

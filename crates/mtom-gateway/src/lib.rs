@@ -1,6 +1,7 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
 mod board;
+mod drain;
 mod forwarded;
 pub mod gateway;
 mod history;

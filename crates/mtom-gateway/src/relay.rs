@@ -29,7 +29,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 mod quiet;
@@ -56,6 +56,7 @@ pub(crate) struct Relay {
     board: Arc<Board>,
     live: LiveHub,
     view: View,
+    newest: watch::Sender<u64>,
     clock: Clock,
     tally: Tally,
     numbers: Range<u64>,
@@ -68,6 +69,8 @@ pub(crate) struct Relay {
 pub(crate) struct Audience {
     pub(crate) live: LiveHub,
     pub(crate) view: View,
+    /// The newest reading's number, for whoever copies them elsewhere.
+    pub(crate) newest: watch::Sender<u64>,
 }
 
 /// What one transaction leads to.
@@ -93,7 +96,7 @@ impl Relay {
         journal: Journal,
         rules: Engine,
         board: Arc<Board>,
-        Audience { live, view }: Audience,
+        Audience { live, view, newest }: Audience,
         tally: Tally,
         upkeep: Upkeep,
         clock: Clock,
@@ -113,6 +116,7 @@ impl Relay {
             board,
             live,
             view,
+            newest,
             clock,
             tally,
             numbers: 0..0,
@@ -364,6 +368,9 @@ impl Relay {
         }
         if skipped > 0 {
             self.view.log(now, Hop::Gateway, LogEvent::Skipped { count: skipped });
+        }
+        if let Some(last) = effects.readings.last() {
+            self.newest.send_replace(last.id);
         }
         self.view.readings(&effects.readings);
     }

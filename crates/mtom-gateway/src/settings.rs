@@ -1,5 +1,6 @@
 //! What a gateway is started with: valid by construction.
 
+pub use crate::drain::Database;
 use mtom_actuator::{LinkAddress, Protocol};
 use mtom_protocol::topic;
 use mtom_rules::Engine;
@@ -7,6 +8,9 @@ pub use mtom_store::retention::Keep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The file in the data folder with this installation's name at brokers and databases.
+pub const NAME_FILE: &str = "client-id";
 
 /// Everything a gateway needs to know.
 pub struct Settings {
@@ -22,6 +26,8 @@ pub struct Settings {
     pub actuators: Vec<Actuator>,
     /// Decides what they should be.
     pub rules: Engine,
+    /// Another database that gets a copy of everything.
+    pub database: Option<Database>,
     /// How much of the history is kept.
     pub keep: Keep,
 }
@@ -111,7 +117,7 @@ pub fn check_live_url(url: &str) -> Result<(), String> {
 /// # Errors
 /// What is expected, in words.
 pub fn check_store_url(url: &str) -> Result<(), String> {
-    Err(format!("MariaDB is not in this version: expected \"sqlite\", found {url:?}"))
+    url.parse::<mtom_store::maria::Url>().map(drop).map_err(|error| error.to_string())
 }
 
 /// The version of the link that `word` names: `auto`, `original` or `second`.

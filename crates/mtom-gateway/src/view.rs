@@ -7,6 +7,7 @@ use mtom_broker::intake::Tally;
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
+use mtom_store::maria::drain::DrainState;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,7 @@ struct State {
     tally: Tally,
     strangers: HashSet<String>,
     rules: Arc<[RuleView]>,
+    drain: Option<DrainState>,
 }
 
 /// One change.
@@ -67,6 +69,8 @@ pub struct Snapshot {
     pub counts: Counts,
     /// The rules in force.
     pub rules: Arc<[RuleView]>,
+    /// How far the other database is; `None`: there is none.
+    pub drain: Option<DrainState>,
 }
 
 /// A rule in the words of its configuration.
@@ -295,6 +299,11 @@ impl View {
         self.state().rules = rules.into();
     }
 
+    /// Shows how far the other database is.
+    pub fn drain(&self, drain: DrainState) {
+        self.state().drain = Some(drain);
+    }
+
     /// The account alone: cheap, however many series there are.
     #[must_use]
     pub fn account(&self) -> Counts {
@@ -342,6 +351,7 @@ impl State {
             log: self.log.iter().cloned().collect(),
             counts: self.account(),
             rules: Arc::clone(&self.rules),
+            drain: self.drain.clone(),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found};
+use crate::maria;
 use crate::migrations::{MIGRATIONS, version_of};
 use crate::record::{CommandRecord, CommandRow, Counts, Cursor, ImportRow, Order, RejectRow};
 use audit::Audit;
@@ -232,6 +233,23 @@ fn reject_row(row: &Row<'_>) -> rusqlite::Result<RejectRow> {
         reason: row.get(5)?,
         arrived_at: row.get(6).map(UnixMicros)?,
     })
+}
+
+impl maria::Source for History {
+    fn after(&self, number: u64, limit: usize) -> Result<Vec<StoredReading>, StoreError> {
+        let mut rows: Vec<StoredReading> = Vec::new();
+        while rows.len() < limit {
+            let after = Some(rows.last().map_or(number, |row| row.id));
+            let left = limit - rows.len();
+            let page = self.page_by_id(IdQuery { after, limit: left, ..IdQuery::default() })?;
+            let is_last = page.len() < left.min(PAGE_LEN_MAX);
+            rows.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        Ok(rows)
+    }
 }
 
 fn import_row(row: &Row<'_>) -> rusqlite::Result<ImportRow> {

@@ -48,6 +48,7 @@ pub struct Journal {
     pub(crate) sums: Sums,
     pub(crate) latencies: Latencies,
     pub(crate) totals: Totals,
+    drained: u64,
     // Behind the connection, so that the file is closed before another process may have it.
     _lock: Lock,
 }
@@ -87,6 +88,9 @@ impl Journal {
         let failed = |cause| failed(path, cause);
         let connection = connect(path).map_err(failed)?;
         let totals = Totals::read(&connection).map_err(failed)?;
+        let drained: i64 = connection
+            .query_row("SELECT drained_reading_id FROM total", [], |row| row.get(0))
+            .map_err(failed)?;
         let log = Log::open(path).map_err(|cause| OpenError::Log { path: path.into(), cause })?;
         connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
         let history = History::new(path);
@@ -99,6 +103,7 @@ impl Journal {
             sums: Sums::default(),
             latencies: Latencies::default(),
             totals,
+            drained: drained.cast_unsigned(),
             _lock: lock,
         })
     }
@@ -153,6 +158,32 @@ impl Journal {
             .query_row([], |row| row.get(0))
             .optional()?;
         Ok(state)
+    }
+
+    /// The newest reading's number; 0 before the first.
+    #[must_use]
+    pub fn last_id(&self) -> u64 {
+        self.totals.reading_id_last
+    }
+
+    /// Up to which reading another database has everything, as far as [`Journal::set_drained`] knows.
+    #[must_use]
+    pub fn drained(&self) -> u64 {
+        self.drained
+    }
+
+    /// Notes up to which reading another database has everything. It is durable with the next batch.
+    ///
+    /// # Errors
+    /// When the disk refuses it.
+    pub fn set_drained(&mut self, id: u64) -> Result<(), StoreError> {
+        if id > self.drained {
+            self.connection
+                .prepare_cached("UPDATE total SET drained_reading_id = ?1")?
+                .execute(params![id.cast_signed()])?;
+            self.drained = id;
+        }
+        Ok(())
     }
 
     /// Counts `count` readings that took `span` on a part of the path, as of `now`. It is written with

@@ -52,7 +52,18 @@ pub(crate) fn gateway(
         actuators,
         rules,
         keep: config.store.keep,
+        database: database(config)?,
     })
+}
+
+/// The other database.
+fn database(config: &Config) -> Result<Option<settings::Database>, Failure> {
+    let Some(url) = &config.store.url else { return Ok(None) };
+    let password = config.store.password.clone();
+    match url.parse() {
+        Ok(url) => Ok(Some(settings::Database { url, password })),
+        Err(error) => Err(Failure::Usage(format!("store.url: {error}"))),
+    }
 }
 
 /// The configured actuators and the simulated ones.

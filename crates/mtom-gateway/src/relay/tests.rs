@@ -69,8 +69,8 @@ impl House {
         let live = LiveHub::new(TimeZone::UTC, None);
         let board = Arc::new(board);
         let tally = Tally::default();
-        let audience = Audience { live, view: view.clone() };
-        let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned());
+        let audience = Audience { live, view: view.clone(), newest: watch::Sender::new(0) };
+        let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned(), None);
         let relay = Relay::new(journal, engine, board, audience, tally, upkeep, clock).unwrap();
         let (sender, deliveries) = mpsc::channel(INTAKE_LEN);
         let mut receipts: Vec<Receipt> = Vec::new();

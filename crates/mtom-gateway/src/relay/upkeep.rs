@@ -1,9 +1,12 @@
 //! When the journal is tidied: between batches, in proportion to what they bring.
 
+use crate::drain::Progress;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::journal::Journal;
+use mtom_store::latency::Hop;
 use mtom_store::retention::Keep;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it is looked whether there is anything to do, while readings come.
@@ -19,12 +22,31 @@ pub(crate) struct Upkeep {
     /// Where the journal is; asked for the room that its disk has.
     folder: PathBuf,
     next_at: UnixMicros,
+    /// How far another database is; what it lacks is not forgotten.
+    drain: Option<Arc<Progress>>,
     failing: bool,
 }
 
 impl Upkeep {
-    pub(crate) fn new(keep: Keep, folder: PathBuf) -> Self {
-        Self { keep, folder, next_at: UnixMicros(0), failing: false }
+    pub(crate) fn new(keep: Keep, folder: PathBuf, drain: Option<Arc<Progress>>) -> Self {
+        Self { keep, folder, next_at: UnixMicros(0), drain, failing: false }
+    }
+
+    /// Takes over how far the other database is.
+    fn follow(&mut self, journal: &mut Journal, now: UnixMicros) {
+        let Some(drain) = &self.drain else { return };
+        let (drained, latencies) = drain.take();
+        for (span, count) in latencies {
+            journal.took(Hop::StoredToDrained, now, span, count);
+        }
+        match journal.set_drained(drained) {
+            // Rejects stay here: nobody drains them.
+            Ok(()) => self.keep.drained = Some((drained, u64::MAX)),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "how far the database is cannot be written down");
+            }
+        }
     }
 
     /// A few steps, where it is time. `batch_len` readings came since the last call.
@@ -32,6 +54,7 @@ impl Upkeep {
         if now < self.next_at {
             return;
         }
+        self.follow(journal, now);
         let disk_free = fs4::available_space(&self.folder).ok();
         let (mut deleted, mut has_more) = (0, true);
         for _ in 0..STEPS_MAX {

@@ -6,6 +6,7 @@
 use super::arguments::{Import as Arguments, Precision};
 use super::progress::Progress;
 use super::with_journal;
+use crate::config::Config;
 use crate::{Failure, clock, report};
 use anyhow::Context;
 use jiff::tz::TimeZone;
@@ -13,12 +14,15 @@ use mtom_exchange::format::Format;
 use mtom_exchange::reader::Reader;
 use mtom_exchange::record::{self, Defaults, Record};
 use mtom_gateway::Clock;
+use mtom_protocol::unit::Unit;
 use mtom_store::journal::Journal;
+use mtom_store::maria::{Limits, TempRow, TempTable, Url, chain};
 use mtom_store::record::{ImportRow, Reject, Stored};
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// Entries of one transaction.
 const BATCH_LEN: u64 = 5_000;
@@ -26,16 +30,27 @@ const BATCH_LEN: u64 = 5_000;
 const HEAD_LEN: u64 = 4_096;
 /// The word of a reject that came from a file.
 const CODE: &str = "import";
+/// Rows of the other database that wait for the journal. Full: the database waits.
+const ROWS_LEN: usize = 1_000;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let defaults = defaults(arguments)?;
-    with_journal(&arguments.place, |_, path| {
-        let source = FileSource::open(arguments, defaults)?;
+    with_journal(&arguments.place, |config, path| {
         let clock = clock::system();
-        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
-            .with_context(|| format!("cannot make the folder of {}", path.display()))?;
-        let journal = Journal::open(&path, clock())?;
-        let mut import = Import::begin(journal, &source.id, arguments.again, clock)?;
+        let open = |source: &str| {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
+                .with_context(|| format!("cannot make the folder of {}", path.display()))?;
+            let journal = Journal::open(&path, clock())?;
+            Import::begin(journal, source, arguments.again, Arc::clone(&clock))
+        };
+        if Url::is_meant(&arguments.from) {
+            let source = TableSource::new(arguments, &config, defaults)?;
+            let mut import = open(&source.id)?;
+            source.copy(&mut import)?;
+            return import.end();
+        }
+        let source = FileSource::open(arguments, defaults)?;
+        let mut import = open(&source.id)?;
         source.copy(&mut import)?;
         import.end()
     })
@@ -120,6 +135,92 @@ impl FileSource {
             }
         }
         Ok(())
+    }
+}
+
+/// The table `temp` of an original system, which is only read.
+struct TableSource {
+    id: String,
+    url: Url,
+    password: Option<String>,
+    defaults: Defaults,
+}
+
+impl TableSource {
+    fn new(arguments: &Arguments, config: &Config, defaults: Defaults) -> Result<Self, Failure> {
+        let url: Url = arguments
+            .from
+            .parse()
+            .map_err(|error| Failure::Usage(format!("{}: {error}", arguments.from)))?;
+        let password = match &arguments.password_file {
+            None => config.store.password.clone(),
+            Some(path) => {
+                let text = fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+        };
+        let id = format!("mysql:{}/{}/temp", url.address(), url.database);
+        Ok(Self { id, url, password, defaults })
+    }
+
+    fn copy(self, import: &mut Import) -> Result<(), Failure> {
+        let Self { url, password, defaults, .. } = self;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        runtime.block_on(async {
+            let limits = Limits::default();
+            let table = TempTable::open(&url, password.as_deref(), limits)
+                .await
+                .map_err(|error| anyhow::anyhow!(chain(&error)))?;
+            let total = table.len();
+            let (sender, mut rows) = mpsc::channel(ROWS_LEN);
+            let zone = defaults.zone.clone();
+            let begin = import.row.position;
+            let reading = async move { table.rows(begin, &zone, &sender).await };
+            let taking = async {
+                let mut progress = Progress::new("importing");
+                while let Some(row) = rows.recv().await {
+                    take_row(import, row, &defaults)?;
+                    if import.is_at_batch() {
+                        progress.show(import.row.position, total);
+                    }
+                }
+                Ok::<(), Failure>(())
+            };
+            let (read, taken) = tokio::join!(reading, taking);
+            taken?;
+            read.map_err(|error| anyhow::anyhow!(chain(&error)))?;
+            Ok(())
+        })
+    }
+}
+
+fn take_row(import: &mut Import, row: TempRow, defaults: &Defaults) -> Result<(), Failure> {
+    match row {
+        TempRow::Reading { number, at, celsius } => {
+            let name = |name: &Option<Arc<str>>| name.clone().unwrap_or_else(|| "temp".into());
+            let (device, quantity) = (name(&defaults.device), name(&defaults.quantity));
+            let record = Record {
+                id: None,
+                at,
+                arrived_at: None,
+                taken_at: Some(at),
+                suspect: false,
+                topic: format!("{device}/{quantity}").into(),
+                device,
+                quantity,
+                value: celsius,
+                unit: Unit::Celsius,
+                key: None,
+            };
+            import.take(record, number)
+        }
+        TempRow::Bad { number, reason } => {
+            import.refuse("", &format!("row {number}: {reason}"), number)
+        }
     }
 }
 
