@@ -228,6 +228,87 @@ export type Command = { number: number, actuator: string, led: LedState, rule: s
 reading: number | null, cause: string, decided_at: string, decided_at_micros: number, sent_at: string | null, sent_at_micros: number | null, applied_at: string | null, applied_at_micros: number | null, refused_at: string | null, refused_at_micros: number | null, refused_reason: string | null, };
 
 /**
+ * `GET /api/v1/chart`: a stretch of one series in few points.
+ */
+export type Chart = {
+/**
+ * `°C`, `%`, …; empty for a plain number, and where there is no such series.
+ */
+unit: string,
+/**
+ * What the points are made of: `raw`, `minute`, `hour` or `day`.
+ */
+level: string,
+/**
+ * How wide the span of a point is; 0: each is a reading.
+ */
+width_micros: number, points: Array<ChartPoint>,
+/**
+ * From the point before to the point behind, where readings are missing.
+ */
+gaps: Array<Gap>, };
+
+/**
+ * What the readings of a span have in common.
+ */
+export type ChartPoint = { at_micros: number, count: number, min: number, max: number, mean: number, last: number, };
+
+/**
+ * A stretch without readings.
+ */
+export type Gap = { from_micros: number, until_micros: number, };
+
+/**
+ * `GET /api/v1/storage`: how much is kept, and whether the other database has it.
+ */
+export type Storage = {
+/**
+ * Readings in the journal; older ones may have been deleted by the retention.
+ */
+readings: number,
+/**
+ * Bytes of the journal and its log.
+ */
+journal_len: number,
+/**
+ * null: the journal is all there is.
+ */
+database: Database | null, };
+
+/**
+ * The other database.
+ */
+export type Database = {
+/**
+ * `starting`, `connected` or `away`.
+ */
+state: string,
+/**
+ * Why it is away; empty when it is not.
+ */
+reason: string, since: string | null, since_micros: number | null,
+/**
+ * It has every reading up to this number; null until it has said so.
+ */
+drained: number | null,
+/**
+ * The newest reading's number.
+ */
+newest: number,
+/**
+ * Readings that it lacks.
+ */
+backlog: number,
+/**
+ * How old the oldest of them is.
+ */
+backlog_age_micros: number, rows_per_second: number,
+/**
+ * How often it went away since the start.
+ */
+outages: number, warnings: Array<string>, };
+
+/**
  * `type` is left out, which means `about:blank`: the status says what kind it is.
  */
 export type Problem = { title: string, status: number, detail: string,

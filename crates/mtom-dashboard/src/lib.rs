@@ -9,6 +9,8 @@ mod api;
 mod assets;
 mod events;
 mod live;
+mod metrics;
+mod past;
 mod problem;
 mod routes;
 pub mod server;

@@ -2,9 +2,10 @@
 
 use crate::access::{self, Access};
 use crate::api::{Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status};
+use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, live};
+use crate::{assets, live, metrics};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -13,8 +14,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use mtom_store::error::StoreError;
-use mtom_store::history::{History, PAGE_LEN_MAX, PageQuery};
-use mtom_store::record::Order;
+use mtom_store::history::{History, PAGE_LEN_MAX};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -37,6 +37,9 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/log", get(log))
         .route("/api/v1/readings", get(readings))
+        .route("/api/v1/chart", get(chart))
+        .route("/api/v1/storage", get(storage))
+        .route("/metrics", get(metrics))
         .route("/api/v1/rejects", get(rejects))
         .route("/api/v1/commands", get(commands))
         .route("/api/v1/audit", get(audit))
@@ -44,24 +47,6 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .method_not_allowed_fallback(not_get)
         .layer(middleware::from_fn_with_state(access, access::guard))
         .with_state(shared)
-}
-
-/// `GET /api/v1/readings?device=&quantity=&order=asc|desc&after=&limit=`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReadingsQuery {
-    device: Option<String>,
-    quantity: Option<String>,
-    order: Option<OrderWord>,
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OrderWord {
-    Asc,
-    Desc,
 }
 
 /// `GET /api/v1/rejects?after=&limit=`
@@ -143,23 +128,31 @@ async fn readings(
     query: Asked<ReadingsQuery>,
 ) -> Result<Response, Problem> {
     let asked = taken(query)?;
-    let after = asked.after.map(|after| after.parse()).transpose();
-    let after = after.map_err(|error: mtom_store::record::NotACursor| {
-        Problem::bad_query(error.to_string(), "leave `after` out to start at the beginning")
-    })?;
-    let query = PageQuery {
-        device: asked.device,
-        quantity: asked.quantity,
-        order: match asked.order {
-            Some(OrderWord::Desc) => Order::Descending,
-            Some(OrderWord::Asc) | None => Order::Ascending,
-        },
-        after,
-        limit: limit(asked.limit)?,
-        ..PageQuery::default()
-    };
+    let limit = limit(asked.limit)?;
+    let query = asked.into_query(limit)?;
     let page = shared.read(move |history| history.page(&query)).await?;
     Ok(json(&ReadingPage::new(&page)))
+}
+
+async fn chart(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<ChartAsked>,
+) -> Result<Response, Problem> {
+    let query = taken(query)?.into_query()?;
+    let chart = shared.read(move |history| history.chart(&query)).await?;
+    Ok(json(&Chart::from(chart)))
+}
+
+async fn storage(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    let size = shared.read(History::size).await?;
+    Ok(json(&Storage::new(size, &shared.view.snapshot(), (shared.clock)())))
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    let size = shared.read(History::size).await?;
+    let text = metrics::text(&shared.view.snapshot(), size, (shared.clock)());
+    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
 async fn rejects(

@@ -60,6 +60,15 @@ pub struct PageQuery {
     pub limit: usize,
 }
 
+/// How large a database is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes of the file and its log.
+    pub len: u64,
+    /// Readings in it.
+    pub readings: u64,
+}
+
 /// Which readings by their journal numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdQuery {
@@ -180,6 +189,25 @@ impl History {
                 )?
                 .query_map(params![sql_limit(limit)], command_row)?
                 .collect()
+        })
+    }
+
+    /// How large the file is, and how many readings are in it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn size(&self) -> Result<Size, StoreError> {
+        let log_len = self.pool.log_len();
+        self.pool.read(|connection| {
+            let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            let page_len: i64 =
+                connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let sql = "SELECT stored - readings_deleted FROM total";
+            let readings: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            Ok(Size {
+                len: (pages * page_len).cast_unsigned() + log_len,
+                readings: readings.cast_unsigned(),
+            })
         })
     }
 

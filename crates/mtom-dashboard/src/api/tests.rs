@@ -5,6 +5,7 @@ use super::{
     Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
 };
 use crate::events::LogEvent;
+use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
 use crate::problem::ProblemBody;
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
@@ -50,6 +51,11 @@ fn the_types_of_the_page_are_these() {
     declare::<Reject<'_>>(&config, &mut text);
     declare::<Commands<'_>>(&config, &mut text);
     declare::<Command<'_>>(&config, &mut text);
+    declare::<Chart>(&config, &mut text);
+    declare::<ChartPoint>(&config, &mut text);
+    declare::<Gap>(&config, &mut text);
+    declare::<Storage>(&config, &mut text);
+    declare::<Database>(&config, &mut text);
     declare::<ProblemBody<'_>>(&config, &mut text);
     let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     expect_file!["../../../../web/wire.d.ts"].assert_eq(&text);
@@ -194,6 +200,7 @@ fn snapshot() -> Snapshot {
         }],
         counts: Account { received: 1, stored: 1, ..Account::default() },
         rules: Arc::new([]),
+        drain: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A few read-only connections, opened when they are first needed.
 
 use crate::error::StoreError;
+use crate::file::beside;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,11 @@ struct Idle {
 impl Pool {
     pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), idle: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// Bytes of the log beside the file; 0 where there is none.
+    pub(super) fn log_len(&self) -> u64 {
+        std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len())
     }
 
     /// Runs `query` in a transaction that sees one state of the file and ends with the call.

@@ -1,0 +1,133 @@
+//! `GET /metrics`: the account in the text format 0.0.4 of Prometheus.
+//!
+//! Names of devices are labels, escaped as the format says; at most so many series are told.
+
+use crate::past::backlog;
+use mtom_gateway::view::Snapshot;
+use mtom_protocol::time::UnixMicros;
+use mtom_store::history::Size;
+use mtom_store::maria::drain::Link;
+use std::fmt::Write;
+
+/// The content type of the format.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Series with a value of their own. More are counted and not told.
+const SERIES_MAX: usize = 10_000;
+
+pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
+    let mut page = Page(String::new());
+    let counts = snapshot.counts;
+    for (name, help, value) in [
+        ("mtom_messages_received_total", "Readings and rejects that arrived.", counts.received),
+        ("mtom_readings_stored_total", "Readings in the history.", counts.stored),
+        ("mtom_readings_duplicate_total", "Readings that were there already.", counts.duplicate),
+        ("mtom_messages_rejected_total", "Messages that were no reading.", counts.rejected),
+        ("mtom_messages_ignored_total", "Messages that no filter matches.", counts.ignored),
+    ] {
+        page.one(name, "counter", help, value);
+    }
+    let in_flight = counts.in_flight;
+    page.one("mtom_messages_in_flight", "gauge", "Messages that wait for the disk.", in_flight);
+    page.one("mtom_journal_bytes", "gauge", "Bytes of the journal and its log.", size.len);
+    page.one("mtom_journal_readings", "gauge", "Readings in the journal.", size.readings);
+    if let Some(drain) = &snapshot.drain {
+        let is_up = u64::from(matches!(drain.link, Link::Connected { .. }));
+        page.one("mtom_database_up", "gauge", "1: the other database takes readings.", is_up);
+        let help = "Readings that the other database lacks.";
+        page.one("mtom_database_backlog_readings", "gauge", help, backlog(drain));
+        let help = "How old the oldest reading is that the other database lacks.";
+        let age = drain.age(now).as_secs_f64();
+        page.head("mtom_database_backlog_age_seconds", "gauge", help);
+        page.line(format_args!("mtom_database_backlog_age_seconds {age}"));
+        let help = "How often the other database went away.";
+        page.one("mtom_database_outages_total", "counter", help, drain.outages);
+        page.one("mtom_database_rows_total", "counter", "Readings copied there.", drain.rows);
+    }
+    page.series(snapshot);
+    page.actuators(snapshot);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.head(name, kind, help);
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing into memory does not fail.
+        let _ = writeln!(self.0, "{text}");
+    }
+
+    fn series(&mut self, snapshot: &Snapshot) {
+        let latest = || snapshot.latest.iter().take(SERIES_MAX);
+        self.head("mtom_reading", "gauge", "The newest reading of each series, as it came.");
+        for row in latest() {
+            let reading = &row.reading;
+            self.line(format_args!(
+                "mtom_reading{{device=\"{}\",quantity=\"{}\",unit=\"{}\"}} {}",
+                label(&reading.device),
+                label(&reading.quantity),
+                label(reading.unit.symbol()),
+                reading.value
+            ));
+        }
+        self.head("mtom_reading_celsius", "gauge", "The newest temperature of each series in °C.");
+        for row in latest() {
+            if let Some(celsius) = row.reading.celsius() {
+                self.line(format_args!(
+                    "mtom_reading_celsius{{device=\"{}\",quantity=\"{}\"}} {celsius}",
+                    label(&row.reading.device),
+                    label(&row.reading.quantity)
+                ));
+            }
+        }
+        self.head("mtom_reading_time_seconds", "gauge", "The time of each newest reading.");
+        for row in latest() {
+            self.line(format_args!(
+                "mtom_reading_time_seconds{{device=\"{}\",quantity=\"{}\"}} {}.{:06}",
+                label(&row.reading.device),
+                label(&row.reading.quantity),
+                row.at.0.div_euclid(1_000_000),
+                row.at.0.rem_euclid(1_000_000)
+            ));
+        }
+    }
+
+    fn actuators(&mut self, snapshot: &Snapshot) {
+        self.head("mtom_actuator_link_up", "gauge", "1: the link to the actuator is up.");
+        for actuator in &snapshot.actuators {
+            let is_up = u8::from(actuator.link_state == mtom_gateway::view::LinkState::Up);
+            self.line(format_args!(
+                "mtom_actuator_link_up{{actuator=\"{}\"}} {is_up}",
+                label(&actuator.name)
+            ));
+        }
+    }
+}
+
+/// A label's value: backslash, quote and line feed are escaped; other control characters have no place
+/// in a text.
+fn label(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => escaped.push_str("\\\\"),
+            '"' => escaped.push_str("\\\""),
+            '\n' => escaped.push_str("\\n"),
+            control if control.is_control() => escaped.push('\u{fffd}'),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

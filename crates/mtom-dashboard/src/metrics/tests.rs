@@ -1,0 +1,119 @@
+use super::text;
+use expect_test::expect;
+use mtom_gateway::view::{Counts, Snapshot, View};
+use mtom_protocol::reading::{Reading, StoredReading};
+use mtom_protocol::time::UnixMicros;
+use mtom_protocol::unit::Unit;
+use mtom_store::history::Size;
+use mtom_store::maria::drain::{DrainState, Link};
+use std::sync::Arc;
+
+const AT: UnixMicros = UnixMicros(1_795_421_190_123_456);
+
+fn snapshot() -> Snapshot {
+    let view = View::default();
+    view.readings(&[Arc::new(StoredReading {
+        id: 7,
+        at: AT,
+        arrived_at: AT,
+        suspect: false,
+        reading: Reading {
+            topic: "t".into(),
+            device: "a\"\\\n\u{1b}".into(),
+            quantity: "Temperature".into(),
+            value: 77.0,
+            unit: Unit::Fahrenheit,
+            taken_at: None,
+            key: None,
+        },
+    })]);
+    view.counts(Counts { received: 10, stored: 7, duplicate: 2, rejected: 1, ..Counts::default() });
+    view.drain(DrainState {
+        link: Link::Away { since: AT, reason: "gone".into() },
+        drained: Some(4),
+        newest: 7,
+        oldest_arrived_at: Some(UnixMicros(AT.0 - 2_500_000)),
+        ..DrainState::new()
+    });
+    view.snapshot()
+}
+
+/// A reader of the format 0.0.4: each sample has a HELP and a TYPE before it, a legal name and a number.
+fn check(page: &str) {
+    let mut typed = std::collections::HashSet::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(matches!(kind, "counter" | "gauge"), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            assert!(typed.insert(name), "twice: {line}");
+            continue;
+        }
+        if line.starts_with("# HELP ") {
+            continue;
+        }
+        let (sample, value) = line.rsplit_once(' ').unwrap();
+        let name = sample.split('{').next().unwrap();
+        assert!(typed.contains(name), "no type before {line}");
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{line}");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn the_page_is_one_that_prometheus_reads() {
+    let page = text(&snapshot(), Size { len: 4_096, readings: 7 }, AT);
+    check(&page);
+    expect![[r##"
+        # HELP mtom_messages_received_total Readings and rejects that arrived.
+        # TYPE mtom_messages_received_total counter
+        mtom_messages_received_total 10
+        # HELP mtom_readings_stored_total Readings in the history.
+        # TYPE mtom_readings_stored_total counter
+        mtom_readings_stored_total 7
+        # HELP mtom_readings_duplicate_total Readings that were there already.
+        # TYPE mtom_readings_duplicate_total counter
+        mtom_readings_duplicate_total 2
+        # HELP mtom_messages_rejected_total Messages that were no reading.
+        # TYPE mtom_messages_rejected_total counter
+        mtom_messages_rejected_total 1
+        # HELP mtom_messages_ignored_total Messages that no filter matches.
+        # TYPE mtom_messages_ignored_total counter
+        mtom_messages_ignored_total 0
+        # HELP mtom_messages_in_flight Messages that wait for the disk.
+        # TYPE mtom_messages_in_flight gauge
+        mtom_messages_in_flight 0
+        # HELP mtom_journal_bytes Bytes of the journal and its log.
+        # TYPE mtom_journal_bytes gauge
+        mtom_journal_bytes 4096
+        # HELP mtom_journal_readings Readings in the journal.
+        # TYPE mtom_journal_readings gauge
+        mtom_journal_readings 7
+        # HELP mtom_database_up 1: the other database takes readings.
+        # TYPE mtom_database_up gauge
+        mtom_database_up 0
+        # HELP mtom_database_backlog_readings Readings that the other database lacks.
+        # TYPE mtom_database_backlog_readings gauge
+        mtom_database_backlog_readings 3
+        # HELP mtom_database_backlog_age_seconds How old the oldest reading is that the other database lacks.
+        # TYPE mtom_database_backlog_age_seconds gauge
+        mtom_database_backlog_age_seconds 2.5
+        # HELP mtom_database_outages_total How often the other database went away.
+        # TYPE mtom_database_outages_total counter
+        mtom_database_outages_total 0
+        # HELP mtom_database_rows_total Readings copied there.
+        # TYPE mtom_database_rows_total counter
+        mtom_database_rows_total 0
+        # HELP mtom_reading The newest reading of each series, as it came.
+        # TYPE mtom_reading gauge
+        mtom_reading{device="a\"\\\n�",quantity="Temperature",unit="°F"} 77
+        # HELP mtom_reading_celsius The newest temperature of each series in °C.
+        # TYPE mtom_reading_celsius gauge
+        mtom_reading_celsius{device="a\"\\\n�",quantity="Temperature"} 25
+        # HELP mtom_reading_time_seconds The time of each newest reading.
+        # TYPE mtom_reading_time_seconds gauge
+        mtom_reading_time_seconds{device="a\"\\\n�",quantity="Temperature"} 1795421190.123456
+        # HELP mtom_actuator_link_up 1: the link to the actuator is up.
+        # TYPE mtom_actuator_link_up gauge
+    "##]].assert_eq(&page);
+}
