@@ -17,6 +17,7 @@ import { createNow } from "./parts/now.js";
 import { createPage } from "./parts/page.js";
 import { createRejects } from "./parts/rejects.js";
 import { apply, select } from "./parts/state.js";
+import { createStorage } from "./parts/storage.js";
 
 /** @typedef {import("./parts/state.js").Part} Part */
 /** @typedef {import("./parts/live.js").Connection} Connection */
@@ -36,6 +37,7 @@ const leds = createLeds(page);
 const log = createLog(page);
 const history = createHistory(page);
 const rejects = createRejects(page);
+const storage = createStorage(page);
 const footer = createFooter(page);
 
 /** @type {Set<Part>} */
@@ -135,6 +137,7 @@ function translate() {
   log.relabel();
   history.relabel();
   rejects.relabel();
+  storage.render();
   footer.render();
 }
 
@@ -164,7 +167,10 @@ const live = connect(
   (changedTo) => {
     connection = changedTo;
     showConnection();
-    if (connection.state === "open") void loadStatus();
+    if (connection.state === "open") {
+      void loadStatus();
+      void storage.load();
+    }
   },
 );
 addEventListener("online", () => live.hurry());

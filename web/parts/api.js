@@ -3,6 +3,7 @@
 /** @typedef {import("../wire.d.ts").Status} Status */
 /** @typedef {import("../wire.d.ts").ReadingPage} ReadingPage */
 /** @typedef {import("../wire.d.ts").Rejects} Rejects */
+/** @typedef {import("../wire.d.ts").Storage} Storage */
 
 /** @returns {Promise<Status>} */
 export function status() {
@@ -23,6 +24,11 @@ export function readings(query) {
  */
 export function rejects(limit) {
   return get(`/api/v1/rejects?${queryText({ limit })}`);
+}
+
+/** @returns {Promise<Storage>} */
+export function storage() {
+  return get("/api/v1/storage");
 }
 
 /** @param {Record<string, string | number | null | undefined>} query */

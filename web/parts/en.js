@@ -110,6 +110,12 @@ export const en = {
   "column.value": "Value",
   "column.id": "Reading",
 
+  "storage.journal": "Journal: {count} readings, {megabytes} MB.",
+  "storage.starting": "MariaDB: connecting.",
+  "storage.all": "MariaDB has everything.",
+  "storage.behind":
+    "MariaDB: {count} readings are on their way, the oldest {age} old, {rate} a second.",
+  "storage.away": "MariaDB is away: {count} readings wait here, the oldest {age} old. {reason}",
   "rejects.title": "Rejects",
   "rejects.none": "Everything that arrived was a reading.",
   "rejects.empty": "empty payload",

@@ -110,6 +110,11 @@ export const zh = {
   "column.value": "数值",
   "column.id": "读数",
 
+  "storage.journal": "日志库：{count} 条读数，{megabytes} MB。",
+  "storage.starting": "MariaDB：正在连接。",
+  "storage.all": "MariaDB 已有全部读数。",
+  "storage.behind": "MariaDB：{count} 条读数正在传送，最早的已等待 {age}，每秒 {rate} 条。",
+  "storage.away": "MariaDB 不可用：{count} 条读数在此等待，最早的已等待 {age}。{reason}",
   "rejects.title": "拒收",
   "rejects.none": "到达的数据全部是有效读数。",
   "rejects.empty": "空内容",

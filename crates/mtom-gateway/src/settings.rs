@@ -6,7 +6,7 @@ use mtom_protocol::topic;
 use mtom_rules::Engine;
 pub use mtom_store::retention::Keep;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The file in the data folder with this installation's name at brokers and databases.
@@ -86,6 +86,12 @@ pub struct Actuator {
     pub protocol: Protocol,
     /// mtom simulates it.
     pub simulated: bool,
+}
+
+/// How many bytes the disk of `folder` has left; `None` where that is not known.
+#[must_use]
+pub fn disk_free(folder: &Path) -> Option<u64> {
+    fs4::available_space(folder).ok()
 }
 
 /// Says whether `filter` is an MQTT topic filter.

@@ -211,6 +211,20 @@ impl History {
         })
     }
 
+    /// Up to which reading another database has everything, as far as it was written down, and the newest.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn drained(&self) -> Result<(u64, u64), StoreError> {
+        self.pool.read(|connection| {
+            let sql = "SELECT drained_reading_id, reading_id_last FROM total";
+            connection.prepare_cached(sql)?.query_row([], |row| {
+                let number = |column| row.get(column).map(i64::cast_unsigned);
+                Ok((number(0)?, number(1)?))
+            })
+        })
+    }
+
     /// How far the import of a file is; `None` when it never began.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 
 mod append;
 mod audit;
+mod check;
 pub mod drain;
 mod error;
 mod import;

@@ -56,6 +56,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mtom flash sensor --wifi-ssid home --wifi-password-file wifi.txt --broker 192.168.1.10\n  mtom flash actuator"
     )]
     Flash(Flash),
+    /// Looks at everything that mtom needs, and says what to do about what is wrong
+    #[command(after_help = "Example: mtom doctor --config mtom.toml")]
+    Doctor(past::Place),
     /// Readings of the history in the terminal
     #[command(
         after_help = "Examples:\n  mtom history\n  mtom history --series Environ/Temperature --since 2h\n  mtom history --since 7d --min 25 --format csv > warm.csv\n  mtom history --follow"

@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod controller;
 mod devices;
+mod doctor;
 mod files;
 mod flash;
 mod past;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Sensor(arguments) => sensors::run(&arguments).map_err(Failure::Failed),
         Command::Actuator(arguments) => devices::actuator(&arguments).map_err(Failure::Failed),
         Command::Flash(arguments) => flash::run(&arguments),
+        Command::Doctor(place) => doctor::run(&place),
         Command::History(arguments) => past::list(&arguments),
         Command::Export(arguments) => past::export(&arguments),
         Command::Import(arguments) => past::import(&arguments),

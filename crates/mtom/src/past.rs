@@ -31,7 +31,7 @@ use std::path::PathBuf;
 const JOURNAL: &str = "mtom.db";
 
 /// Runs `work` with the configuration and the path of the journal.
-fn with_journal(
+pub(crate) fn with_journal(
     place: &Place,
     work: impl FnOnce(Config, PathBuf) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

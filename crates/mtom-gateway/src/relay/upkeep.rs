@@ -1,6 +1,7 @@
 //! When the journal is tidied: between batches, in proportion to what they bring.
 
 use crate::drain::Progress;
+use crate::settings::disk_free;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::journal::Journal;
 use mtom_store::latency::Hop;
@@ -55,7 +56,7 @@ impl Upkeep {
             return;
         }
         self.follow(journal, now);
-        let disk_free = fs4::available_space(&self.folder).ok();
+        let disk_free = disk_free(&self.folder);
         let (mut deleted, mut has_more) = (0, true);
         for _ in 0..STEPS_MAX {
             match journal.forget(&self.keep, now, disk_free) {
