@@ -11,7 +11,8 @@ export type Frame = { "type": "snapshot", now: string, now_micros: number, readi
  */
 export type Reading = {
 /**
- * The journal number: unique, rising in the order of storage.
+ * The journal number: unique, rising in the order of storage. 0: not stored yet, because the disk
+ * takes nothing.
  */
 id: number, device: string, quantity: string, topic: string, value: number,
 /**

@@ -279,7 +279,7 @@ export function createChart(page) {
     if (point === undefined) return;
     const parts = [clock(point.seconds * 1e6), label(point.value)];
     if (isTemperature()) parts.push(`${converted(point.value * 1.8 + 32, page.language)} °F`);
-    parts.push(page.t("now.reading", { id: point.id }));
+    parts.push(point.id < 0 ? page.t("now.unstored") : page.t("now.reading", { id: point.id }));
     setText(byId("chart-readout"), parts.join(" · "));
   }
 

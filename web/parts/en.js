@@ -22,6 +22,7 @@ export const en = {
   "now.stale": "{age} ago: no news since",
   "now.suspect": "The device's clock is wrong; the time of arrival counts.",
   "now.reading": "reading {id}",
+  "now.unstored": "not stored yet: the disk takes nothing",
   "series.title": "Sensors",
   "series.more": "and {count} more",
 

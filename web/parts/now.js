@@ -99,7 +99,9 @@ export function createNow(page, onSelect) {
         millis < 1_000
           ? t("now.fresh")
           : t(stale ? "now.stale" : "now.ago", { age: age(millis, t) });
-      setText(byId("now-age"), `${text} · ${t("now.reading", { id: series.latest.id })}`);
+      const { id } = series.latest;
+      const kept = id === 0 ? t("now.unstored") : t("now.reading", { id });
+      setText(byId("now-age"), `${text} · ${kept}`);
     }
     for (const [key, row] of rows) {
       const known = model.series.get(key);

@@ -16,7 +16,8 @@ const GAP_SECONDS_MIN = 2;
  */
 export function pointOf(reading) {
   return {
-    id: reading.id,
+    // What is not stored yet has no number of its own.
+    id: reading.id === 0 ? -reading.at_micros : reading.id,
     seconds: reading.at_micros / 1e6,
     value: reading.celsius ?? reading.value,
   };

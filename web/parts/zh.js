@@ -23,6 +23,7 @@ export const zh = {
   "now.stale": "{age}前，此后没有新数据",
   "now.suspect": "设备时钟有误，以到达时间为准。",
   "now.reading": "读数 {id}",
+  "now.unstored": "尚未保存：磁盘无法写入",
   "series.title": "传感器",
   "series.more": "另有 {count} 个",
 

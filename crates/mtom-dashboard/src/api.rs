@@ -13,7 +13,8 @@ mod convert;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct Reading<'a> {
-    /// The journal number: unique, rising in the order of storage.
+    /// The journal number: unique, rising in the order of storage. 0: not stored yet, because the disk
+    /// takes nothing.
     id: u64,
     device: &'a str,
     quantity: &'a str,

@@ -4,7 +4,8 @@
 //! that a batch causes (readings, rejects, rule state, commands) is one transaction. When it is
 //! written, and so proof against the death of this process, actuators are told; when it is synced,
 //! and so proof against a loss of power, senders are acknowledged and viewers shown. When it cannot
-//! be written nothing of the batch has happened: no acknowledgement leaves, so devices send again.
+//! be written nothing of the batch is kept: no acknowledgement leaves, so devices send again; viewers
+//! and rules go on with what came ([`unstored`]).
 //! When it cannot be synced nobody can tell what has happened: the relay ends, and with it the
 //! process; the next one reads what is there.
 //!
@@ -15,7 +16,6 @@ use crate::board::{Board, Outcome};
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
 use mtom_forward::live::LiveHub;
-use mtom_protocol::link::Led;
 use mtom_protocol::payload::{NotAReading, decode, describe};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -24,7 +24,7 @@ use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::journal::Journal;
 use mtom_store::latency;
-use mtom_store::record::{CommandOutcome, CommandRecord, Reject, Stored};
+use mtom_store::record::{CommandOutcome, Reject, Stored};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +32,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+mod ledger;
 mod quiet;
+mod unstored;
 mod upkeep;
 
+use ledger::{again, newest, record};
 use quiet::Quiet;
+use unstored::Unstored;
 use upkeep::IDLE_PERIOD;
 pub(crate) use upkeep::Upkeep;
 
@@ -45,6 +49,8 @@ pub(crate) const INTAKE_LEN: usize = 8_192;
 const BATCH_LEN_MAX: usize = 4_096;
 /// Command numbers are reserved on disk in blocks, so that a command costs no commit of its own.
 const NUMBERS_LEN: u64 = 1_000;
+/// How soon it is tried again to write what waits for the disk.
+const RETRY_PERIOD: Duration = Duration::from_secs(1);
 /// How long the outcome of a command may wait for company before it is written.
 const OUTCOME_DELAY: Duration = Duration::from_secs(1);
 
@@ -62,6 +68,7 @@ pub(crate) struct Relay {
     numbers: Range<u64>,
     quiet: Quiet,
     upkeep: Upkeep,
+    unstored: Unstored,
     failing: bool,
 }
 
@@ -122,6 +129,7 @@ impl Relay {
             numbers: 0..0,
             quiet: Quiet::default(),
             upkeep,
+            unstored: Unstored::default(),
             failing: false,
         };
         relay.count();
@@ -165,6 +173,9 @@ impl Relay {
     ) -> Wake {
         let rules_in = self.rules.next_deadline(&self.state).map(|at| at.since((self.clock)()));
         let mut wait = rules_in.unwrap_or(Duration::MAX).min(IDLE_PERIOD);
+        if self.failing {
+            wait = wait.min(RETRY_PERIOD);
+        }
         let mut delayed = !told.is_empty();
         loop {
             if delayed {
@@ -196,7 +207,8 @@ impl Relay {
         let before = self.state.clone();
         let batch_len = batch.len();
         match self.write(batch, told, now, &mut effects) {
-            Ok(()) => {
+            Ok(false) => {}
+            Ok(true) => {
                 // Before the sync, which takes most of the time: a person waits for the light.
                 for (actuator, wanted) in effects.wanted.drain(..) {
                     self.board.want(&actuator, wanted);
@@ -206,6 +218,7 @@ impl Relay {
                     let took = (self.clock)().since(now);
                     self.journal.took(latency::Hop::ArrivedToStored, now, took, batch_len as u64);
                 }
+                self.unstored.clear();
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the journal can be written again");
                 }
@@ -215,9 +228,13 @@ impl Relay {
             Err(error @ StoreError::Unsynced(_)) => return Err(error),
             Err(error) => {
                 self.state = before;
+                self.go_on_without_disk(batch, now);
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
                 let withheld = batch.len();
                 batch.clear();
+                if matches!(error, StoreError::Full(_)) {
+                    self.journal.make_room();
+                }
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -238,16 +255,20 @@ impl Relay {
         told: &[Outcome],
         now: UnixMicros,
         effects: &mut Effects,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let timer = self.rules.next_deadline(&self.state).is_some_and(|at| at <= now);
-        if batch.is_empty() && told.is_empty() && !timer {
-            return Ok(());
+        let owes = self.unstored.has_state || !self.unstored.commands.is_empty();
+        if batch.is_empty() && told.is_empty() && !timer && !owes {
+            return Ok(false);
         }
         self.reserve(told.len())?;
         let mut numbers = self.numbers.clone();
         let mut transaction = self.journal.begin()?;
         let mut decisions = Vec::new();
         let revision = self.state.revision();
+        for command in &self.unstored.commands {
+            transaction.command(command)?;
+        }
         if timer {
             self.rules.step(&mut self.state, Event::Time, now, &mut decisions);
         }
@@ -269,7 +290,7 @@ impl Relay {
             let number = numbers.next().expect("reserve made room for every actuator");
             record(&mut transaction, decision, number, now, effects)?;
         }
-        if self.state.changed_since(revision) {
+        if self.unstored.has_state || self.state.changed_since(revision) {
             transaction.rule_state(&self.state.encode())?;
         }
         for outcome in told {
@@ -296,7 +317,7 @@ impl Relay {
         }
         transaction.write()?;
         self.numbers = numbers;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -440,62 +461,6 @@ fn refuse(
         arrived_at: now,
     })?;
     effects.said.push(LogEvent::Rejected { topic: topic.into(), code, reason: text });
-    Ok(())
-}
-
-/// Of several decisions about one actuator only the last will ever be sent.
-fn newest(mut decisions: Vec<Decision>) -> Vec<Decision> {
-    let mut seen = std::collections::HashSet::new();
-    decisions.reverse();
-    decisions.retain(|decision| seen.insert(Arc::clone(&decision.actuator)));
-    decisions.reverse();
-    decisions
-}
-
-/// Writes a decision into the ledger.
-fn record(
-    transaction: &mut Batch<'_>,
-    decision: Decision,
-    number: u64,
-    now: UnixMicros,
-    effects: &mut Effects,
-) -> Result<(), StoreError> {
-    let cause = decision.cause.to_string();
-    let reading = decision.cause.reading_id();
-    transaction.command(&CommandRecord {
-        number,
-        actuator: decision.actuator.to_string(),
-        on: decision.led == Led::On,
-        rule: decision.rule.to_string(),
-        reading,
-        cause: cause.clone(),
-        decided_at: now,
-    })?;
-    let wanted = Wanted { led: decision.led, number, at: now, rule: decision.rule, cause };
-    effects.wanted.push((decision.actuator, wanted));
-    Ok(())
-}
-
-/// Writes a decision that stands into the ledger under a number that the device will take.
-fn again(
-    transaction: &mut Batch<'_>,
-    actuator: &str,
-    wanted: Wanted,
-    number: u64,
-    now: UnixMicros,
-    effects: &mut Effects,
-) -> Result<(), StoreError> {
-    let cause = format!("the device knew a higher number; {}", wanted.cause);
-    transaction.command(&CommandRecord {
-        number,
-        actuator: actuator.to_owned(),
-        on: wanted.led == Led::On,
-        rule: wanted.rule.to_string(),
-        reading: None,
-        cause,
-        decided_at: now,
-    })?;
-    effects.wanted.push((Arc::from(actuator), Wanted { number, at: now, ..wanted }));
     Ok(())
 }
 

@@ -370,8 +370,10 @@ fn write_duplicates(
     Ok(())
 }
 
-/// The time that a reading counts for, and whether the device's own is suspect.
-fn counted_time(taken_at: Option<UnixMicros>, arrived_at: UnixMicros) -> (UnixMicros, bool) {
+/// The time that a reading counts for, and whether the device's own is suspect: it is believed from 30
+/// days before to 5 minutes after the arrival.
+#[must_use]
+pub fn counted_time(taken_at: Option<UnixMicros>, arrived_at: UnixMicros) -> (UnixMicros, bool) {
     match taken_at {
         None => (arrived_at, false),
         Some(at)

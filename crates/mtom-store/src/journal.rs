@@ -186,6 +186,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Gives back the disk that the log takes, after [`StoreError::Full`]: what is in it goes into the file,
+    /// most of whose pages are there already. Where there is no room for that either, nothing changes.
+    pub fn make_room(&mut self) {
+        let tidied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(cause) = tidied {
+            tracing::debug!(%cause, "the log of the database cannot be copied into it");
+        }
+    }
+
     /// Counts `count` readings that took `span` on a part of the path, as of `now`. It is written with
     /// a later batch, at the latest when the journal is closed.
     pub fn took(&mut self, hop: Hop, now: UnixMicros, span: Duration, count: u64) {

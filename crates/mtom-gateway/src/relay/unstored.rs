@@ -1,0 +1,109 @@
+//! While nothing can be stored, viewers still see and rules still decide.
+//!
+//! No sender is acknowledged, so whoever was promised anything sends again; what comes again with its
+//! key is shown and decided on once. Numbers of commands were reserved on disk before; their entries in
+//! the ledger, and the state of the rules, are written with the first batch that can be.
+
+use super::ledger::newest;
+use super::{Relay, decode_delivery};
+use crate::view::Wanted;
+use mtom_broker::intake::Delivery;
+use mtom_protocol::link::Led;
+use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
+use mtom_protocol::time::UnixMicros;
+use mtom_rules::{Decision, Event};
+use mtom_store::batch::counted_time;
+use mtom_store::record::CommandRecord;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The number of a reading that has none yet.
+pub(crate) const UNSTORED_ID: u64 = 0;
+/// Keys that are remembered. Full: all are forgotten, and what comes again is shown again.
+const KEYS_MAX: usize = 65_536;
+/// Commands that wait for the ledger. Full: the oldest is left out of it.
+const COMMANDS_MAX: usize = 1_000;
+
+/// What waits for the disk.
+#[derive(Default)]
+pub(super) struct Unstored {
+    seen: HashSet<(Arc<str>, Arc<str>, ReadingKey)>,
+    pub(super) commands: Vec<CommandRecord>,
+    /// The state of the rules is newer than the one on disk.
+    pub(super) has_state: bool,
+}
+
+impl Unstored {
+    /// Everything is on the disk.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// False when the reading came before.
+    fn is_new(&mut self, reading: &Reading) -> bool {
+        let Some(key) = &reading.key else { return true };
+        if self.seen.len() >= KEYS_MAX {
+            self.seen.clear();
+        }
+        let (device, quantity) = (Arc::clone(&reading.device), Arc::clone(&reading.quantity));
+        self.seen.insert((device, quantity, key.clone()))
+    }
+
+    fn note(&mut self, command: CommandRecord) {
+        if self.commands.len() >= COMMANDS_MAX {
+            self.commands.remove(0);
+        }
+        self.commands.push(command);
+    }
+}
+
+impl Relay {
+    /// Shows and decides on what cannot be stored now. Nobody is acknowledged.
+    pub(super) fn go_on_without_disk(&mut self, batch: &[Delivery], now: UnixMicros) {
+        let mut decisions = Vec::new();
+        let revision = self.state.revision();
+        if self.rules.next_deadline(&self.state).is_some_and(|at| at <= now) {
+            self.rules.step(&mut self.state, Event::Time, now, &mut decisions);
+        }
+        let mut shown = Vec::new();
+        for reading in batch.iter().flat_map(decode_delivery).filter_map(Result::ok) {
+            if !self.unstored.is_new(&reading) {
+                continue;
+            }
+            let (at, suspect) = counted_time(reading.taken_at, now);
+            let stored =
+                Arc::new(StoredReading { id: UNSTORED_ID, at, arrived_at: now, suspect, reading });
+            self.rules.step(&mut self.state, Event::Reading(&stored), now, &mut decisions);
+            self.live.offer(&stored);
+            shown.push(stored);
+        }
+        self.view.readings(&shown);
+        self.unstored.has_state |= self.state.changed_since(revision);
+        for decision in newest(decisions) {
+            self.want_without_disk(decision, now);
+        }
+    }
+
+    fn want_without_disk(&mut self, decision: Decision, now: UnixMicros) {
+        let Some(number) = self.numbers.next() else {
+            tracing::error!(
+                actuator = &*decision.actuator,
+                "no command number is left that is reserved on disk: the actuator stays as it is"
+            );
+            return;
+        };
+        let cause = decision.cause.to_string();
+        let led = decision.led;
+        self.unstored.note(CommandRecord {
+            number,
+            actuator: decision.actuator.to_string(),
+            on: led == Led::On,
+            rule: decision.rule.to_string(),
+            reading: None,
+            cause: cause.clone(),
+            decided_at: now,
+        });
+        let wanted = Wanted { led, number, at: now, rule: decision.rule, cause };
+        self.board.want(&decision.actuator, wanted);
+    }
+}
