@@ -40,7 +40,6 @@ mod upkeep;
 use ledger::{again, newest, record};
 use quiet::Quiet;
 use unstored::Unstored;
-use upkeep::IDLE_PERIOD;
 pub(crate) use upkeep::Upkeep;
 
 /// How many deliveries wait for the relay. Full: the brokers wait, so sockets are not read.
@@ -172,7 +171,7 @@ impl Relay {
         end: &CancellationToken,
     ) -> Wake {
         let rules_in = self.rules.next_deadline(&self.state).map(|at| at.since((self.clock)()));
-        let mut wait = rules_in.unwrap_or(Duration::MAX).min(IDLE_PERIOD);
+        let mut wait = rules_in.unwrap_or(Duration::MAX).min(self.upkeep.wait_max());
         if self.failing {
             wait = wait.min(RETRY_PERIOD);
         }

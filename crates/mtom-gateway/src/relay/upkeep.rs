@@ -13,7 +13,9 @@ use std::time::Duration;
 /// How often it is looked whether there is anything to do, while readings come.
 const PERIOD: Duration = Duration::from_secs(2);
 /// And while none come.
-pub(super) const IDLE_PERIOD: Duration = Duration::from_secs(60);
+const IDLE_PERIOD: Duration = Duration::from_secs(60);
+/// Between steps while there is more to do and nothing comes: the disk is for others too.
+const BREATH: Duration = Duration::from_millis(20);
 /// The most steps between two batches: some tens of milliseconds.
 const STEPS_MAX: u32 = 4;
 
@@ -23,6 +25,8 @@ pub(crate) struct Upkeep {
     /// Where the journal is; asked for the room that its disk has.
     folder: PathBuf,
     next_at: UnixMicros,
+    /// The last call did not do everything.
+    has_more: bool,
     /// How far another database is; what it lacks is not forgotten.
     drain: Option<Arc<Progress>>,
     failing: bool,
@@ -30,7 +34,7 @@ pub(crate) struct Upkeep {
 
 impl Upkeep {
     pub(crate) fn new(keep: Keep, folder: PathBuf, drain: Option<Arc<Progress>>) -> Self {
-        Self { keep, folder, next_at: UnixMicros(0), drain, failing: false }
+        Self { keep, folder, next_at: UnixMicros(0), has_more: true, drain, failing: false }
     }
 
     /// Takes over how far the other database is.
@@ -48,6 +52,11 @@ impl Upkeep {
                 tracing::debug!(error, "how far the database is cannot be written down");
             }
         }
+    }
+
+    /// How long the relay may sleep when nothing comes.
+    pub(super) fn wait_max(&self) -> Duration {
+        if self.has_more { BREATH } else { IDLE_PERIOD }
     }
 
     /// A few steps, where it is time. `batch_len` readings came since the last call.
@@ -78,7 +87,7 @@ impl Upkeep {
                 break;
             }
         }
-        let pause = if has_more { Duration::ZERO } else { PERIOD };
-        self.next_at = now.saturating_add(pause);
+        self.has_more = has_more;
+        self.next_at = now.saturating_add(if has_more { Duration::ZERO } else { PERIOD });
     }
 }

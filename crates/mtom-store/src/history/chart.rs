@@ -20,6 +20,8 @@ const MINUTES_RAW_MAX: i64 = 240;
 
 /// A distance is a gap when it is this many times the usual one.
 const GAP_RATIO: i64 = 3;
+/// Points with as many readings are never empty by chance.
+const FULL_COUNT: u64 = 3;
 
 /// Which stretch of which series.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,17 +248,24 @@ fn mean(sum: f64, count: u64) -> f64 {
 fn gaps(points: &[ChartPoint], width: i64) -> Vec<(UnixMicros, UnixMicros)> {
     let distances = || points.iter().zip(points.iter().skip(1)).map(|(a, b)| b.at.0 - a.at.0);
     let mut sorted: Vec<i64> = distances().collect();
+    if sorted.is_empty() {
+        return Vec::new();
+    }
     let middle = sorted.len() / 2;
-    let usual = match sorted.is_empty() {
-        true => return Vec::new(),
-        false => *sorted.select_nth_unstable(middle).1,
+    let usual = *sorted.select_nth_unstable(middle).1;
+    let mut counts: Vec<u64> = points.iter().map(|point| point.count).collect();
+    let usual_count = *counts.select_nth_unstable(points.len() / 2).1;
+    let longest = if width > 0 && usual_count >= FULL_COUNT {
+        // A span that usually has many readings and now has none.
+        usual.max(width)
+    } else {
+        // Never shorter than a slot: two readings a second apart are no rhythm.
+        usual.max(width).max(SLOT / GAP_RATIO).saturating_mul(GAP_RATIO)
     };
-    // Never shorter than a slot: two readings a second apart are no rhythm.
-    let longest = usual.max(width).max(SLOT / GAP_RATIO).saturating_mul(GAP_RATIO);
     points
         .iter()
         .zip(points.iter().skip(1))
-        .filter(|(a, b)| b.at.0 - a.at.0 > longest.max(width + 1))
+        .filter(|(a, b)| b.at.0 - a.at.0 > longest)
         .map(|(a, b)| (a.at, b.at))
         .collect()
 }

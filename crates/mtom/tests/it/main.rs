@@ -21,6 +21,7 @@ mod led;
 mod mosquitto;
 mod mtom;
 mod original;
+mod past;
 mod topologies;
 mod viewer;
 
