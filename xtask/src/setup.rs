@@ -26,6 +26,8 @@ pub(crate) enum Need {
     Page,
     /// The broker to test and measure against, with its clients.
     Mosquitto,
+    /// The database server that readings are drained to.
+    MariaDb,
     Chromium,
     CargoDeny,
     Typos,
@@ -56,6 +58,12 @@ const MOSQUITTO: [SystemPackage; 2] = [
         brew: "mosquitto",
     },
 ];
+const MARIADB: [SystemPackage; 1] = [SystemPackage {
+    program: "mariadbd",
+    apt: "mariadb-server",
+    dnf: "mariadb-server",
+    brew: "mariadb",
+}];
 const CHROMIUM: [SystemPackage; 1] = [SystemPackage {
     program: "chromium",
     apt: "chromium",
@@ -149,6 +157,7 @@ fn is_missing(repo: &Repo, package: &SystemPackage) -> bool {
 fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
     let wanted = [
         (Need::Mosquitto, &MOSQUITTO[..]),
+        (Need::MariaDb, &MARIADB[..]),
         (Need::Chromium, &CHROMIUM[..]),
         (Need::Qemu, &QEMU[..]),
     ];

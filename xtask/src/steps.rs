@@ -129,8 +129,8 @@ const STEPS: [Step; 16] = [
     },
     Step {
         name: "test",
-        what: "cargo test, with mosquitto as the external broker",
-        needs: &[Need::Mosquitto],
+        what: "cargo test, with mosquitto as the external broker and MariaDB as the database",
+        needs: &[Need::Mosquitto, Need::MariaDb],
         run: test,
     },
     Step {

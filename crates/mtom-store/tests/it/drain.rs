@@ -55,15 +55,19 @@ impl Running {
 
     /// Waits for a state.
     pub(crate) async fn until(
-        &mut self,
+        &self,
         what: &str,
         is_so: impl FnMut(&DrainState) -> bool,
     ) -> DrainState {
-        soon(what, self.state.wait_for(is_so)).await.unwrap().clone()
+        let mut state = self.state.clone();
+        match tokio::time::timeout(super::LIMIT, state.wait_for(is_so)).await {
+            Ok(found) => found.unwrap().clone(),
+            Err(_) => panic!("{what} never came: {:?}", self.state.borrow()),
+        }
     }
 
     /// Waits until all is there.
-    pub(crate) async fn all_drained(&mut self) -> DrainState {
+    pub(crate) async fn all_drained(&self) -> DrainState {
         let newest = *self.newest.borrow();
         self.until("the end of the backlog", |state| {
             state.drained == Some(newest) && matches!(state.link, Link::Connected { .. })
@@ -125,7 +129,7 @@ pub(crate) fn database(url: &str) -> &str {
 async fn a_backlog_and_what_follows_it_is_drained() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
-    let mut drain = Running::start(&url, readings((1..=12_345).filter(|n| n % 50 != 0)));
+    let drain = Running::start(&url, readings((1..=12_345).filter(|n| n % 50 != 0)));
     drain.all_drained().await;
     for number in 12_346..=12_400 {
         drain.push(vec![reading(number)]);
@@ -138,8 +142,7 @@ async fn a_backlog_and_what_follows_it_is_drained() {
     drain.stop().await;
     accounts(server, database(&url), &journal).await.unwrap();
     // The next run goes on where this one was.
-    let mut drain =
-        Running::start(&url, readings((1..=13_000).filter(|n| n % 50 != 0 || *n > 12_345)));
+    let drain = Running::start(&url, readings((1..=13_000).filter(|n| n % 50 != 0 || *n > 12_345)));
     assert_eq!(drain.all_drained().await.rows, 600);
     drain.stop().await;
 }
@@ -151,7 +154,7 @@ async fn the_backlog_s_age_is_known_while_nobody_has_ever_answered() {
     drop(listener);
     let mut settings = DrainSettings::new(settings(&format!("mysql://u@{address}/d")));
     settings.drained_before = Some(40);
-    let mut drain = Running::start_with(settings, readings(1..=100));
+    let drain = Running::start_with(settings, readings(1..=100));
     let state = drain.until("the outage", |state| matches!(state.link, Link::Away { .. })).await;
     let Link::Away { reason, .. } = &state.link else { unreachable!() };
     assert!(reason.contains("cannot be reached: "), "{reason}");
@@ -167,7 +170,7 @@ async fn a_journal_that_is_not_the_one_of_the_database_is_not_drained() {
     let url = server.url().await;
     connect(&url).await.append(&readings(1..=100)).await.unwrap();
     // It begins again at 1.
-    let mut drain = Running::start(&url, readings(1..=50));
+    let drain = Running::start(&url, readings(1..=50));
     let state = drain.until("the refusal", |state| matches!(state.link, Link::Away { .. })).await;
     let Link::Away { reason, .. } = &state.link else { unreachable!() };
     assert!(reason.contains("up to number 100, the journal ends at 50"), "{reason}");
@@ -175,7 +178,7 @@ async fn a_journal_that_is_not_the_one_of_the_database_is_not_drained() {
     // It has grown longer than what the database knows.
     let mut other = readings(1..=200);
     other[99].reading.value += 1.0;
-    let mut drain = Running::start(&url, other);
+    let drain = Running::start(&url, other);
     let state = drain.until("the refusal", |state| matches!(state.link, Link::Away { .. })).await;
     let Link::Away { reason, .. } = &state.link else { unreachable!() };
     assert!(reason.contains("reading 100 of gateway home"), "{reason}");
@@ -187,9 +190,9 @@ async fn a_journal_that_is_not_the_one_of_the_database_is_not_drained() {
 async fn of_two_processes_one_drains_and_the_other_takes_over_when_it_ends() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
-    let mut first = Running::start(&url, readings(1..=100));
+    let first = Running::start(&url, readings(1..=100));
     first.all_drained().await;
-    let mut second = Running::start(&url, readings(1..=200));
+    let second = Running::start(&url, readings(1..=200));
     let state = second.until("the refusal", |state| matches!(state.link, Link::Away { .. })).await;
     let Link::Away { reason, .. } = &state.link else { unreachable!() };
     assert!(reason.contains("already being written by another process"), "{reason}");

@@ -26,7 +26,7 @@ fn through(proxy: &Proxy, url: &str) -> String {
 async fn kill_nine_of_the_server_loses_and_doubles_nothing() {
     let Some(mut server) = Server::start(&[]) else { return };
     let url = server.url().await;
-    let mut drain = Running::start(&url, readings(1..=1_000));
+    let drain = Running::start(&url, readings(1..=1_000));
     let mut last = 1_000;
     for _ in 0..faults(5) {
         let base = last;
@@ -52,7 +52,7 @@ async fn a_lost_answer_to_commit_doubles_nothing() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
     let proxy = Proxy::start(server.port).await;
-    let mut drain = Running::start(&through(&proxy, &url), readings(1..=100));
+    let drain = Running::start(&through(&proxy, &url), readings(1..=100));
     drain.all_drained().await;
     let mut last = 100;
     for _ in 0..faults(20) {
@@ -72,7 +72,7 @@ async fn a_lost_commit_loses_nothing() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
     let proxy = Proxy::start(server.port).await;
-    let mut drain = Running::start(&through(&proxy, &url), readings(1..=100));
+    let drain = Running::start(&through(&proxy, &url), readings(1..=100));
     drain.all_drained().await;
     let mut last = 100;
     for _ in 0..faults(20) {
@@ -90,7 +90,7 @@ async fn a_lost_commit_loses_nothing() {
 async fn a_server_that_stands_still_is_noticed_and_goes_on() {
     let Some(server) = Server::start(&[]) else { return };
     let url = server.url().await;
-    let mut drain = Running::start(&url, readings(1..=1_000));
+    let drain = Running::start(&url, readings(1..=1_000));
     drain.all_drained().await;
     server.signal("-STOP");
     drain.push(readings(1_001..=30_000));
@@ -109,7 +109,7 @@ async fn a_partition_that_heals_brings_old_bytes_and_nothing_twice() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
     let proxy = Proxy::start(server.port).await;
-    let mut drain = Running::start(&through(&proxy, &url), readings(1..=1_000));
+    let drain = Running::start(&through(&proxy, &url), readings(1..=1_000));
     let mut last = 1_000;
     for _ in 0..faults(3) {
         let base = last;
@@ -130,7 +130,7 @@ async fn a_partition_that_heals_brings_old_bytes_and_nothing_twice() {
 async fn connections_that_an_administrator_ends_are_made_again() {
     let Some(server) = Server::start(&[]) else { return };
     let url = server.url().await;
-    let mut drain = Running::start(&url, readings(1..=1_000));
+    let drain = Running::start(&url, readings(1..=1_000));
     let mut last = 1_000;
     server.sql("CREATE USER admin; GRANT ALL ON *.* TO admin").await;
     for _ in 0..faults(10) {
@@ -157,23 +157,24 @@ async fn a_full_disk_is_one_outage_and_ends_when_there_is_room() {
         ["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M"];
     let Some(server) = Server::start(&options) else { return };
     let url = server.url().await;
+    let drain = Running::start(&url, readings(1..=1_000));
+    drain.all_drained().await;
+    let database = database(&url);
+    server.sql(&format!("CREATE TABLE {database}.filler (text LONGTEXT) ENGINE=InnoDB")).await;
+    // Not to the brim: the server needs room to drop the table too.
     server
         .sql(&format!(
-            "USE {}; CREATE TABLE filler (text LONGTEXT) ENGINE=InnoDB;
-             INSERT INTO filler SELECT REPEAT('x', 1000000) FROM seq_1_to_30",
-            database(&url)
+            "USE {database}; INSERT INTO filler SELECT REPEAT('x', 1000000) FROM seq_1_to_24"
         ))
         .await;
-    let mut drain = Running::start(&url, readings(1..=1_000));
-    drain.all_drained().await;
-    drain.push(readings(1_001..=60_000));
+    drain.push(readings(1_001..=100_000));
     let state = drain.until("the outage", is_away).await;
     let Link::Away { reason, .. } = &state.link else { unreachable!() };
     assert!(reason.contains("disk of the database server is full"), "{reason}");
-    server.sql(&format!("DROP TABLE {}.filler", database(&url))).await;
+    server.sql(&format!("DROP TABLE {database}.filler")).await;
     assert_eq!(drain.all_drained().await.outages, 1);
     drain.stop().await;
-    accounts(&server, database(&url), &readings(1..=60_000)).await.unwrap();
+    accounts(&server, database, &readings(1..=100_000)).await.unwrap();
 }
 
 #[tokio::test]
@@ -183,7 +184,7 @@ async fn a_server_that_is_read_only_is_one_outage() {
     let database = database(&url);
     server.sql(&format!("CREATE USER d; GRANT ALL ON {database}.* TO d")).await;
     let user = format!("mysql://d@127.0.0.1:{}/{database}", server.port);
-    let mut drain = Running::start(&user, readings(1..=1_000));
+    let drain = Running::start(&user, readings(1..=1_000));
     drain.all_drained().await;
     server.sql("SET GLOBAL read_only = 1").await;
     drain.push(readings(1_001..=3_000));

@@ -71,12 +71,12 @@ fn reading(number: u64) -> StoredReading {
     };
     let arrived_at = UnixMicros(NOW + n * 1_000);
     // Every seventh was taken an hour before.
-    let taken_at = (number % 7 == 0).then_some(UnixMicros(arrived_at.0 - 3_600_000_000));
+    let taken_at = number.is_multiple_of(7).then_some(UnixMicros(arrived_at.0 - 3_600_000_000));
     StoredReading {
         id: number,
         at: taken_at.unwrap_or(arrived_at),
         arrived_at,
-        suspect: number % 11 == 0,
+        suspect: number.is_multiple_of(11),
         reading: Reading {
             topic: format!("{device}/{quantity}").into(),
             device: device.into(),
@@ -84,7 +84,8 @@ fn reading(number: u64) -> StoredReading {
             value: f64::from(u32::try_from(number % 1_000).unwrap()) / 10.0,
             unit,
             taken_at,
-            key: (number % 2 == 0)
+            key: number
+                .is_multiple_of(2)
                 .then(|| ReadingKey { boot: format!("boot{}", number % 4).into(), seq: number }),
         },
     }

@@ -108,15 +108,6 @@ impl Server {
         Some(Self::start_in(folder, &data, options))
     }
 
-    /// Starts one whose data lies at `data`, a folder that is empty or does not exist yet.
-    pub(crate) fn start_at(data: &Path, options: &[&str]) -> Option<Self> {
-        let folder = is_installed().then(Folder::new)?;
-        let mut copy = Command::new("cp");
-        copy.arg("-r").arg(template().join(".")).arg(data);
-        assert!(copy.status().unwrap().success());
-        Some(Self::start_in(folder, data, options))
-    }
-
     fn start_in(folder: Folder, data: &Path, options: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut all = vec![

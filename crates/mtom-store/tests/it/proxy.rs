@@ -84,8 +84,7 @@ async fn pass(
                 server.write_all(&up[..len]).await?;
                 if is_commit && is_due(&faults.replies_to_lose) {
                     // It has answered, so it has done it.
-                    server.read(&mut down).await?;
-                    return Ok(());
+                    return server.read(&mut down).await.map(drop);
                 }
             }
             len = server.read(&mut down) => {
