@@ -16,6 +16,7 @@ mod error;
 mod import;
 mod names;
 mod page;
+mod reject;
 mod row;
 mod schema;
 mod session;
