@@ -159,7 +159,10 @@ impl Relay {
         while let Ok(outcome) = outcomes.try_recv() {
             told.push(outcome);
         }
-        self.turn(&mut batch, &mut told)
+        self.turn(&mut batch, &mut told)?;
+        // The next process knows how far the other database is before that answers.
+        self.upkeep.follow(&mut self.journal, (self.clock)());
+        Ok(())
     }
 
     async fn wait(

@@ -38,7 +38,7 @@ impl Upkeep {
     }
 
     /// Takes over how far the other database is.
-    fn follow(&mut self, journal: &mut Journal, now: UnixMicros) {
+    pub(super) fn follow(&mut self, journal: &mut Journal, now: UnixMicros) {
         let Some(drain) = &self.drain else { return };
         let (drained, latencies) = drain.take();
         for (span, count) in latencies {

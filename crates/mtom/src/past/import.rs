@@ -151,7 +151,8 @@ impl TableSource {
         let url: Url = arguments
             .from
             .parse()
-            .map_err(|error| Failure::Usage(format!("{}: {error}", arguments.from)))?;
+            // Not the address itself: somebody may have put a password into it.
+            .map_err(|error| Failure::Usage(format!("the address of the database: {error}")))?;
         let password = match &arguments.password_file {
             None => config.store.password.clone(),
             Some(path) => {

@@ -11,11 +11,15 @@
 mod bad_input;
 mod command_line;
 mod crash;
+mod database;
 mod emulation;
 #[cfg(target_os = "linux")]
 mod flash;
 mod fleet;
 mod led;
+#[allow(dead_code, reason = "shared with another suite, which uses the rest")]
+#[path = "../../../mtom-store/tests/it/maria_server.rs"]
+mod maria_server;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-broker/tests/it/mosquitto.rs"]
 mod mosquitto;
