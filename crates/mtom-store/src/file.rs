@@ -88,15 +88,18 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
     if metadata.len() == 0 {
         return Ok(Found::Nothing);
     }
-    let header = read_header(path)
-        .map_err(|cause| OpenError::Folder { folder: folder(path), cause })?
-        .ok_or_else(|| damaged("it is not an SQLite file".into()))?;
     let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
-    let pages_len = u64::from(header.page_count) * u64::from(header.page_len);
-    // With a write-ahead log the file may lag behind its header until the log is replayed.
-    if is_alone && !has_wal && metadata.len() < pages_len {
-        let what = format!("it ends after {} of {pages_len} bytes", metadata.len());
-        return Err(damaged(what));
+    // With a write-ahead log the file is what a power cut left of copying the log into it, its header
+    // too, until the log is replayed.
+    if is_alone && !has_wal {
+        let header = read_header(path)
+            .map_err(|cause| OpenError::Folder { folder: folder(path), cause })?
+            .ok_or_else(|| damaged("it is not an SQLite file".into()))?;
+        let pages_len = u64::from(header.page_count) * u64::from(header.page_len);
+        if metadata.len() < pages_len {
+            let what = format!("it ends after {} of {pages_len} bytes", metadata.len());
+            return Err(damaged(what));
+        }
     }
     let version =
         look_inside(path, has_wal || !is_alone, metadata.len()).map_err(|found| match found {
