@@ -56,7 +56,7 @@ pub enum OpenError {
     },
     /// Put a backup in its place, or start empty.
     #[error(
-        "{path} is not a usable mtom database ({what}): restore a backup in its place, or move it away to start empty (nothing was changed)"
+        "{path} is not a usable mtom database ({what}): restore a backup in its place, or move it away to start empty, and the -wal file beside it too (nothing was changed)"
     )]
     Damaged {
         /// The database.

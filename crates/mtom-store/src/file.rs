@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// `mtom` in ASCII, in the header of every database of ours.
 pub(crate) const APPLICATION_ID: i32 = 0x6d74_6f6d;
 
-/// Up to this size the whole file is checked at every start; it takes some tens of milliseconds.
+/// Up to this size the whole file is checked at every start; it takes a third of a second.
 /// Beyond it only the header, the length and the schema are.
 const CHECK_WHOLE_LEN_MAX: u64 = 16 * 1024 * 1024;
 
@@ -58,7 +58,7 @@ impl Lock {
 /// What stands at the path of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing, or a file without a byte.
+    /// Neither a file nor a log of one.
     Nothing,
     /// A database of ours with this schema version.
     Version(u32),
@@ -77,8 +77,13 @@ pub(crate) fn inspect_open(path: &Path, known: u32) -> Result<Found, OpenError> 
 
 fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
     let damaged = |what: String| OpenError::Damaged { path: path.to_owned(), what, cause: None };
+    let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
+        // A log belongs to one database: read into a new one it would be nonsense.
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && has_wal => {
+            return Err(damaged("it is gone, and its log beside it is not".into()));
+        }
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(cause) => return Err(OpenError::Folder { folder: folder(path), cause }),
     };
@@ -86,9 +91,9 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
         return Err(damaged("it is a folder".into()));
     }
     if metadata.len() == 0 {
-        return Ok(Found::Nothing);
+        // No database of ours is ever empty: this one has lost its content.
+        return Err(damaged("it is empty".into()));
     }
-    let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
     // With a write-ahead log the file is what a power cut left of copying the log into it, its header
     // too, until the log is replayed.
     if is_alone && !has_wal {
@@ -103,7 +108,10 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
     }
     let version =
         look_inside(path, has_wal || !is_alone, metadata.len()).map_err(|found| match found {
-            Unusable::Sqlite(cause) if is_damage(&cause) => {
+            // SQLite's plain error: what is there is nothing that our questions are for.
+            Unusable::Sqlite(cause)
+                if is_damage(&cause) || cause.sqlite_error_code() == Some(ErrorCode::Unknown) =>
+            {
                 let what = "SQLite cannot read it".into();
                 OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
             }
@@ -232,7 +240,7 @@ fn look_inside(path: &Path, may_have_log: bool, len: u64) -> Result<u32, Unusabl
     }
     if len <= CHECK_WHOLE_LEN_MAX {
         let verdict: String =
-            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(Unusable::Content(verdict.replace(['\n', '\r'], " ")));
         }

@@ -17,7 +17,7 @@ use crate::record::Counts;
 use crate::rollup::Sums;
 use crate::seen::Seen;
 use mtom_protocol::time::UnixMicros;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -87,7 +87,15 @@ impl Journal {
         }
         let failed = |cause| failed(path, cause);
         let connection = connect(path).map_err(failed)?;
-        let totals = Totals::read(&connection).map_err(failed)?;
+        let totals = Totals::read(&connection).map_err(|cause| {
+            // The version says that they are there.
+            if cause.sqlite_error_code() == Some(ErrorCode::Unknown) {
+                let what = "its totals cannot be read".into();
+                OpenError::Damaged { path: path.into(), what, cause: Some(cause) }
+            } else {
+                failed(cause)
+            }
+        })?;
         let drained: i64 = connection
             .query_row("SELECT drained_reading_id FROM total", [], |row| row.get(0))
             .map_err(failed)?;

@@ -164,7 +164,6 @@ fn odd_paths_are_only_paths() {
 #[test]
 fn an_unfinished_creation_is_begun_again() {
     let folder = Folder::new();
-    fs::write(folder.path(), "").unwrap();
     fs::write(beside(&folder.path(), ".new"), "half a database").unwrap();
     fs::write(beside(&folder.path(), ".new-wal"), "half a log").unwrap();
     assert_eq!(folder.open().counts(), Counts::default());

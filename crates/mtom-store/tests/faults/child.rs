@@ -142,11 +142,12 @@ impl Child<'_> {
                 return 3;
             }
         }
-        if life.is_closed {
-            drop(journal);
-            self.say(format_args!("closed"));
+        if !life.is_closed {
+            // Without a destructor: what is left is what a killed process leaves.
+            exit(0);
         }
-        // Without a destructor, else: what is left is what a killed process leaves.
+        drop(journal);
+        self.say(format_args!("closed"));
         0
     }
 
