@@ -17,8 +17,11 @@ use crate::record::Counts;
 use crate::rollup::Sums;
 use crate::seen::Seen;
 use mtom_protocol::time::UnixMicros;
+use rusqlite::config::DbConfig;
+use rusqlite::ffi::{Error, SQLITE_BUSY};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -87,6 +90,11 @@ impl Journal {
         }
         let failed = |cause| failed(path, cause);
         let connection = connect(path).map_err(failed)?;
+        // SQLite opens a file that it may not write for reading, and says nothing.
+        if connection.is_readonly("main").map_err(failed)? {
+            let cause = io::ErrorKind::PermissionDenied.into();
+            return Err(OpenError::Folder { folder: file::folder(path), cause });
+        }
         let totals = Totals::read(&connection).map_err(|cause| {
             // The version says that they are there.
             if cause.sqlite_error_code() == Some(ErrorCode::Unknown) {
@@ -218,8 +226,16 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// Leaves everything in the one file, also when readers keep it open.
+    /// Leaves everything in the one file, also when readers keep it open. After a failed sync it leaves
+    /// the log alone: what the system reads back from it now may not be what is on the disk.
     fn drop(&mut self) {
+        if self.log.check().is_err() {
+            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            if let Err(cause) = self.connection.set_db_config(no_checkpoint, true) {
+                tracing::error!(%cause, "the log of the database cannot be kept from being copied");
+            }
+            return;
+        }
         if let Err(cause) = self.latencies.write(&self.connection) {
             tracing::warn!(%cause, "the last latencies are not kept");
         }
@@ -274,17 +290,15 @@ fn create(path: &Path, now: UnixMicros, migrations: &[&str]) -> Result<(), OpenE
     let failed = |cause| failed(path, cause);
     let mut connection = connect(&unfinished).map_err(failed)?;
     migrate(&mut connection, migrations, 0, now).map_err(failed)?;
-    // Closing copies the log into the file and removes it.
-    connection.close().map_err(|(_, cause)| failed(cause))?;
+    close(connection).map_err(failed)?;
     file::put_in_place(&unfinished, path)
         .map_err(|cause| OpenError::Folder { folder: file::folder(path), cause })
 }
 
 fn upgrade(path: &Path, now: UnixMicros, migrations: &[&str], found: u32) -> Result<(), OpenError> {
     let failed = |cause| failed(path, cause);
-    // Closing copies a log that a killed process left into the file, so that the copy is whole.
-    let connection = connect(path).map_err(failed)?;
-    connection.close().map_err(|(_, cause)| failed(cause))?;
+    // With the log that a killed process may have left, so that the copy is whole.
+    close(connect(path).map_err(failed)?).map_err(failed)?;
     let backup = file::back_up(path, found)?;
     tracing::info!(
         backup = %backup.display(),
@@ -300,7 +314,17 @@ fn upgrade(path: &Path, now: UnixMicros, migrations: &[&str], found: u32) -> Res
         // Written anew once; before version 2 no file could shrink.
         connection.execute_batch("PRAGMA auto_vacuum = incremental; VACUUM").map_err(failed)?;
     }
-    connection.close().map_err(|(_, cause)| failed(cause))
+    close(connection).map_err(failed)
+}
+
+/// Leaves everything in the one file. Closing alone would do it too, and not tell when it fails.
+fn close(connection: Connection) -> rusqlite::Result<()> {
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_blocked: bool = connection.query_row(checkpoint, [], |row| row.get(0))?;
+    if is_blocked {
+        return Err(rusqlite::Error::SqliteFailure(Error::new(SQLITE_BUSY), None));
+    }
+    connection.close().map_err(|(_, cause)| cause)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -16,6 +16,7 @@
 
 mod child;
 mod disk;
+mod failing;
 mod mutated;
 mod oracle;
 mod plan;

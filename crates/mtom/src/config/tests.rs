@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+mod mutated;
+
 /// Surroundings that a test writes down.
 #[derive(Default)]
 struct Written {
