@@ -126,10 +126,12 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
 
 /// Says whether an error of SQLite means that the file itself is broken.
 pub(crate) fn is_damage(cause: &rusqlite::Error) -> bool {
-    matches!(
-        cause.sqlite_error_code(),
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::SystemIoFailure)
-    )
+    // A statement that the schema does not know: our own statements fit a schema of ours.
+    matches!(cause, rusqlite::Error::SqlInputError { .. })
+        || matches!(
+            cause.sqlite_error_code(),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::SystemIoFailure)
+        )
 }
 
 /// Copies a database that nobody has open to `<path>.v<version>.bak`, durably, whole or not at all.

@@ -12,6 +12,7 @@ use crate::oracle::{Expected, judge};
 use crate::plan::{Held, Plan, START, Size};
 use crate::{scratch, times};
 use fastrand::Rng;
+use mtom_store::error::OpenError;
 use mtom_store::history::PageQuery;
 use mtom_store::journal::Journal;
 use std::collections::BTreeMap;
@@ -84,7 +85,7 @@ fn judge_files(
         fs::write(folder.path().join(name), bytes).unwrap();
     }
     let database = folder.path().join(DATABASE);
-    match Journal::open(&database, START) {
+    match open(&database) {
         Err(error) => {
             let text = in_full(&error);
             let is_help = ["restore a backup", "run the newer mtom", "expected a folder"];
@@ -159,6 +160,16 @@ fn read_and_write(
 /// The changes that leave pages where they are and change what is in them.
 const INSIDE: [&str; 4] =
     ["bits are flipped", "a block is zero", "a block is noise", "its header is noise"];
+
+/// Another test's child has our lock too between its fork and its exec: it lets go at once.
+fn open(database: &Path) -> Result<Journal, OpenError> {
+    loop {
+        match Journal::open(database, START) {
+            Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
 
 /// Changes one file; returns how.
 fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) -> &'static str {
