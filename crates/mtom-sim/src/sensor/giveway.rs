@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep};
 
 /// Our own messages that have not come back yet; full: the oldest is taken as lost.
 const OWN_LEN_MAX: usize = 16;
+/// What has not come back after so long was lost with a connection.
+const OWN_FOR: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// What one sensor has heard.
@@ -22,7 +24,7 @@ pub(super) struct GiveWay(Rc<Heard>);
 struct Heard {
     silent_until: Cell<Option<Instant>>,
     /// Payloads that we sent and the broker has not sent back yet.
-    own: RefCell<VecDeque<String>>,
+    own: RefCell<VecDeque<(Instant, String)>>,
 }
 
 impl GiveWay {
@@ -36,12 +38,13 @@ impl GiveWay {
         if own.len() == OWN_LEN_MAX {
             own.pop_front();
         }
-        own.push_back(payload.to_owned());
+        own.push_back((Instant::now(), payload.to_owned()));
     }
 
     fn heard(&self, payload: &[u8]) {
         let mut own = self.0.own.borrow_mut();
-        match own.iter().position(|own| own.as_bytes() == payload) {
+        own.retain(|(sent_at, _)| sent_at.elapsed() < OWN_FOR);
+        match own.iter().position(|(_, own)| own.as_bytes() == payload) {
             Some(at) => {
                 own.remove(at);
             }
@@ -76,7 +79,7 @@ async fn hear<T>(give_way: GiveWay, settings: &Settings, device: &DeviceSettings
     loop {
         match publisher.next().await {
             Ok(Progress::Connected) => {
-                give_way.0.own.borrow_mut().clear();
+                // What was sent before this may still come: a gateway stores before it passes on.
                 // The queue is empty after connecting; should it not be, nobody is heard and
                 // nothing else is disturbed.
                 let _ = publisher.listen(&device.topic);
