@@ -213,7 +213,16 @@ async fn a_replay_is_neither_stored_again_nor_does_it_drive_anything() {
     if !mosquitto_pub(gateway.ready.mqtt, "Environ/Temperature", "20 °C".as_bytes()) {
         return;
     }
-    let latest = gateway.get("/api/v1/latest").await;
+    // The page is told after the sender.
+    let latest = soon("the reading on the page", async {
+        loop {
+            let latest = gateway.get("/api/v1/latest").await;
+            if !latest["readings"].as_array().unwrap().is_empty() {
+                break latest;
+            }
+        }
+    })
+    .await;
     assert_eq!(latest["readings"].as_array().unwrap().len(), 1, "{latest}");
     let audit = gateway.get("/api/v1/audit").await;
     assert_eq!((&audit["stored"], &audit["rejected"]), (&1.into(), &0.into()), "{audit}");
