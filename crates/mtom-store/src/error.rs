@@ -76,6 +76,16 @@ pub enum OpenError {
         #[source]
         cause: io::Error,
     },
+    /// Choose a folder on a local disk: this file system cannot keep what is acknowledged.
+    #[error(
+        "database {path} cannot be kept durably (expected a write-ahead log, found {found}): put data.dir on a local disk"
+    )]
+    NotDurable {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite uses instead.
+        found: String,
+    },
     /// Look at the cause: the log beside the database cannot be synced.
     #[error("cannot sync the log of database {path}: expected a disk that confirms its writes")]
     Log {

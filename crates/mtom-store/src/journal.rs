@@ -109,6 +109,7 @@ impl Journal {
             .map_err(failed)?;
         let log = Log::open(path).map_err(|cause| OpenError::Log { path: path.into(), cause })?;
         connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
+        check_durable(&connection, path)?;
         let history = History::new(path);
         Ok(Self {
             history,
@@ -325,6 +326,21 @@ fn close(connection: Connection) -> rusqlite::Result<()> {
         return Err(rusqlite::Error::SqliteFailure(Error::new(SQLITE_BUSY), None));
     }
     connection.close().map_err(|(_, cause)| cause)
+}
+
+/// SQLite takes another mode without an error where the file system cannot have a log.
+fn check_durable(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |cause| failed(path, cause);
+    let log: String =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
+    let synchronous: i64 =
+        connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
+    // 1 is NORMAL: the sync of each commit is our own.
+    if log == "wal" && synchronous == 1 {
+        return Ok(());
+    }
+    let found = format!("journal_mode {log}, synchronous {synchronous}");
+    Err(OpenError::NotDurable { path: path.to_owned(), found })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -59,6 +59,25 @@ fn it_is_durable_by_its_settings() {
     assert_eq!(setting("synchronous"), "1", "NORMAL: the sync of a commit is ours");
 }
 
+#[test]
+fn a_file_without_a_log_or_with_another_sync_is_refused() {
+    let folder = Folder::new();
+    let mut connection = rusqlite::Connection::open(folder.path()).unwrap();
+    let refused = |connection: &rusqlite::Connection| {
+        let refused = super::check_durable(connection, &folder.path()).unwrap_err();
+        assert!(refused.to_string().contains("local disk"), "{refused}");
+    };
+    refused(&connection);
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    refused(&connection);
+    connection.pragma_update(None, "synchronous", "normal").unwrap();
+    super::check_durable(&connection, &folder.path()).unwrap();
+    // Memory takes no log, and says nothing.
+    connection = rusqlite::Connection::open_in_memory().unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    refused(&connection);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_commit_and_a_reservation_wait_for_the_sync_and_fail_with_it() {
