@@ -18,8 +18,10 @@ const ROWS_MAX: i64 = 2_000;
 const PAGES_MAX: i64 = 128;
 /// This much of the file may be free: it is used again soon.
 const FREE_PARTS: i64 = 10;
-/// The newest readings stay, however full the disk is: rules and charts live on them.
+/// The newest readings stay, however small the file is to be: rules and charts live on them.
 const NEWEST_KEPT: Duration = Duration::from_hours(1);
+/// And so many when it is others that fill the disk.
+const NEWEST_KEPT_ON_FULL_DISK: Duration = Duration::from_hours(24);
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Step {
     pub returned: u64,
     /// There is more to do.
     pub has_more: bool,
+    /// Rows are gone because the disk is full.
+    pub for_disk: bool,
 }
 
 /// Tables with a span of time, their spans, and their width.
@@ -65,22 +69,31 @@ impl Journal {
     ) -> Result<Step, StoreError> {
         self.log.check()?;
         let size = Size::read(&self.connection)?;
-        let is_tight = keep.len_max.is_some_and(|max| size.used() > max)
-            || disk_free.is_some_and(|free| free < keep.disk_free_min && size.free == 0);
-        let deleted = self.delete(keep, now, is_tight)?;
+        let disk_is_full = disk_free.is_some_and(|free| free < keep.disk_free_min);
+        let newest_kept = if keep.len_max.is_some_and(|max| size.used() > max) {
+            Some(NEWEST_KEPT)
+        } else {
+            (disk_is_full && size.free == 0).then_some(NEWEST_KEPT_ON_FULL_DISK)
+        };
+        let deleted = self.delete(keep, now, newest_kept)?;
         let is_large = keep.len_max.is_some_and(|max| size.len() > max);
         let is_loose = size.free > PAGES_MAX && size.free > size.pages / FREE_PARTS;
-        let returns = size.free > 0
-            && (is_large || is_loose || disk_free.is_some_and(|free| free < keep.disk_free_min));
+        let returns = size.free > 0 && (is_large || is_loose || disk_is_full);
         let returned = if deleted == 0 && returns { self.give_back(size)? } else { 0 };
-        Ok(Step { deleted, returned, has_more: deleted > 0 || returned > 0 })
+        let has_more = deleted > 0 || returned > 0;
+        Ok(Step { deleted, returned, has_more, for_disk: disk_is_full && deleted > 0 })
     }
 
-    fn delete(&mut self, keep: &Keep, now: UnixMicros, is_tight: bool) -> Result<u64, StoreError> {
+    fn delete(
+        &mut self,
+        keep: &Keep,
+        now: UnixMicros,
+        newest_kept: Option<Duration>,
+    ) -> Result<u64, StoreError> {
         let before = |age: Duration| {
             now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)).max(0)
         };
-        let raw_age = if is_tight { Some(NEWEST_KEPT) } else { keep.raw };
+        let raw_age = newest_kept.or(keep.raw);
         let (readings_max, rejects_max) = keep.drained.unwrap_or((u64::MAX, u64::MAX));
         let to_sql = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction()?;
@@ -103,7 +116,7 @@ impl Journal {
             deleted += commands(&transaction, before(age))?;
         }
         // No readings are left that could go: the oldest sums of minutes, then of hours.
-        if is_tight && deleted == 0 {
+        if newest_kept.is_some() && deleted == 0 {
             for (table, span, width) in SUMS {
                 deleted +=
                     sums(&transaction, table, span, before(Duration::from_hours(24)) / width)?;

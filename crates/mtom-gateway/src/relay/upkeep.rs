@@ -5,7 +5,7 @@ use crate::settings::disk_free;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::journal::Journal;
 use mtom_store::latency::Hop;
-use mtom_store::retention::Keep;
+use mtom_store::retention::{Keep, Step};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,11 +30,20 @@ pub(crate) struct Upkeep {
     /// How far another database is; what it lacks is not forgotten.
     drain: Option<Arc<Progress>>,
     failing: bool,
+    is_warned: bool,
 }
 
 impl Upkeep {
     pub(crate) fn new(keep: Keep, folder: PathBuf, drain: Option<Arc<Progress>>) -> Self {
-        Self { keep, folder, next_at: UnixMicros(0), has_more: true, drain, failing: false }
+        Self {
+            keep,
+            folder,
+            next_at: UnixMicros(0),
+            has_more: true,
+            drain,
+            failing: false,
+            is_warned: false,
+        }
     }
 
     /// Takes over how far the other database is.
@@ -59,6 +68,19 @@ impl Upkeep {
         if self.has_more { BREATH } else { IDLE_PERIOD }
     }
 
+    /// Once each time that readings begin to go because of the disk.
+    fn warn(&mut self, step: Step, disk_free: Option<u64>) {
+        if step.for_disk && !std::mem::replace(&mut self.is_warned, true) {
+            tracing::warn!(
+                free_megabytes = disk_free.unwrap_or(0) / 1_000_000,
+                "the disk is nearly full: the oldest readings are deleted until it has \
+                 store.min_free_megabytes again; make room, or move data.dir"
+            );
+        } else if !step.has_more {
+            self.is_warned = false;
+        }
+    }
+
     /// A few steps, where it is time. `batch_len` readings came since the last call.
     pub(super) fn run(&mut self, journal: &mut Journal, now: UnixMicros, batch_len: usize) {
         if now < self.next_at {
@@ -71,6 +93,7 @@ impl Upkeep {
             match journal.forget(&self.keep, now, disk_free) {
                 Ok(step) => {
                     self.failing = false;
+                    self.warn(step, disk_free);
                     deleted += step.deleted;
                     has_more = step.has_more;
                 }

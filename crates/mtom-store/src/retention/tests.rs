@@ -130,7 +130,7 @@ fn a_disk_that_runs_full_is_relieved() {
     assert_eq!(forget(&mut journal, &keep, Some(2_000_000)), Step::default());
     assert_eq!(forget(&mut journal, &keep, None), Step::default());
     let step = journal.forget(&keep, NOW, Some(0)).unwrap();
-    assert!(step.deleted > 0, "{step:?}");
+    assert!(step.deleted > 0 && step.for_disk, "{step:?}");
     // First the space that this made leaves the file.
     let step = journal.forget(&keep, NOW, Some(0)).unwrap();
     assert!(step.deleted > 0 || step.returned > 0, "{step:?}");
