@@ -17,6 +17,7 @@ use crate::repo::Repo;
 mod bench;
 mod bluetooth;
 mod emulation;
+mod faults;
 mod firmware;
 mod fuzz;
 mod programs;
@@ -36,6 +37,7 @@ cargo xtask <command>
   bench [args…]   set up, build in release and run the benchmarks with these arguments
   firmware build  build the images for ESP32 boards into target/firmware
   firmware size   the same, then how large they are; fails when one is over its budget
+  faults          power cuts, kills, failing and full disks, changed files; --long for many more
   fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
   tidy            check the rules of the house that no other tool checks
   vendor          fetch the page's third-party files into web/vendor
@@ -79,9 +81,10 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "up" => up::run(&Repo::open()?, rest),
         "bench" => bench::run(&Repo::open()?, rest),
         "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
+        "faults" if !asks_help => faults::run(&Repo::open()?, rest),
         "fuzz" if !asks_help => fuzz::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" | "firmware" | "fuzz" if asks_help => help(),
+        "test" | "tidy" | "vendor" | "firmware" | "faults" | "fuzz" if asks_help => help(),
         "test" => steps::run(&Repo::open()?, &steps::Choice::parse(rest)?),
         "tidy" => no_more(rest).and_then(|()| tidy::run(&Repo::open()?)),
         "vendor" => {

@@ -37,6 +37,8 @@ pub(crate) enum Need {
     Firmware,
     /// An emulator of a chip that runs [`BARE_METAL`].
     Qemu,
+    /// What makes disks fail and kills at a system call.
+    Strace,
     /// Virtual Bluetooth controllers and a central.
     Bumble,
 }
@@ -77,6 +79,9 @@ const QEMU: [SystemPackage; 1] = [SystemPackage {
     dnf: "qemu-system-riscv",
     brew: "qemu",
 }];
+
+const STRACE: [SystemPackage; 1] =
+    [SystemPackage { program: "strace", apt: "strace", dnf: "strace", brew: "strace" }];
 
 /// The names under which a Chromium answers.
 const CHROMIUM_PROGRAMS: [&str; 4] =
@@ -160,6 +165,7 @@ fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
         (Need::MariaDb, &MARIADB[..]),
         (Need::Chromium, &CHROMIUM[..]),
         (Need::Qemu, &QEMU[..]),
+        (Need::Strace, &STRACE[..]),
     ];
     let missing = || {
         wanted

@@ -130,7 +130,11 @@ const STEPS: [Step; 16] = [
     Step {
         name: "test",
         what: "cargo test, with mosquitto as the external broker and MariaDB as the database",
-        needs: &[Need::Mosquitto, Need::MariaDb],
+        needs: if cfg!(target_os = "linux") {
+            &[Need::Mosquitto, Need::MariaDb, Need::Strace]
+        } else {
+            &[Need::Mosquitto, Need::MariaDb]
+        },
         run: test,
     },
     Step {

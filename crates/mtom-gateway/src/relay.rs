@@ -234,9 +234,6 @@ impl Relay {
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
                 let withheld = batch.len();
                 batch.clear();
-                if matches!(error, StoreError::Full(_)) {
-                    self.journal.make_room();
-                }
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,

@@ -41,6 +41,7 @@ impl<'j> Batch<'j> {
             // The last batch could not be rolled back: its disk failed. It may work again.
             journal.connection.execute_batch("ROLLBACK")?;
         }
+        journal.make_room()?;
         journal.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let totals = journal.totals;
         Ok(Self {
@@ -334,7 +335,9 @@ impl<'j> Batch<'j> {
         }
         step(self).map_err(|cause| {
             self.is_broken = true;
-            StoreError::from(cause)
+            let error = StoreError::from(cause);
+            self.journal.is_full |= matches!(error, StoreError::Full(_));
+            error
         })
     }
 }

@@ -52,6 +52,8 @@ pub struct Journal {
     pub(crate) latencies: Latencies,
     pub(crate) totals: Totals,
     drained: u64,
+    /// The disk was full, so the log has to give back what it takes before anything is tried again.
+    pub(crate) is_full: bool,
     // Behind the connection, so that the file is closed before another process may have it.
     _lock: Lock,
 }
@@ -121,6 +123,7 @@ impl Journal {
             latencies: Latencies::default(),
             totals,
             drained: drained.cast_unsigned(),
+            is_full: false,
             _lock: lock,
         })
     }
@@ -154,14 +157,33 @@ impl Journal {
     /// # Errors
     /// When the disk does not take it; then no number is given out.
     pub fn reserve_command_numbers(&mut self, count: u64) -> Result<Range<u64>, StoreError> {
+        self.log.check()?;
+        self.make_room()?;
         let first = self.totals.command_number_last.saturating_add(1);
         let last = self.totals.command_number_last.saturating_add(count);
-        self.connection
-            .prepare_cached("UPDATE total SET command_number_last = ?1")?
-            .execute(params![last.cast_signed()])?;
+        let reserve = || {
+            self.connection
+                .prepare_cached("UPDATE total SET command_number_last = ?1")?
+                .execute(params![last.cast_signed()])
+        };
+        if let Err(cause) = reserve() {
+            let error = StoreError::from(cause);
+            self.is_full = matches!(error, StoreError::Full(_));
+            return Err(error);
+        }
         self.log.sync()?;
         self.totals.command_number_last = last;
         Ok(first..last.saturating_add(1))
+    }
+
+    /// After the disk was full: copies the log into the file and gives its space back. On a small disk
+    /// the log alone may be what fills it, long before it is due to be copied.
+    pub(crate) fn make_room(&mut self) -> Result<(), StoreError> {
+        if self.is_full {
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            self.is_full = false;
+        }
+        Ok(())
     }
 
     /// What [`Batch::rule_state`] kept last; `None` before the first.
@@ -201,15 +223,6 @@ impl Journal {
             self.drained = id;
         }
         Ok(())
-    }
-
-    /// Gives back the disk that the log takes, after [`StoreError::Full`]: what is in it goes into the file,
-    /// most of whose pages are there already. Where there is no room for that either, nothing changes.
-    pub fn make_room(&mut self) {
-        let tidied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(cause) = tidied {
-            tracing::debug!(%cause, "the log of the database cannot be copied into it");
-        }
     }
 
     /// Counts `count` readings that took `span` on a part of the path, as of `now`. It is written with

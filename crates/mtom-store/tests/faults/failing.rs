@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The first life makes the file and closes it, the second leaves its log, the third reads it.
-const SIZE: Size = Size { lives: 3, steps: 12, rule_state_len: 200 };
-const SEED: u64 = 1;
+pub(crate) const SIZE: Size = Size { lives: 3, steps: 12, rule_state_len: 200 };
+pub(crate) const SEED: u64 = 1;
 
 /// What fails, and with which errors it does on real disks.
 const CALLS: [(&str, &[&str]); 9] = [
@@ -49,7 +49,7 @@ fn paths(home: &Path) -> Vec<PathBuf> {
     std::iter::once(home.to_owned()).chain(files).collect()
 }
 
-fn tracer(home: &Path, log: &Path, what: &[String]) -> Vec<String> {
+pub(crate) fn tracer(home: &Path, log: &Path, what: &[String]) -> Vec<String> {
     let mut command: Vec<String> =
         ["strace", "-f", "-qq", "-e", "signal=none", "-o"].map(str::to_owned).into();
     command.push(log.to_str().unwrap().to_owned());
@@ -61,16 +61,16 @@ fn tracer(home: &Path, log: &Path, what: &[String]) -> Vec<String> {
 }
 
 /// A folder in which lives are lived one after the other.
-struct Place {
+pub(crate) struct Place {
     _folder: tempfile::TempDir,
-    home: PathBuf,
-    database: PathBuf,
-    said: PathBuf,
-    log: PathBuf,
+    pub(crate) home: PathBuf,
+    pub(crate) database: PathBuf,
+    pub(crate) said: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = scratch();
         let home = folder.path().join("data");
         std::fs::create_dir(&home).unwrap();
@@ -83,41 +83,33 @@ impl Place {
         }
     }
 
-    fn live(&self, life: usize, wrapper: &[String]) -> Output {
+    pub(crate) fn live(&self, life: usize, wrapper: &[String]) -> Output {
         let (database, said) = (&self.database, &self.said);
         let task = Task { seed: SEED, size: &SIZE, life, database, said };
         task.command(wrapper).output().unwrap()
     }
 }
 
-/// How often each call is made in each life when nothing fails.
-fn calls_of_lives() -> Vec<Vec<usize>> {
-    let place = Place::new();
-    let lives = 0..SIZE.lives;
-    lives
-        .map(|life| {
-            let calls = CALLS.map(|(call, _)| call).join(",");
-            let what = ["-e".to_owned(), format!("trace={calls}")];
-            let output = place.live(life, &tracer(&place.home, &place.log, &what));
-            assert!(output.status.success());
-            let log = std::fs::read_to_string(&place.log).unwrap();
-            let count = |(call, _): &(&str, _)| {
-                let begins = format!("{}(", call.trim_start_matches('?'));
-                let is_call = |line: &&str| {
-                    line.split_once(' ')
-                        .is_some_and(|(_, rest)| rest.trim_start().starts_with(&begins))
-                };
-                log.lines().filter(is_call).count()
-            };
-            CALLS.iter().map(count).collect()
-        })
-        .collect()
+/// How often a life makes each of the calls when nothing happens to it.
+pub(crate) fn counts(place: &Place, life: usize, calls: &[&str]) -> Vec<usize> {
+    let what = ["-e".to_owned(), format!("trace={}", calls.join(","))];
+    let what = [&what[..], &["-P".to_owned(), place.said.to_str().unwrap().to_owned()]].concat();
+    assert!(place.live(life, &tracer(&place.home, &place.log, &what)).status.success());
+    let log = std::fs::read_to_string(&place.log).unwrap();
+    let count = |call: &&str| {
+        let begins = format!("{}(", call.trim_start_matches('?'));
+        let lines = log.lines().filter_map(|line| line.split_once(' '));
+        lines.filter(|(_, rest)| rest.trim_start().starts_with(&begins)).count()
+    };
+    calls.iter().map(count).collect()
 }
 
 /// All of them, then every `step`-th.
 fn faults(step: usize) -> Vec<Fault> {
     let mut all = Vec::new();
-    for (life, counts) in calls_of_lives().into_iter().enumerate() {
+    let place = Place::new();
+    for life in 0..SIZE.lives {
+        let counts = counts(&place, life, &CALLS.map(|(call, _)| call));
         for ((call, errors), count) in CALLS.into_iter().zip(counts) {
             for (number, error) in (1..=count).flat_map(|k| errors.iter().map(move |e| (k, *e))) {
                 for is_for_ever in [false, true] {
@@ -191,7 +183,7 @@ fn judge_fault(plan: &Plan, fault: &Fault) -> Result<(), String> {
 }
 
 /// Judges every job on all cores; returns what was wrong.
-fn judge_all<Job: Sync + std::fmt::Debug>(
+pub(crate) fn judge_all<Job: Sync + std::fmt::Debug>(
     jobs: &[Job],
     judge: impl Fn(&Job) -> Result<(), String> + Sync,
 ) -> Vec<String> {
@@ -210,7 +202,7 @@ fn judge_all<Job: Sync + std::fmt::Debug>(
     wrong.into_inner().unwrap()
 }
 
-fn none(wrong: &[String], len: usize) {
+pub(crate) fn none(wrong: &[String], len: usize) {
     let first = wrong[..wrong.len().min(10)].join("\n");
     assert!(wrong.is_empty(), "{} of {len}:\n{first}", wrong.len());
 }
@@ -224,7 +216,7 @@ fn an_operation_that_fails_costs_no_acknowledged_reading() {
     // A prime, so that every kind of fault has its turn.
     let faults = faults(usize::try_from(times(29, 1)).unwrap());
     let wrong = judge_all(&faults, |fault| judge_fault(&plan, fault));
-    eprintln!("failing operations: {}, failures: {}", faults.len(), wrong.len());
+    eprintln!("faults: failing operations: {}, failures: {}", faults.len(), wrong.len());
     none(&wrong, faults.len());
 }
 
@@ -245,7 +237,7 @@ fn a_write_that_is_cut_short_costs_no_acknowledged_reading() {
         let expected = Expected::of(&plan, &child::said(&place.said));
         judge_safely(&place.database, &plan, &expected)
     });
-    eprintln!("writes cut short: {}, failures: {}", limits.len(), wrong.len());
+    eprintln!("faults: writes cut short: {}, failures: {}", limits.len(), wrong.len());
     none(&wrong, limits.len());
 }
 

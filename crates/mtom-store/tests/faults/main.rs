@@ -17,6 +17,7 @@
 mod child;
 mod disk;
 mod failing;
+mod killed;
 mod mutated;
 mod oracle;
 mod plan;

@@ -273,7 +273,8 @@ fn a_changed_file_is_refused_with_what_to_do_or_read() {
             )),
         }
     }
-    eprintln!("changed files: {count}, of them {ends:?}, failures: {}", wrong.len());
+    eprintln!("changed files: {ends:?}");
+    eprintln!("faults: changed files: {count}, failures: {}", wrong.len());
     assert!(
         wrong.is_empty(),
         "{} of {count}:\n{}",

@@ -190,7 +190,7 @@ fn what_was_acknowledged_survives_a_power_cut_at_any_moment() {
     for seed in 1..=RECORDINGS {
         found.extend(Run::record(seed, &SMALL).cut(cuts / RECORDINGS, all));
     }
-    eprintln!("power cuts: {cuts}, failures: {}", found.len());
+    eprintln!("faults: power cuts: {cuts}, failures: {}", found.len());
     none(&found, cuts);
 }
 
@@ -203,7 +203,7 @@ fn what_was_acknowledged_survives_a_power_cut_while_the_full_log_is_emptied() {
     let run = Run::record(1, &LARGE);
     assert!(run.empties_its_log(), "the log never was full: the plan is too small for this test");
     let found = run.cut(cuts, all);
-    eprintln!("power cuts around a full log: {cuts}, failures: {}", found.len());
+    eprintln!("faults: power cuts around a full log: {cuts}, failures: {}", found.len());
     none(&found, cuts);
 }
 

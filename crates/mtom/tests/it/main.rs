@@ -12,10 +12,14 @@ mod bad_input;
 mod command_line;
 mod crash;
 mod database;
+#[cfg(target_os = "linux")]
+mod disk_full;
 mod emulation;
 #[cfg(target_os = "linux")]
 mod flash;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod killed;
 mod led;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-store/tests/it/maria_server.rs"]

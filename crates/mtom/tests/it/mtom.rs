@@ -116,7 +116,7 @@ impl Drop for Mtom {
 }
 
 impl Ready {
-    fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
         let json: Value = serde_json::from_str(&text).unwrap();
         let address = |key: &str| json[key].as_str().unwrap().parse().unwrap();
