@@ -8,7 +8,7 @@
 //! refusal says what to do and leaves every byte as it was.
 
 use crate::child::{self, Task, in_full};
-use crate::oracle::{Expected, judge};
+use crate::oracle::{Expected, judge_open};
 use crate::plan::{Held, Plan, START, Size};
 use crate::{scratch, times};
 use fastrand::Rng;
@@ -101,8 +101,7 @@ fn judge_files(
         }
         Ok(journal) => {
             if changed == LOG {
-                drop(journal);
-                judge(&database, &good.plan, &good.closed)?;
+                judge_open(journal, &database, &good.plan, &good.closed)?;
                 return Ok("read");
             }
             read_and_write(journal, good, is_inside)

@@ -53,8 +53,18 @@ impl Expected {
 
 /// Opens the database and compares; `Err` says what is wrong. Leaves it with one reading more.
 pub(crate) fn judge(database: &Path, plan: &Plan, expected: &Expected) -> Result<(), String> {
-    let mut journal = Journal::open(database, START)
+    let journal = Journal::open(database, START)
         .map_err(|error| format!("it does not open: {}", in_full(&error)))?;
+    judge_open(journal, database, plan, expected)
+}
+
+/// The same, of a journal that did open.
+pub(crate) fn judge_open(
+    mut journal: Journal,
+    database: &Path,
+    plan: &Plan,
+    expected: &Expected,
+) -> Result<(), String> {
     let history = journal.history();
     let read = Read::all(&journal, &history).map_err(|error| in_full(&*error))?;
     let stored = stored_batches(plan, &read.held);

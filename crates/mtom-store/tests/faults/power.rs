@@ -220,7 +220,6 @@ fn planted_bugs_of_syncing_are_caught_by_power_cuts() {
         ("the log is emptied before the database is synced", without_sync_of_database),
     ] {
         let found = run.cut(cuts, keeps);
-        eprintln!("{}", found[0]);
         eprintln!("planted: {bug}: caught by {} of {cuts} power cuts", found.len());
         assert!(!found.is_empty(), "{bug} is not caught");
     }
