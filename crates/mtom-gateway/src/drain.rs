@@ -97,6 +97,7 @@ impl Drain {
         let source = Arc::new(history.clone());
         let draining =
             drain::run(source, newest.clone(), settings, sender, Arc::clone(&clock), stop);
+        let mut told = 0;
         let telling = async {
             loop {
                 // Nothing new: the backlog grows older all the same.
@@ -106,9 +107,9 @@ impl Drain {
                 let mut state = states.borrow_and_update().clone();
                 let now = clock();
                 state.newest = state.newest.max(*newest.borrow());
-                if let Some(drained) = state.drained {
-                    let latency = latency(&history, drained, now).await;
-                    progress.add(drained, latency);
+                if let Some(drained) = state.drained.filter(|drained| *drained > told) {
+                    told = drained;
+                    progress.add(drained, latency(&history, drained, now).await);
                 }
                 view.drain(state);
             }
