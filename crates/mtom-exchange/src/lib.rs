@@ -4,8 +4,8 @@
 //! (Parquet: of one row group). What others write is read too, with [`record::Defaults`] for what they leave
 //! out. A line that is no reading comes back with its number and its reason, and stops nothing.
 //!
-//! CSV, JSON lines and Parquet keep every field, bit for bit. Line protocol and SenML keep value, unit, time,
-//! device, quantity, topic and key; what they have no form for is refused when it is written.
+//! All keep every field, bit for bit; line protocol and SenML all but the journal number. What a format has no
+//! form for is refused when it is written.
 //!
 //! Knows no SQL, no sockets and no clock.
 

@@ -1,7 +1,7 @@
 //! InfluxDB line protocol, version 2: `measurement,tag=… field=… timestamp`.
 //!
-//! Written as `mtom,device=…,topic=…,unit=…[,boot=…] quantity=value[,seq=7u] nanoseconds`, tags in the order of
-//! their names, as InfluxDB wants them. A plain number has `unit=none`, because a tag cannot be empty. The
+//! Written as `mtom,device=…,topic=…,unit=…[,boot=…] quantity=value[,seq=7u,arrived_at_micros=…i,
+//! taken_at_micros=…i,suspect=true] nanoseconds`, tags in the order of their names, as InfluxDB wants them. A plain number has `unit=none`, because a tag cannot be empty. The
 //! specification has no form for a line break or a `\` at the end of a tag, and for times outside 1677 to 2262.
 
 use crate::csv::number;
@@ -17,6 +17,11 @@ pub(crate) mod read;
 const MEASUREMENT: &str = "mtom";
 /// The tag `unit` of a plain number.
 const UNIT_NONE: &str = "none";
+
+/// Fields of ours beside the value: times in microseconds, and a mark.
+const ARRIVED_AT: &str = "arrived_at_micros";
+const TAKEN_AT: &str = "taken_at_micros";
+const SUSPECT: &str = "suspect";
 
 /// Writes one line.
 pub(crate) fn append(line: &mut Vec<u8>, record: &Record) -> Result<(), Reason> {
@@ -37,6 +42,14 @@ pub(crate) fn append(line: &mut Vec<u8>, record: &Record) -> Result<(), Reason> 
     // Writing to memory does not fail.
     if let Some(key) = &record.key {
         let _ = write!(line, ",seq={}u", key.seq);
+    }
+    for (name, time) in [(ARRIVED_AT, record.arrived_at), (TAKEN_AT, record.taken_at)] {
+        if let Some(time) = time {
+            let _ = write!(line, ",{name}={}i", time.0);
+        }
+    }
+    if record.suspect {
+        let _ = write!(line, ",{SUSPECT}=true");
     }
     let _ = writeln!(line, " {nanos}");
     Ok(())

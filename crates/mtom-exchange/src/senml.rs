@@ -2,7 +2,8 @@
 //!
 //! `n` is `device/quantity`; the characters that a name may not have (section 4.5.1) become `_`, and `device`
 //! and `quantity` then stand beside it, labels of ours that others pass over (section 4.4). `topic` does so
-//! where it is not the name, `boot` and `seq` where there is a key. A unit that RFC 8428 has not is written as
+//! where it is not the name, `boot` and `seq` where there is a key, `arrived_at_micros`, `taken_at_micros` and
+//! `suspect` where the record has them. A unit that RFC 8428 has not is written as
 //! one that it has, and `unit` and `value` say what it was: so every version 10 reader understands the file, and
 //! ours gets back every bit. Times are decimal seconds to the microsecond; those below 2^28 (July 1978) would
 //! mean "seconds from now" (section 4.5.3), so they cannot be written.
@@ -63,6 +64,16 @@ pub(crate) fn append(line: &mut Vec<u8>, record: &Record, is_first: bool) -> Res
         member(line, "boot", &key.boot);
         // Writing to memory does not fail.
         let _ = write!(line, ",\"seq\":{}", key.seq);
+    }
+    for (name, time) in
+        [("arrived_at_micros", record.arrived_at), ("taken_at_micros", record.taken_at)]
+    {
+        if let Some(time) = time {
+            let _ = write!(line, ",\"{name}\":{}", time.0);
+        }
+    }
+    if record.suspect {
+        line.extend_from_slice(b",\"suspect\":true");
     }
     line.push(b'}');
     Ok(())

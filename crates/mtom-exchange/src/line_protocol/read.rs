@@ -4,7 +4,7 @@
 //! `topic` and `boot` are tags, an unsigned `seq` beside `boot` is the key. Without a tag `device` measurement
 //! and tags together name the device, so that series that are two stay two.
 
-use super::UNIT_NONE;
+use super::{ARRIVED_AT, MEASUREMENT, SUSPECT, TAKEN_AT, UNIT_NONE};
 use crate::format::Format;
 use crate::lines::{self, Lines, Source};
 use crate::reader::{Bad, OpenError, too_long};
@@ -131,7 +131,17 @@ impl<'a> Point<'a> {
         let is_key = |name: &str, value: &str| {
             name == "seq" && value.ends_with('u') && shared.boot.is_some()
         };
-        let fields = || self.fields.iter().filter(|(name, value)| !is_key(name, value));
+        let fields = || {
+            let is_ours =
+                |name: &str, value: &str| is_key(name, value) || self.is_ours(name, value);
+            self.fields.iter().filter(move |(name, value)| !is_ours(name, value))
+        };
+        let (arrived_at, taken_at) = match (self.time(ARRIVED_AT), self.time(TAKEN_AT)) {
+            (Ok(arrived_at), Ok(taken_at)) => (arrived_at, taken_at),
+            (Err(why), _) | (_, Err(why)) => return vec![Err(why)],
+        };
+        let suspect =
+            self.fields.iter().any(|(name, value)| name == SUSPECT && self.is_ours(name, value));
         if fields().next().is_none() {
             return vec![Err(Reason::new(NotAReading::NoNumber.code(), "no field with a number"))];
         }
@@ -156,10 +166,34 @@ impl<'a> Point<'a> {
                     // A tag `boot` of others, without a count, is no key.
                     boot: shared.boot.filter(|_| seq.is_some()),
                     seq,
+                    arrived_at,
+                    taken_at,
+                    suspect,
                     ..Draft::default()
                 })
             })
             .collect()
+    }
+
+    /// A field that says something about the value beside it. Of others it is a field like any.
+    fn is_ours(&self, name: &str, value: &str) -> bool {
+        self.measurement == MEASUREMENT
+            && match name {
+                ARRIVED_AT | TAKEN_AT => value.ends_with('i'),
+                SUSPECT => value == "true",
+                _ => false,
+            }
+    }
+
+    fn time(&self, wanted: &str) -> Result<Option<UnixMicros>, Reason> {
+        let is_wanted = |name: &str, value: &str| name == wanted && self.is_ours(name, value);
+        let field = self.fields.iter().find(|(name, value)| is_wanted(name, value));
+        let Some((_, value)) = field else { return Ok(None) };
+        let micros = value.trim_end_matches('i').parse().map_err(|_| {
+            let text = format!("{wanted}: expected whole microseconds with an i behind them");
+            Reason::new(NotAReading::Time.code(), text)
+        })?;
+        Ok(Some(UnixMicros(micros)))
     }
 
     fn shared(&self, precision: Precision) -> Result<Shared<'_>, Reason> {

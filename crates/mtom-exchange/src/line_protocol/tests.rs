@@ -8,20 +8,11 @@ use mtom_protocol::time::UnixMicros;
 fn a_file_looks_so() {
     let bytes = write(Format::LineProtocol, &samples());
     expect![[r#"
-        mtom,boot=b1,device=Environ,topic=Environ/Temperature,unit=°C Temperature=23.4,seq=41u 1763885190123456000
-        mtom,device=Keller\,\ links,topic=Keller\,\ links/humidity,unit=% humidity=-0.0 1763885190000000000
-        mtom,boot=@boot\ "1",device=\=1+1,topic=a\ \=\ b,unit=hPa 'air'\ °=1e-7,seq=18446744073709551615u 1763885190123456000
+        mtom,boot=b1,device=Environ,topic=Environ/Temperature,unit=°C Temperature=23.4,seq=41u,arrived_at_micros=1763885190200000i,taken_at_micros=1763885190123456i 1763885190123456000
+        mtom,device=Keller\,\ links,topic=Keller\,\ links/humidity,unit=% humidity=-0.0,suspect=true 1763885190000000000
+        mtom,boot=@boot\ "1",device=\=1+1,topic=a\ \=\ b,unit=hPa 'air'\ °=1e-7,seq=18446744073709551615u,arrived_at_micros=1763885190200000i,taken_at_micros=1763885190123456i 1763885190123456000
     "#]].assert_eq(std::str::from_utf8(&bytes).unwrap());
-    let kept: Vec<_> = samples()
-        .into_iter()
-        .map(|record| Record {
-            id: None,
-            arrived_at: None,
-            taken_at: None,
-            suspect: false,
-            ..record
-        })
-        .collect();
+    let kept: Vec<_> = samples().into_iter().map(|record| Record { id: None, ..record }).collect();
     assert_same(&read(Format::LineProtocol, &bytes, Defaults::default()), &kept);
 }
 

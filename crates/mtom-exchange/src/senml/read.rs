@@ -86,6 +86,10 @@ struct Fields<'a> {
     #[serde(borrow)]
     boot: Option<Text<'a>>,
     seq: Option<u64>,
+    arrived_at_micros: Option<i64>,
+    taken_at_micros: Option<i64>,
+    #[serde(default)]
+    suspect: bool,
 }
 
 impl Reader {
@@ -192,6 +196,9 @@ fn record(
         unit,
         boot: fields.boot.as_deref(),
         seq: fields.seq,
+        arrived_at: fields.arrived_at_micros.map(UnixMicros),
+        taken_at: fields.taken_at_micros.map(UnixMicros),
+        suspect: fields.suspect,
         ..Draft::default()
     };
     finisher.record(&draft).map(Some)

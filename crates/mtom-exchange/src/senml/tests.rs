@@ -16,21 +16,12 @@ fn a_file_looks_so() {
     let bytes = write(Format::SenMl, &samples());
     expect![[r#"
         [
-        {"n":"Environ/Temperature","u":"Cel","v":23.4,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"Keller__links/humidity","u":"%RH","v":-0.0,"t":1763885190,"device":"Keller, links","quantity":"humidity"},
-        {"n":"x_1_1/_air___","u":"Pa","v":9.999999999999999e-6,"t":1763885190.123456,"unit":"hPa","value":1e-7,"device":"=1+1","quantity":"'air' °","topic":"a = b","boot":"@boot \"1\"","seq":18446744073709551615}
+        {"n":"Environ/Temperature","u":"Cel","v":23.4,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"Keller__links/humidity","u":"%RH","v":-0.0,"t":1763885190,"device":"Keller, links","quantity":"humidity","suspect":true},
+        {"n":"x_1_1/_air___","u":"Pa","v":9.999999999999999e-6,"t":1763885190.123456,"unit":"hPa","value":1e-7,"device":"=1+1","quantity":"'air' °","topic":"a = b","boot":"@boot \"1\"","seq":18446744073709551615,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456}
         ]
     "#]].assert_eq(std::str::from_utf8(&bytes).unwrap());
-    let kept: Vec<_> = samples()
-        .into_iter()
-        .map(|record| Record {
-            id: None,
-            arrived_at: None,
-            taken_at: None,
-            suspect: false,
-            ..record
-        })
-        .collect();
+    let kept: Vec<_> = samples().into_iter().map(|record| Record { id: None, ..record }).collect();
     assert_same(&read(Format::SenMl, &bytes, Defaults::default()), &kept);
 }
 
@@ -40,18 +31,18 @@ fn every_unit_is_written_as_one_of_rfc_8428() {
     let bytes = write(Format::SenMl, &records);
     expect![[r#"
         [
-        {"n":"a/b","u":"Cel","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"Cel","v":10.0,"t":1763885190.123456,"unit":"°F","value":50.0,"boot":"b1","seq":41},
-        {"n":"a/b","u":"K","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"/","v":0.5,"t":1763885190.123456,"unit":"%","value":50.0,"boot":"b1","seq":41},
-        {"n":"a/b","u":"Pa","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"Pa","v":5000.0,"t":1763885190.123456,"unit":"hPa","value":50.0,"boot":"b1","seq":41},
-        {"n":"a/b","u":"V","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"A","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"W","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"lx","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41},
-        {"n":"a/b","u":"/","v":5e-5,"t":1763885190.123456,"unit":"ppm","value":50.0,"boot":"b1","seq":41},
-        {"n":"a/b","v":50.0,"t":1763885190.123456,"unit":"","boot":"b1","seq":41}
+        {"n":"a/b","u":"Cel","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"Cel","v":10.0,"t":1763885190.123456,"unit":"°F","value":50.0,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"K","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"/","v":0.5,"t":1763885190.123456,"unit":"%","value":50.0,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"Pa","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"Pa","v":5000.0,"t":1763885190.123456,"unit":"hPa","value":50.0,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"V","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"A","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"W","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"lx","v":50.0,"t":1763885190.123456,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","u":"/","v":5e-5,"t":1763885190.123456,"unit":"ppm","value":50.0,"boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456},
+        {"n":"a/b","v":50.0,"t":1763885190.123456,"unit":"","boot":"b1","seq":41,"arrived_at_micros":1763885190200000,"taken_at_micros":1763885190123456}
         ]
     "#]].assert_eq(std::str::from_utf8(&bytes).unwrap());
 }

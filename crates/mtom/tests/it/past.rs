@@ -91,7 +91,7 @@ fn a_week_is_charted_exported_to_parquet_brought_in_elsewhere_and_equal() {
     mtom(folder, &["export", "one.csv", "--data", "one"]);
     let one = std::fs::read_to_string(folder.join("one.csv")).unwrap();
     assert_eq!(one.lines().count(), count + 1);
-    for format in ["parquet", "jsonl", "csv"] {
+    for format in ["parquet", "jsonl", "csv", "lp", "senml"] {
         let (file, data) = (format!("week.{format}"), format!("of-{format}"));
         mtom(folder, &["export", &file, "--data", "one"]);
         mtom(folder, &["import", &file, "--data", &data]);
