@@ -108,10 +108,7 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
     }
     let version =
         look_inside(path, has_wal || !is_alone, metadata.len()).map_err(|found| match found {
-            // SQLite's plain error: what is there is nothing that our questions are for.
-            Unusable::Sqlite(cause)
-                if is_damage(&cause) || cause.sqlite_error_code() == Some(ErrorCode::Unknown) =>
-            {
+            Unusable::Sqlite(cause) if is_damage(&cause) || is_of_others(&cause) => {
                 let what = "SQLite cannot read it".into();
                 OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
             }
@@ -126,12 +123,16 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
 
 /// Says whether an error of SQLite means that the file itself is broken.
 pub(crate) fn is_damage(cause: &rusqlite::Error) -> bool {
-    // A statement that the schema does not know: our own statements fit a schema of ours.
+    matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::SystemIoFailure)
+    )
+}
+
+/// Says whether what is there is nothing that a question of ours is for: SQLite's plain error.
+pub(crate) fn is_of_others(cause: &rusqlite::Error) -> bool {
     matches!(cause, rusqlite::Error::SqlInputError { .. })
-        || matches!(
-            cause.sqlite_error_code(),
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::SystemIoFailure)
-        )
+        || cause.sqlite_error_code() == Some(ErrorCode::Unknown)
 }
 
 /// Copies a database that nobody has open to `<path>.v<version>.bak`, durably, whole or not at all.

@@ -92,14 +92,16 @@ impl Journal {
         }
         let failed = |cause| failed(path, cause);
         let connection = connect(path).map_err(failed)?;
-        // SQLite opens a file that it may not write for reading, and says nothing.
-        if connection.is_readonly("main").map_err(failed)? {
+        // SQLite opens what it cannot open for writing for reading, and says nothing.
+        if let Err(cause) = connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+            && cause.sqlite_error_code() == Some(ErrorCode::ReadOnly)
+        {
             let cause = io::ErrorKind::PermissionDenied.into();
             return Err(OpenError::Folder { folder: file::folder(path), cause });
         }
         let totals = Totals::read(&connection).map_err(|cause| {
             // The version says that they are there.
-            if cause.sqlite_error_code() == Some(ErrorCode::Unknown) {
+            if file::is_of_others(&cause) {
                 let what = "its totals cannot be read".into();
                 OpenError::Damaged { path: path.into(), what, cause: Some(cause) }
             } else {
