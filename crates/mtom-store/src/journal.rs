@@ -92,10 +92,7 @@ impl Journal {
         }
         let failed = |cause| failed(path, cause);
         let connection = connect(path).map_err(failed)?;
-        // SQLite opens what it cannot open for writing for reading, and says nothing.
-        if let Err(cause) = connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
-            && cause.sqlite_error_code() == Some(ErrorCode::ReadOnly)
-        {
+        if !is_writable(&connection).map_err(failed)? {
             let cause = io::ErrorKind::PermissionDenied.into();
             return Err(OpenError::Folder { folder: file::folder(path), cause });
         }
@@ -374,6 +371,16 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     Ok(connection)
+}
+
+/// Whether the file, its log and their index can all be written: SQLite opens for reading what it
+/// cannot open for writing, and says nothing.
+fn is_writable(connection: &Connection) -> rusqlite::Result<bool> {
+    if connection.is_readonly("main")? {
+        return Ok(false);
+    }
+    let begun = connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+    Ok(begun.err().and_then(|cause| cause.sqlite_error_code()) != Some(ErrorCode::ReadOnly))
 }
 
 fn failed(path: &Path, cause: rusqlite::Error) -> OpenError {
