@@ -1,4 +1,4 @@
-//! Measures the real binary beside its peers and floors, in one run on one computer.
+//! Measures the real binary, and the store by itself, beside peers and floors, in one run on one computer.
 //!
 //! A figure alone says more about the computer than about mtom, so each comes with the figure of
 //! something comparable, taken in turn with it over several rounds; ratios are of one round and the
@@ -15,18 +15,25 @@
 #[cfg(target_os = "linux")]
 mod linux {
     pub(crate) mod counter;
+    pub(crate) mod drain;
     pub(crate) mod fleet;
     pub(crate) mod floors;
+    pub(crate) mod folder;
+    pub(crate) mod generate;
+    pub(crate) mod history;
     pub(crate) mod idle;
     pub(crate) mod ingest;
     pub(crate) mod latency;
     pub(crate) mod load;
+    pub(crate) mod mariadb;
     pub(crate) mod mosquitto;
     pub(crate) mod mqtt;
     pub(crate) mod mtom;
+    pub(crate) mod plain;
     pub(crate) mod proc;
     pub(crate) mod role;
     pub(crate) mod run;
+    pub(crate) mod store;
     pub(crate) mod table;
     pub(crate) mod viewers;
     pub(crate) mod watch;

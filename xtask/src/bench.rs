@@ -8,14 +8,23 @@ use crate::programs;
 use crate::repo::Repo;
 use crate::setup::{self, Need};
 
+/// What measures the store alone needs neither mosquitto nor the binary.
+const STORE_ALONE: [&str; 3] = ["store", "history", "drain"];
+
 /// Sets up mosquitto, builds in release, becomes the benchmark program with `args`.
 ///
 /// The benchmark finds the binary under test in `MTOM_BIN`.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
-    if let Some((_, lack)) = setup::provide(repo, &[Need::Mosquitto]).into_iter().next() {
-        bail!("the benchmarks measure against mosquitto: {lack}");
+    let mut build = vec!["build", "--release", "--package=mtom-bench"];
+    let mut names = args.iter().filter(|arg| arg.starts_with(|c: char| c.is_ascii_lowercase()));
+    let is_store_alone =
+        names.clone().next().is_some() && names.all(|name| STORE_ALONE.contains(&name.as_str()));
+    if !is_store_alone {
+        if let Some((_, lack)) = setup::provide(repo, &[Need::Mosquitto]).into_iter().next() {
+            bail!("the benchmarks measure against mosquitto: {lack}");
+        }
+        build.push("--package=mtom");
     }
-    let build = ["build", "--release", "--package=mtom", "--package=mtom-bench"];
     programs::run(repo.cargo().args(build))?;
     let mut bench = repo.cargo();
     bench.args(["run", "--release", "--quiet", "--package=mtom-bench", "--"]).args(args);

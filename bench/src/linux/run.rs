@@ -1,12 +1,13 @@
 //! The command line: which benchmarks, how long; or, in a child process, which role.
 
-use super::{fleet, floors, idle, ingest, latency, load, proc, role, table, viewers};
+use super::viewers;
+use super::{drain, fleet, floors, history, idle, ingest, latency, load, proc, role, store, table};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 use tokio::runtime::Builder;
 
 const HELP: &str = "\
-cargo xtask bench [--quick] [names…]
+cargo xtask bench [--quick] [--large | --rows N] [names…]
 
   ingest    durable QoS 1 readings/s beside mosquitto's QoS 1 forward rate
   latency   publish to byte on a serial link beside a bare two-hop TCP echo
@@ -14,12 +15,21 @@ cargo xtask bench [--quick] [names…]
   idle      CPU, memory and start-up time of `mtom up` with its defaults
   fleet     CPU and memory of 5,000 simulated sensors, and how soon one speaks once it is linked
 
-Without names: all five, about four minutes. --quick: one short round of each, for a first look.
-The binary is $MTOM_BIN, or `mtom` beside this program.
+  store     committed readings/s and bytes of each, beside a bare loop of prepared INSERTs
+  history   pages and charts among 10^6 and 10^7 readings, beside the original's query
+  drain     readings/s into a MariaDB of its own, beside bare INSERTs of a thousand rows
+
+Without names: the first five, about four minutes. --quick: one short round of each, for a first look.
+--large: history also among 10^8 readings, --rows N among N; they are made once and stay in target/bench.
+The first five measure the binary $MTOM_BIN, or `mtom` beside this program.
 ";
 
 /// Sockets of a fleet, and some room.
 const OPEN_FILES_MIN: u64 = 6_000;
+/// Readings that take some minutes to make.
+const LARGE: u64 = 100_000_000;
+/// Fewer are no history.
+const ROWS_MIN: u64 = 100_000;
 
 /// How long everything lasts.
 #[derive(Clone, Copy)]
@@ -34,6 +44,10 @@ pub(crate) struct Plan {
     pub(crate) samples: usize,
     /// The measurement of doing nothing.
     pub(crate) idle: Duration,
+    /// Readings of each run of the store.
+    pub(crate) stored: usize,
+    /// Readings of each run of the drain.
+    pub(crate) drained: u64,
 }
 
 impl Plan {
@@ -44,6 +58,8 @@ impl Plan {
         watch: Duration::from_secs(2),
         samples: 300,
         idle: Duration::from_secs(20),
+        stored: 1_000_000,
+        drained: 200_000,
     };
     const QUICK: Self = Self {
         rounds: 1,
@@ -52,6 +68,8 @@ impl Plan {
         watch: Duration::from_millis(1_500),
         samples: 50,
         idle: Duration::from_secs(5),
+        stored: 100_000,
+        drained: 50_000,
     };
 }
 
@@ -64,14 +82,25 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     }
     let mut plan = Plan::FULL;
     let mut names = Vec::new();
-    for word in words {
+    let mut counts = vec![1_000_000, 10_000_000];
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => plan = Plan::QUICK,
+            "--large" => counts.push(LARGE),
+            "--rows" => {
+                let count = words.next().and_then(|count| count.parse().ok());
+                let count = count.filter(|count| *count >= ROWS_MIN);
+                counts.push(
+                    count.with_context(|| format!("--rows takes a number from {ROWS_MIN} on"))?,
+                );
+            }
             "--help" | "-h" => {
                 print!("{HELP}");
                 return Ok(());
             }
-            name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet") => names.push(name),
+            name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet" | "store" | "history"
+            | "drain") => names.push(name),
             other => bail!("no benchmark `{other}`; --help lists them"),
         }
     }
@@ -89,6 +118,9 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 "latency" => latency::measure(plan, &mut table).await,
                 "viewers" => viewers::measure(plan, &mut table).await,
                 "fleet" => fleet::measure(plan, &mut table).await,
+                "store" => store::measure(plan, &mut table),
+                "history" => history::measure(plan, &counts, &mut table),
+                "drain" => drain::measure(plan, &mut table).await,
                 _ => idle::measure(plan, &mut table).await,
             }
         });

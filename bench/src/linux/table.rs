@@ -3,8 +3,15 @@
 /// Rows in the order in which they were measured, and remarks below them.
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: Vec<[String; 7]>,
+    rows: Vec<Vec<String>>,
+    grids: Vec<Grid>,
     notes: Vec<String>,
+}
+
+/// Lines that have columns of their own. The first column is text.
+pub(crate) struct Grid {
+    pub(crate) head: Vec<String>,
+    pub(crate) lines: Vec<Vec<String>>,
 }
 
 /// One line.
@@ -40,7 +47,8 @@ impl Table {
         };
         let beside = format!("{} {}", row.beside, row.peer).trim().to_owned();
         let (what, target) = (row.what.to_owned(), row.target);
-        self.rows.push([what, row.ours, beside, ratio, spread, target, verdict.to_owned()]);
+        let verdict = verdict.to_owned();
+        self.rows.push(vec![what, row.ours, beside, ratio, spread, target, verdict]);
     }
 
     /// Adds a remark.
@@ -48,27 +56,46 @@ impl Table {
         self.notes.push(note);
     }
 
+    /// Adds lines with columns of their own.
+    pub(crate) fn grid(&mut self, grid: Grid) {
+        self.grids.push(grid);
+    }
+
     /// Prints everything.
     pub(crate) fn print(&self) {
         let head = ["what", "mtom", "beside", "ratio", "of rounds", "target", ""];
-        let head = head.map(str::to_owned);
-        let lines = || std::iter::once(&head).chain(&self.rows);
-        let width = |at: usize| lines().map(|row| row[at].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 7] = std::array::from_fn(width);
-        println!();
-        for (number, row) in lines().enumerate() {
-            let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| match at {
-                0 | 2 | 6 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-            if number == 0 {
-                println!("{}", "-".repeat(widths.iter().sum::<usize>() + 12));
-            }
+        let head: Vec<String> = head.map(str::to_owned).into();
+        if !self.rows.is_empty() {
+            lay_out(&head, &self.rows, &[0, 2, 6]);
+        }
+        for grid in &self.grids {
+            lay_out(&grid.head, &grid.lines, &[0, grid.head.len() - 1]);
         }
         println!();
         for note in &self.notes {
             println!("{note}");
+        }
+    }
+}
+
+/// Prints lines under their head. Columns are flush right but for those in `left`.
+fn lay_out(head: &Vec<String>, lines: &[Vec<String>], left: &[usize]) {
+    let all = || std::iter::once(head).chain(lines);
+    let width = |at: usize| {
+        all().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    println!();
+    for (number, line) in all().enumerate() {
+        let cells = line.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| {
+            match left.contains(&at) {
+                true => format!("{cell:<width$}"),
+                false => format!("{cell:>width$}"),
+            }
+        });
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        if number == 0 {
+            println!("{}", "-".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1)));
         }
     }
 }

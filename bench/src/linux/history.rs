@@ -1,0 +1,202 @@
+//! Pages, charts and the newest readings out of a million, ten million and a hundred million readings.
+//!
+//! Beside them what the original asks its database for, on a plain table of the same readings. The files
+//! are in the system's cache as far as they fit there.
+
+use super::run::Plan;
+use super::table::{Grid, Row, Table, median, quantile, thousands};
+use super::{folder, generate};
+use anyhow::{Result, ensure};
+use fastrand::Rng;
+use mtom_protocol::time::UnixMicros;
+use mtom_store::history::chart::ChartQuery;
+use mtom_store::history::{History, PageQuery};
+use mtom_store::record::{Cursor, Order};
+use rusqlite::{Connection, params};
+use std::fs;
+use std::time::Instant;
+
+const PAGE_LEN: usize = 100;
+const CHART_POINTS: usize = 500;
+const PAGE_TARGET_MS: f64 = 5.0;
+const CHART_TARGET_MS: f64 = 50.0;
+const MINUTE: i64 = 60 * generate::SECOND;
+/// Of the original's query, which takes long.
+const ORIGINAL_SAMPLES: usize = 3;
+const MILLION: u64 = 1_000_000;
+const ORIGINAL: &str = "SELECT * FROM temp ORDER BY time ASC LIMIT ?1, 20";
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    OriginalPage,
+    Newest,
+    Anywhere,
+    OneSeries,
+    RareSeries,
+    Values,
+    ValuesOfAll,
+    Chart,
+    ChartOfAll,
+    Latest,
+}
+
+const ASKS: [(Ask, &str, Option<f64>); 10] = [
+    (Ask::OriginalPage, "database:N, any N", Some(PAGE_TARGET_MS)),
+    (Ask::Newest, "page, newest", Some(PAGE_TARGET_MS)),
+    (Ask::Anywhere, "page, from anywhere", Some(PAGE_TARGET_MS)),
+    (Ask::OneSeries, "page of a series, from anywhere", Some(PAGE_TARGET_MS)),
+    (Ask::RareSeries, "page of a rare series", Some(PAGE_TARGET_MS)),
+    (Ask::Values, "page of a series, rare values", None),
+    (Ask::ValuesOfAll, "page of all series, rare values", None),
+    (Ask::Chart, "chart, any range", Some(CHART_TARGET_MS)),
+    (Ask::ChartOfAll, "chart, everything", Some(CHART_TARGET_MS)),
+    (Ask::Latest, "newest of each series", None),
+];
+
+/// Measures each question on each database, and the original's query on the smallest.
+pub(crate) fn measure(plan: Plan, counts: &[u64], table: &mut Table) -> Result<()> {
+    let mut head = vec!["p50 · p99 · max in ms".to_owned()];
+    let mut lines: Vec<Vec<String>> =
+        ASKS.iter().map(|(_, what, _)| vec![(*what).into()]).collect();
+    let mut worst = vec![0.0_f64; ASKS.len()];
+    let mut first = Vec::new();
+    for &count in counts {
+        println!("  {} readings", thousands(count as f64));
+        let history = generate::history(count)?;
+        let bytes = history.size()?.len as f64 / count as f64;
+        head.push(format!("{} ({bytes:.0} B each)", thousands(count as f64)));
+        for ((ask, _, _), (line, worst)) in ASKS.iter().zip(lines.iter_mut().zip(&mut worst)) {
+            let times = times(plan, &history, count, *ask)?;
+            let [p50, p99, max] = [0.5, 0.99, 1.0].map(|part| quantile(&times, part));
+            line.push(format!("{p50:.2} · {p99:.2} · {max:.2}"));
+            *worst = worst.max(p99);
+            if *ask == Ask::OriginalPage && first.is_empty() {
+                first = times;
+            }
+        }
+    }
+    head.extend(["target of p99".to_owned(), String::new()]);
+    for (line, ((_, _, target), worst)) in lines.iter_mut().zip(ASKS.iter().zip(&worst)) {
+        line.push(target.map_or(String::new(), |target| format!("≤ {target} ms")));
+        let verdict = target.map_or("", |target| if *worst <= target { "pass" } else { "BELOW" });
+        line.push(verdict.to_owned());
+    }
+    table.grid(Grid { head, lines });
+    if counts.first() == Some(&MILLION) {
+        let (ours, theirs) = (median(&first), median(&original(MILLION)?));
+        table.row(Row {
+            what: "history, database:N of 10^6",
+            ours: format!("{ours:.2} ms"),
+            beside: format!("{theirs:.0} ms"),
+            peer: "original's query",
+            ratios: vec![ours / theirs],
+            target: String::new(),
+            met: None,
+        });
+    }
+    table.note(format!(
+        "history: {} samples each; pages of {PAGE_LEN} (database:N of 20), charts of {CHART_POINTS} points.",
+        plan.samples
+    ));
+    Ok(())
+}
+
+fn times(plan: Plan, history: &History, count: u64, ask: Ask) -> Result<Vec<f64>> {
+    let mut random = Rng::with_seed(7);
+    let mut times = Vec::with_capacity(plan.samples);
+    // Once more: the first finds no connection and no prepared statement.
+    for sample in 0..=plan.samples {
+        let start = Instant::now();
+        put(history, count, ask, &mut random)?;
+        if sample > 0 {
+            times.push(start.elapsed().as_secs_f64() * 1_000.0);
+        }
+    }
+    Ok(times)
+}
+
+/// Asks once, and makes sure that there was an answer.
+fn put(history: &History, count: u64, ask: Ask, random: &mut Rng) -> Result<()> {
+    let span = generate::at(count - 1) - generate::BEGINNING;
+    let device = generate::device(random.u64(0..generate::SERIES));
+    let chart = |from, until| {
+        let (device, quantity) = (device.clone(), generate::QUANTITY.to_owned());
+        let (from, until) = (UnixMicros(from), UnixMicros(until));
+        history.chart(&ChartQuery { device, quantity, from, until, points: CHART_POINTS })
+    };
+    let anywhere = Cursor { at: UnixMicros(generate::at(random.u64(0..count))), id: 0 };
+    let page = PageQuery { order: Order::Descending, limit: PAGE_LEN, ..PageQuery::default() };
+    let query = match ask {
+        Ask::OriginalPage => {
+            let rows = history.original_page(random.u64(0..count - 20))?;
+            ensure!(rows.len() == 20, "a page of {} rows", rows.len());
+            return Ok(());
+        }
+        Ask::Latest => {
+            let rows = history.latest()?.len();
+            ensure!(rows as u64 == generate::SERIES + 1, "{rows} series");
+            return Ok(());
+        }
+        Ask::Chart => {
+            // Each length is as likely as its double.
+            let least = (10 * MINUTE) as f64;
+            let width = (least * (span as f64 / least).powf(random.f64())) as i64;
+            let from = generate::BEGINNING + random.i64(0..=span - width.min(span));
+            ensure!(!chart(from, from + width)?.points.is_empty(), "an empty chart");
+            return Ok(());
+        }
+        Ask::ChartOfAll => {
+            let points = chart(generate::BEGINNING, generate::BEGINNING + span)?.points;
+            ensure!(points.len() > CHART_POINTS / 3, "a chart of {} points", points.len());
+            return Ok(());
+        }
+        Ask::Newest => page,
+        Ask::Anywhere => PageQuery { after: Some(anywhere), ..page },
+        Ask::OneSeries => PageQuery { after: Some(anywhere), device: Some(device), ..page },
+        Ask::RareSeries => PageQuery { device: Some(generate::RARE.to_owned()), ..page },
+        Ask::Values => PageQuery { device: Some(device), value_min: Some(RARE_VALUE), ..page },
+        Ask::ValuesOfAll => PageQuery { value_min: Some(RARE_VALUE), ..page },
+    };
+    let is_found = !history.page(&query)?.rows.is_empty();
+    ensure!(is_found || query.after.is_some() || query.value_min.is_some(), "an empty page");
+    Ok(())
+}
+
+/// Few readings are above it.
+const RARE_VALUE: f64 = 30.0;
+
+/// The original's last page on a table as it has one (`wire.md` §1.6), with the same readings.
+fn original(count: u64) -> Result<Vec<f64>> {
+    let path = folder::kept()?.join(format!("original-{count}.db"));
+    if !path.exists() {
+        let partial = path.with_extension("part");
+        // Left over from a run that was cut: that there is none is the usual case.
+        let _ = fs::remove_file(&partial);
+        let mut connection = Connection::open(&partial)?;
+        connection.execute_batch("CREATE TABLE temp (time DATETIME, temp FLOAT)")?;
+        let transaction = connection.transaction()?;
+        let mut insert = transaction
+            .prepare("INSERT INTO temp VALUES (datetime(?1 / 1000000, 'unixepoch'), ?2)")?;
+        for number in 0..count {
+            insert.execute(params![generate::at(number), generate::value(number)])?;
+        }
+        drop(insert);
+        transaction.commit()?;
+        fs::rename(&partial, &path)?;
+    }
+    let connection = Connection::open(&path)?;
+    let mut statement = connection.prepare(ORIGINAL)?;
+    let mut times = Vec::new();
+    for _ in 0..ORIGINAL_SAMPLES {
+        let start = Instant::now();
+        let mut rows = statement.query([(count - 20).cast_signed()])?;
+        let mut len = 0;
+        while rows.next()?.is_some() {
+            len += 1;
+        }
+        ensure!(len == 20, "a page of {len} rows");
+        times.push(start.elapsed().as_secs_f64() * 1_000.0);
+    }
+    Ok(times)
+}
