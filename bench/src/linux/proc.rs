@@ -20,6 +20,13 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
+/// CPU time of the thread that asks: what it took by itself, whatever else the computer was doing.
+pub(crate) fn own_thread_cpu() -> Result<Duration> {
+    let said = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = said.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    nanos.map(Duration::from_nanos).context("/proc/thread-self/schedstat has no time")
+}
+
 /// Memory of `pid` that is in RAM, in KiB.
 pub(crate) fn rss_kib(pid: u32) -> Result<f64> {
     let status = read(pid, "status")?;

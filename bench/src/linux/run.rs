@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 
 const HELP: &str = "\
-cargo xtask bench [--quick] [--large | --rows N] [names…]
+cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
 
   ingest    durable QoS 1 readings/s beside mosquitto's QoS 1 forward rate
   latency   publish to byte on a serial link beside a bare two-hop TCP echo
@@ -87,6 +87,11 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => plan = Plan::QUICK,
+            "--rounds" => {
+                let rounds = words.next().and_then(|rounds| rounds.parse().ok());
+                plan.rounds =
+                    rounds.filter(|rounds| *rounds > 0).context("--rounds takes a number")?;
+            }
             "--large" => counts.push(LARGE),
             "--rows" => {
                 let count = words.next().and_then(|count| count.parse().ok());

@@ -6,6 +6,7 @@
 
 use super::folder::Temporary;
 use super::plain::Plain;
+use super::proc;
 use super::run::Plan;
 use super::table::{Row, Table, median, thousands};
 use anyhow::{Context, Result, ensure};
@@ -89,14 +90,16 @@ pub(crate) fn measure(plan: Plan, table: &mut Table) -> Result<()> {
         };
         table.row(row(&indexed, "one index", shape.is_judged.then_some(TARGET)));
         table.row(row(&bare, "no index", None));
+        let of_all = |what: fn(&Report) -> f64| {
+            let [ours, indexed, bare] = [&ours, &indexed, &bare].map(|reports| of(reports, what));
+            format!("mtom {ours:.1}, one index {indexed:.1}, no index {bare:.1}")
+        };
         table.note(format!(
-            "{}: {} readings in batches of {BATCH_LEN}, bytes of each: mtom {:.1}, one index {:.1}, no \
-             index {:.1}.",
+            "{}: {} readings in batches of {BATCH_LEN}. Bytes of each: {}. CPU of each in µs: {}.",
             shape.what,
             thousands(plan.stored as f64),
-            of(&ours, |one| one.bytes),
-            of(&indexed, |one| one.bytes),
-            of(&bare, |one| one.bytes),
+            of_all(|one| one.bytes),
+            of_all(|one| one.cpu_micros),
         ));
     }
     Ok(())
@@ -105,20 +108,39 @@ pub(crate) fn measure(plan: Plan, table: &mut Table) -> Result<()> {
 /// What one database made of a run.
 struct Report {
     rate: f64,
+    cpu_micros: f64,
     bytes: f64,
 }
 
-impl Report {
-    fn of(plan: Plan, path: &Path, took: Duration) -> Result<Self> {
-        let len = std::fs::metadata(path)?.len();
-        let rows = plan.stored as f64;
-        Ok(Self { rate: rows / took.as_secs_f64(), bytes: len as f64 / rows })
+/// How long the measured parts of a run took.
+#[derive(Default)]
+struct Watch {
+    took: Duration,
+    cpu: Duration,
+}
+
+impl Watch {
+    fn time(&mut self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let (start, cpu) = (Instant::now(), proc::own_thread_cpu()?);
+        work()?;
+        self.took += start.elapsed();
+        self.cpu += proc::own_thread_cpu()? - cpu;
+        Ok(())
+    }
+
+    fn report(&self, plan: Plan, path: &Path) -> Result<Report> {
+        let (len, rows) = (std::fs::metadata(path)?.len(), plan.stored as f64);
+        Ok(Report {
+            rate: rows / self.took.as_secs_f64(),
+            cpu_micros: self.cpu.as_secs_f64() * 1e6 / rows,
+            bytes: len as f64 / rows,
+        })
     }
 }
 
 fn journal(plan: Plan, shape: Shape, path: &Path) -> Result<Report> {
     let mut journal = Journal::open(path, UnixMicros(BEGINNING))?;
-    let mut took = Duration::ZERO;
+    let mut watch = Watch::default();
     let mut readings: Vec<Reading> = (0..shape.series).map(reading).collect();
     // A batch may hold several readings of a series.
     let repeats = BATCH_LEN.div_ceil(shape.series);
@@ -131,31 +153,33 @@ fn journal(plan: Plan, shape: Shape, path: &Path) -> Result<Report> {
             reading.taken_at = Some(UnixMicros(sample.at));
             reading.key.as_mut().context("each has a key")?.seq = sample.seq.cast_unsigned();
         }
-        let start = Instant::now();
-        let mut batch = journal.begin()?;
-        for (reading, sample) in readings.iter().zip(&samples) {
-            batch.reading(reading, UnixMicros(sample.arrived_at))?;
-        }
-        batch.commit()?;
-        took += start.elapsed();
+        watch.time(|| {
+            let mut batch = journal.begin()?;
+            for (reading, sample) in readings.iter().zip(&samples) {
+                batch.reading(reading, UnixMicros(sample.arrived_at))?;
+            }
+            Ok(batch.commit()?)
+        })?;
     }
     let stored = journal.counts().stored;
     ensure!(stored == plan.stored as u64, "{stored} of {} are stored", plan.stored);
-    let start = Instant::now();
-    drop(journal);
-    Report::of(plan, path, took + start.elapsed())
+    watch.time(|| {
+        drop(journal);
+        Ok(())
+    })?;
+    watch.report(plan, path)
 }
 
 fn floor(plan: Plan, shape: Shape, path: &Path, has_index: bool) -> Result<Report> {
     let mut plain = Plain::create(path, has_index)?;
-    let mut took = Duration::ZERO;
+    let mut watch = Watch::default();
     let mut samples = Vec::new();
     for first in (0..plan.stored).step_by(BATCH_LEN) {
         fill(shape, first, &mut samples);
-        took += plain.commit(&samples)?;
+        watch.time(|| plain.commit(&samples))?;
     }
-    took += plain.close()?;
-    Report::of(plan, path, took)
+    watch.time(|| plain.close())?;
+    watch.report(plan, path)
 }
 
 /// The readings `first` … of a run, as many as a batch has: series by series, each at its own moment.
