@@ -1,6 +1,6 @@
 //! The drain: readings/s from the journal into MariaDB, each once under its number.
 //!
-//! Beside it bare INSERTs of a thousand rows each, as prepared statement and as text, of the same rows into
+//! Beside it bare INSERT statements of a thousand rows each, as prepared statement and as text, of the same rows into
 //! a table with the same columns and indexes, each committed by itself. The drain also reads the journal,
 //! finds the numbers of names, and moves its position in the same transaction.
 
@@ -132,7 +132,7 @@ async fn drained(
     Ok(rows.len() as f64 / took.as_secs_f64())
 }
 
-/// Rows/s of bare INSERTs into a table like the drain's; `kind` is its name.
+/// Rows/s of bare INSERT statements into a table like the drain's; `kind` is its name.
 async fn bare(
     root: &mut MySqlConnection,
     database: &str,

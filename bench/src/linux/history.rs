@@ -145,6 +145,10 @@ fn put(history: &History, count: u64, ask: Ask, random: &mut Rng) -> Result<()> 
         Ask::Chart => {
             // Each length is as likely as its double.
             let least = (10 * MINUTE) as f64;
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "it is between two whole numbers of microseconds"
+            )]
             let width = (least * (span as f64 / least).powf(random.f64())) as i64;
             let from = generate::BEGINNING + random.i64(0..=span - width.min(span));
             ensure!(!chart(from, from + width)?.points.is_empty(), "an empty chart");

@@ -15,9 +15,9 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
   idle      CPU, memory and start-up time of `mtom up` with its defaults
   fleet     CPU and memory of 5,000 simulated sensors, and how soon one speaks once it is linked
 
-  store     committed readings/s and bytes of each, beside a bare loop of prepared INSERTs
+  store     committed readings/s and bytes of each, beside a bare loop of prepared INSERT statements
   history   pages and charts among 10^6 and 10^7 readings, beside the original's query
-  drain     readings/s into a MariaDB of its own, beside bare INSERTs of a thousand rows
+  drain     readings/s into a MariaDB of its own, beside bare INSERT statements of a thousand rows
 
 Without names: the first five, about four minutes. --quick: one short round of each, for a first look.
 --large: history also among 10^8 readings, --rows N among N; they are made once and stay in target/bench.

@@ -1,6 +1,6 @@
 //! Schedules of whatever can happen to a journal, beside a model of a few lines.
 //!
-//! `MTOM_MODEL_SCHEDULES` says how many; without it a few hundred. Each planted bug is caught by the
+//! `MTOM_MODEL_SCHEDULES` says how many; without it a hundred. Each planted bug is caught by the
 //! same comparison.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -237,7 +237,7 @@ fn compare(history: &History, model: &Model) -> Result<(), String> {
 fn every_schedule_ends_as_the_model_says() {
     let count = std::env::var("MTOM_MODEL_SCHEDULES").ok().and_then(|text| text.parse().ok());
     let config =
-        Config { cases: count.unwrap_or(300), failure_persistence: None, ..Config::default() };
+        Config { cases: count.unwrap_or(100), failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&prop::collection::vec(step(), 0..60), |steps| {
             check(&steps, None).map_err(TestCaseError::fail)
@@ -259,7 +259,6 @@ fn planted_bugs_are_caught() {
              FROM reading WHERE id = 1;"),
         ("a lost row", "DELETE FROM reading WHERE id = 2"),
         ("a sum that a late reading did not correct", "UPDATE rollup_day SET min = 4.0"),
-        ("a count that is one too high", "UPDATE temperature_count SET count = count + 1 WHERE level = 1"),
         ("a duplicate that was not counted", "UPDATE total SET duplicate = 0"),
         ("numbers that are forgotten", "DELETE FROM seq_run"),
     ] {

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// 64 MB, and what a batch may add before it is looked at.
 const LOG_LEN_MAX: u64 = 64 * 1024 * 1024 + 8 * 1024 * 1024;
 const READERS: usize = 50;
+/// So many that a log which is never emptied is too long: about 0.7 MB each.
+const BATCHES: i64 = 120;
 
 /// Writes until the log would be several times too long; its greatest length.
 fn load(journal: &mut Journal, path: &Path, batches: i64) -> u64 {
@@ -70,7 +72,7 @@ fn fifty_readers_do_not_keep_the_log_from_being_emptied() {
             let done = &done;
             scope.spawn(move || read(&history, done));
         }
-        let longest = load(&mut journal, &path, 60);
+        let longest = load(&mut journal, &path, BATCHES);
         done.store(true, Ordering::Release);
         longest
     });
@@ -86,6 +88,6 @@ fn a_reader_that_holds_a_transaction_is_caught() {
     // The planted bug: its state must stay readable, so the log cannot be emptied.
     let plain = rusqlite::Connection::open(&path).unwrap();
     plain.execute_batch("BEGIN; SELECT count(*) FROM reading;").unwrap();
-    let longest = load(&mut journal, &path, 60);
+    let longest = load(&mut journal, &path, BATCHES);
     assert!(longest > LOG_LEN_MAX, "only {longest} bytes: the check would not have seen it");
 }
