@@ -93,7 +93,8 @@ impl Journal {
         let before = |age: Duration| {
             now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)).max(0)
         };
-        let raw_age = newest_kept.or(keep.raw);
+        // Whichever of the two keeps less.
+        let raw_age = newest_kept.into_iter().chain(keep.raw).min();
         let (readings_max, rejects_max) = keep.drained.unwrap_or((u64::MAX, u64::MAX));
         let to_sql = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction()?;
@@ -109,9 +110,12 @@ impl Journal {
                 .execute(params![readings.cast_signed(), rejects.cast_signed()])?;
             deleted = readings + rejects;
         }
+        // Readings are found through the sums of their minute and hour: those stay as long.
+        let oldest = oldest(&transaction)?;
+        let sums_before = |age: Duration| before(age).min(oldest);
         if let Some(age) = keep.rollups {
             for (table, span, width) in SUMS {
-                deleted += sums(&transaction, table, span, before(age) / width)?;
+                deleted += sums(&transaction, table, span, sums_before(age) / width)?;
             }
             deleted += commands(&transaction, before(age))?;
         }
@@ -119,7 +123,7 @@ impl Journal {
         if newest_kept.is_some() && deleted == 0 {
             for (table, span, width) in SUMS {
                 deleted +=
-                    sums(&transaction, table, span, before(Duration::from_hours(24)) / width)?;
+                    sums(&transaction, table, span, sums_before(Duration::from_hours(24)) / width)?;
                 if deleted > 0 {
                     break;
                 }
@@ -218,6 +222,17 @@ fn readings(connection: &Connection, before: i64, id_max: i64) -> rusqlite::Resu
         }
     }
     Ok(deleted)
+}
+
+/// The time from which on there are readings.
+fn oldest(connection: &Connection) -> rusqlite::Result<i64> {
+    let slot: Option<i64> = connection
+        .prepare_cached(
+            "SELECT slot FROM reading INDEXED BY reading_by_slot ORDER BY slot LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(slot.map_or(i64::MAX, |slot| slot * SLOT))
 }
 
 /// Rejects have the order of their arrival.

@@ -86,10 +86,13 @@ struct Fields<'a> {
     #[serde(borrow)]
     boot: Option<Text<'a>>,
     seq: Option<u64>,
-    arrived_at_micros: Option<i64>,
-    taken_at_micros: Option<i64>,
-    #[serde(default)]
-    suspect: bool,
+    // Of others they may be anything.
+    #[serde(borrow)]
+    arrived_at_micros: Option<&'a RawValue>,
+    #[serde(borrow)]
+    taken_at_micros: Option<&'a RawValue>,
+    #[serde(borrow)]
+    suspect: Option<&'a RawValue>,
 }
 
 impl Reader {
@@ -196,12 +199,16 @@ fn record(
         unit,
         boot: fields.boot.as_deref(),
         seq: fields.seq,
-        arrived_at: fields.arrived_at_micros.map(UnixMicros),
-        taken_at: fields.taken_at_micros.map(UnixMicros),
-        suspect: fields.suspect,
+        arrived_at: micros(fields.arrived_at_micros),
+        taken_at: micros(fields.taken_at_micros),
+        suspect: fields.suspect.is_some_and(|suspect| suspect.get() == "true"),
         ..Draft::default()
     };
     finisher.record(&draft).map(Some)
+}
+
+fn micros(raw: Option<&RawValue>) -> Option<UnixMicros> {
+    raw.and_then(|raw| raw.get().parse().ok()).map(UnixMicros)
 }
 
 /// A label that ends with `_` must be understood (section 4.4); there is none that we do.

@@ -120,7 +120,10 @@ fn series(connection: &Connection, query: &ChartQuery) -> rusqlite::Result<Optio
         .prepare_cached(
             "SELECT id, unit FROM series WHERE device = ?1 AND quantity = ?2
              ORDER BY (SELECT max(hour) FROM rollup_hour INDEXED BY rollup_hour_by_series
-                       WHERE series = series.id) DESC
+                       WHERE series = series.id) DESC,
+                 (SELECT minute * 60000000 + last_after_micros
+                  FROM rollup_minute INDEXED BY rollup_minute_by_series
+                  WHERE series = series.id ORDER BY minute DESC LIMIT 1) DESC, id DESC
              LIMIT 1",
         )?
         .query_row(params![query.device, query.quantity], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -144,7 +147,7 @@ fn raw(
     if usize::try_from(count).unwrap_or(usize::MAX) > points_max {
         return Ok(None);
     }
-    let points: Vec<ChartPoint> = connection
+    let mut points: Vec<ChartPoint> = connection
         .prepare_cached(
             "SELECT reading.at_micros, reading.value
              FROM rollup_minute AS part INDEXED BY rollup_minute_by_series
@@ -156,7 +159,6 @@ fn raw(
                      part.minute * 12 + 9, part.minute * 12 + 10, part.minute * 12 + 11
                  )
              WHERE part.series = ?1 AND part.minute BETWEEN ?2 / 60000000 AND ?3 / 60000000
-                 AND reading.at_micros BETWEEN ?2 AND ?3 - 1
              ORDER BY part.minute, reading.slot, reading.within, reading.id",
         )?
         .query_map(params![series, from, until], |row| {
@@ -165,8 +167,11 @@ fn raw(
         })?
         .collect::<rusqlite::Result<_>>()?;
     // Retention takes readings before their sums: then the sums are what there is.
-    let is_whole = count == 0 || !points.is_empty();
-    Ok(is_whole.then_some(points))
+    if usize::try_from(count).ok() != Some(points.len()) {
+        return Ok(None);
+    }
+    points.retain(|point| (from..until).contains(&point.at.0));
+    Ok(Some(points))
 }
 
 /// Sums of a level, put together to points of `width`. The spans at both ends count whole.

@@ -179,3 +179,18 @@ fn the_ledger_keeps_what_each_actuator_is_to_be() {
         journal.history().commands(20).unwrap().iter().map(|row| row.command.number).collect();
     assert_eq!(left, [10, 3]);
 }
+
+#[test]
+fn sums_stay_as_long_as_the_readings_that_are_found_through_them() {
+    let folder = Folder::new();
+    let mut journal = filled(&folder, 3_000, 2);
+    let keep = Keep { rollups: Some(Duration::from_hours(1)), ..Keep::default() };
+    forget(&mut journal, &keep, None);
+    let query = PageQuery { device: Some("d1".into()), limit: 1_000, ..PageQuery::default() };
+    assert_eq!(journal.history().page(&query).unwrap().rows[0].at, after(-2_999 * 60 * SECOND));
+    assert_eq!(journal.history().latest().unwrap().len(), 2);
+    // A full disk keeps no more than was asked for.
+    let keep = Keep { raw: Some(Duration::from_hours(2)), disk_free_min: 1, ..keep };
+    forget(&mut journal, &keep, Some(0));
+    assert_eq!(oldest(&journal), after(-2 * HOUR));
+}

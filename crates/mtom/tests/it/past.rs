@@ -92,7 +92,7 @@ fn a_week_is_charted_exported_to_parquet_brought_in_elsewhere_and_equal() {
     let one = std::fs::read_to_string(folder.join("one.csv")).unwrap();
     assert_eq!(one.lines().count(), count + 1);
     for format in ["parquet", "jsonl", "csv", "lp", "senml"] {
-        let (file, data) = (format!("week.{format}"), format!("of-{format}"));
+        let (file, data) = (format!("copy.{format}"), format!("of-{format}"));
         mtom(folder, &["export", &file, "--data", "one"]);
         mtom(folder, &["import", &file, "--data", &data]);
         mtom(folder, &["export", "again.csv", "--data", &data, "--force"]);

@@ -124,3 +124,21 @@ fn nothing_is_an_empty_chart_and_the_newest_unit_is_drawn() {
     assert_eq!(found.points.len(), 1);
     assert_eq!(chart(&journal, HOUR, -HOUR, 100).points, []);
 }
+
+#[test]
+fn a_stretch_that_retention_has_cut_is_drawn_from_its_sums() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    let batch: Vec<_> =
+        (0..120).map(|minute| (celsius("a", 20.0), after(minute * 60 * SECOND))).collect();
+    store(&mut journal, &batch);
+    assert_eq!(chart(&journal, 0, 2 * HOUR, 500).level, Level::Raw);
+    let keep = crate::retention::Keep {
+        raw: Some(std::time::Duration::from_hours(1)),
+        ..Default::default()
+    };
+    assert!(journal.forget(&keep, after(2 * HOUR), None).unwrap().deleted > 0);
+    let found = chart(&journal, 0, 2 * HOUR, 500);
+    let count: u64 = found.points.iter().map(|point| point.count).sum();
+    assert_eq!((found.level, count), (Level::Minute, 120));
+}
