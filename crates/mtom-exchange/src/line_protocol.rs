@@ -1,8 +1,9 @@
 //! InfluxDB line protocol, version 2: `measurement,tag=… field=… timestamp`.
 //!
 //! Written as `mtom,device=…,topic=…,unit=…[,boot=…] quantity=value[,seq=7u,arrived_at_micros=…i,
-//! taken_at_micros=…i,suspect=true] nanoseconds`, tags in the order of their names, as InfluxDB wants them. A plain number has `unit=none`, because a tag cannot be empty. The
-//! specification has no form for a line break or a `\` at the end of a tag, and for times outside 1677 to 2262.
+//! taken_at_micros=…i,suspect=true] nanoseconds`, tags in the order of their names, as InfluxDB wants them. A
+//! plain number has `unit=none`, because a tag cannot be empty. The specification has no form for a line break
+//! or a `\` at the end of a tag, and for times outside 1677 to 2262.
 
 use crate::csv::number;
 use crate::reason::Reason;

@@ -4,7 +4,7 @@
 //! finest that does not cost too many rows, put together until they are few enough. A point without
 //! a reading is not made up; where readings are missing there is a gap, with its beginning and its end.
 
-use super::row::stored_value;
+use super::row::{readings_of_part, stored_value};
 use crate::rollup::{DAY, HOUR, MINUTE, SLOT};
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -148,19 +148,13 @@ fn raw(
         return Ok(None);
     }
     let mut points: Vec<ChartPoint> = connection
-        .prepare_cached(
+        .prepare_cached(concat!(
             "SELECT reading.at_micros, reading.value
-             FROM rollup_minute AS part INDEXED BY rollup_minute_by_series
-             CROSS JOIN reading INDEXED BY reading_by_slot
-                 ON reading.series = ?1 AND reading.slot IN (
-                     part.minute * 12, part.minute * 12 + 1, part.minute * 12 + 2,
-                     part.minute * 12 + 3, part.minute * 12 + 4, part.minute * 12 + 5,
-                     part.minute * 12 + 6, part.minute * 12 + 7, part.minute * 12 + 8,
-                     part.minute * 12 + 9, part.minute * 12 + 10, part.minute * 12 + 11
-                 )
-             WHERE part.series = ?1 AND part.minute BETWEEN ?2 / 60000000 AND ?3 / 60000000
-             ORDER BY part.minute, reading.slot, reading.within, reading.id",
-        )?
+             FROM rollup_minute AS part INDEXED BY rollup_minute_by_series",
+            readings_of_part!(),
+            "WHERE part.series = ?1 AND part.minute BETWEEN ?2 / 60000000 AND ?3 / 60000000
+             ORDER BY part.minute, reading.slot, reading.within, reading.id"
+        ))?
         .query_map(params![series, from, until], |row| {
             let (at, value) = stored_value(row)?;
             Ok(ChartPoint { at, count: 1, min: value, max: value, mean: value, last: value })

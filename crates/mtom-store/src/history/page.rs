@@ -5,7 +5,7 @@
 //! can have any of them; only there is the index looked into. Several series are streams that are
 //! merged, so that a rare one among many busy ones costs no scan.
 
-use super::row::{columns, names, stored_reading};
+use super::row::{columns, names, readings_of_part, stored_reading};
 use super::{IdQuery, PAGE_LEN_MAX, Page, PageQuery};
 use crate::record::{Cursor, Order};
 use crate::rollup::SLOT;
@@ -236,13 +236,7 @@ macro_rules! one_series {
                   AND part.minute BETWEEN max(span.hour * 60, ?2 / 12)
                       AND min(span.hour * 60 + 59, ?3 / 12)",
             $values_of_minute,
-            " CROSS JOIN reading INDEXED BY reading_by_slot
-                  ON reading.series = ?1 AND reading.slot IN (
-                      part.minute * 12, part.minute * 12 + 1, part.minute * 12 + 2,
-                      part.minute * 12 + 3, part.minute * 12 + 4, part.minute * 12 + 5,
-                      part.minute * 12 + 6, part.minute * 12 + 7, part.minute * 12 + 8,
-                      part.minute * 12 + 9, part.minute * 12 + 10, part.minute * 12 + 11
-                  )",
+            readings_of_part!(),
             names!(),
             "WHERE span.series = ?1 AND span.hour BETWEEN ?2 / 720 AND ?3 / 720",
             $values_of_hour,

@@ -25,7 +25,20 @@ macro_rules! names {
     };
 }
 
-pub(super) use {columns, names};
+/// The readings of series ?1 in the twelve slots of the minute `part`: twelve seeks, no scan.
+macro_rules! readings_of_part {
+    () => {
+        " CROSS JOIN reading INDEXED BY reading_by_slot
+              ON reading.series = ?1 AND reading.slot IN (
+                  part.minute * 12, part.minute * 12 + 1, part.minute * 12 + 2,
+                  part.minute * 12 + 3, part.minute * 12 + 4, part.minute * 12 + 5,
+                  part.minute * 12 + 6, part.minute * 12 + 7, part.minute * 12 + 8,
+                  part.minute * 12 + 9, part.minute * 12 + 10, part.minute * 12 + 11
+              ) "
+    };
+}
+
+pub(super) use {columns, names, readings_of_part};
 
 pub(super) fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
     let text = |column| row.get_ref(column)?.as_str().map(Arc::from).map_err(Error::from);
