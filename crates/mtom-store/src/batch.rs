@@ -240,7 +240,7 @@ impl<'j> Batch<'j> {
         })?;
         self.is_committed = true;
         self.journal.totals = self.totals;
-        self.journal.sums.clear();
+        self.journal.sums.keep();
         self.journal.names.keep();
         if self.has_latencies {
             self.journal.latencies.clear();
@@ -347,7 +347,7 @@ impl Drop for Batch<'_> {
         if self.is_committed {
             return;
         }
-        self.journal.sums.clear();
+        self.journal.sums.roll_back();
         self.journal.names.roll_back();
         self.journal.seen.roll_back();
         // After some errors SQLite has rolled back already.

@@ -114,16 +114,15 @@ impl Journal {
         let oldest = oldest(&transaction)?;
         let sums_before = |age: Duration| before(age).min(oldest);
         if let Some(age) = keep.rollups {
-            for (table, span, width) in SUMS {
-                deleted += sums(&transaction, table, span, sums_before(age) / width)?;
+            for table in SUMS {
+                deleted += sums(&transaction, table, sums_before(age))?;
             }
             deleted += commands(&transaction, before(age))?;
         }
         // No readings are left that could go: the oldest sums of minutes, then of hours.
         if newest_kept.is_some() && deleted == 0 {
-            for (table, span, width) in SUMS {
-                deleted +=
-                    sums(&transaction, table, span, sums_before(Duration::from_hours(24)) / width)?;
+            for table in SUMS {
+                deleted += sums(&transaction, table, sums_before(Duration::from_hours(24)))?;
                 if deleted > 0 {
                     break;
                 }
@@ -267,15 +266,24 @@ fn commands(connection: &Connection, before: i64) -> rusqlite::Result<u64> {
     Ok(deleted as u64)
 }
 
-/// The oldest sums of one width before a span.
-fn sums(connection: &Connection, table: &str, span: &str, before: i64) -> rusqlite::Result<u64> {
+/// The oldest sums of one width before a span, but those of a series' newest: readings that come late
+/// for it are found through them.
+fn sums(
+    connection: &Connection,
+    (table, span, width): (&str, &str, i64),
+    before: i64,
+) -> rusqlite::Result<u64> {
     let deleted = connection
         .prepare_cached(&format!(
             "DELETE FROM {table} WHERE ({span}, series) IN (
-                 SELECT {span}, series FROM {table} WHERE {span} < ?1 ORDER BY {span} LIMIT ?2
+                 SELECT {span}, series FROM {table} AS sum
+                 WHERE {span} < ?1 AND {span} <> ifnull((
+                     SELECT last_at_micros / ?3 FROM rollup_open WHERE series = sum.series
+                 ), -1)
+                 ORDER BY {span} LIMIT ?2
              )"
         ))?
-        .execute(params![before, ROWS_MAX])?;
+        .execute(params![before / width, ROWS_MAX, width])?;
     Ok(deleted as u64)
 }
 

@@ -1,11 +1,14 @@
-//! Sums over spans of time, gathered in memory and written once per batch.
+//! Sums over spans of time, gathered in memory and written once per batch, in its transaction.
 //!
-//! Per series: count, min, max, sum and last of each minute, hour and day. Over all temperatures: how
-//! many lie in each day, hour and slot. Spans are counted since 1970, UTC; a time is never before that.
+//! Per series: count, min, max, sum and last of each minute, hour and day; see [`open`] for where those
+//! of the present ones stand. Over all temperatures: how many lie in each day, hour and slot. Spans are
+//! counted since 1970, UTC; a time is never before that.
 
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
+
+mod open;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -23,9 +26,10 @@ pub(crate) const COUNTED: [i64; 3] = [DAY, HOUR, SLOT];
 pub(crate) struct Sums {
     minutes: HashMap<Span, Rollup>,
     temperatures: HashMap<i64, i64>,
+    opens: open::Opens,
 }
 
-/// The number of a span, and of which series.
+/// A series, and the number of a span.
 type Span = (i64, i64);
 
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,7 @@ impl Sums {
     pub(crate) fn add(&mut self, series: i64, at: UnixMicros, value: f64, is_temperature: bool) {
         let one = Rollup { count: 1, min: value, max: value, sum: value, last: value, last_at: at };
         self.minutes
-            .entry((at.0 / MINUTE, series))
+            .entry((series, at.0 / MINUTE))
             .and_modify(|sum| sum.merge(&one))
             .or_insert(one);
         if is_temperature {
@@ -52,33 +56,32 @@ impl Sums {
         }
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    /// The batch is committed: what it added is in the file.
+    pub(crate) fn keep(&mut self) {
         self.minutes.clear();
         self.temperatures.clear();
     }
 
+    /// The batch is undone: what was read or written in it may not be in the file.
+    pub(crate) fn roll_back(&mut self) {
+        self.keep();
+        self.opens.roll_back();
+    }
+
     /// Adds everything to what the file holds.
-    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let hours = wider(&self.minutes, HOUR / MINUTE);
-        let days = wider(&hours, DAY / HOUR);
-        write_rollups(connection, UPSERT_MINUTE, MINUTE, &self.minutes)?;
-        write_rollups(connection, UPSERT_HOUR, HOUR, &hours)?;
-        write_rollups(connection, UPSERT_DAY, DAY, &days)?;
+    pub(crate) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        // Series by series, each in the order of time.
+        let mut minutes: Vec<_> = self.minutes.iter().map(|(span, sum)| (*span, *sum)).collect();
+        minutes.sort_unstable_by_key(|(span, _)| *span);
+        for of_series in minutes.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+            let Some(((series, _), _)) = of_series.first() else { continue };
+            self.opens.add(connection, *series, of_series.iter().map(|(_, sum)| *sum))?;
+        }
         for (level, width) in (0_i64..).zip(COUNTED) {
             write_counts(connection, level, width / SLOT, &self.temperatures)?;
         }
         Ok(())
     }
-}
-
-/// The same sums over spans that are `ratio` times as wide.
-fn wider(narrow: &HashMap<Span, Rollup>, ratio: i64) -> HashMap<Span, Rollup> {
-    let mut wide: HashMap<Span, Rollup> = HashMap::with_capacity(narrow.len());
-    for (&(span, series), sum) in narrow {
-        wide.entry((span / ratio, series)).and_modify(|wide| wide.merge(sum)).or_insert(*sum);
-    }
-    wide
 }
 
 impl Rollup {
@@ -93,53 +96,61 @@ impl Rollup {
     }
 }
 
-/// A reading that comes late does not become the last; one at the same time has the higher number
-/// and does.
-macro_rules! upsert {
-    ($table:literal) => {
-        concat!(
-            "INSERT INTO ",
-            $table,
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT DO UPDATE SET
-                 count = count + excluded.count,
-                 min = min(min, excluded.min),
-                 max = max(max, excluded.max),
-                 sum = sum + excluded.sum,
-                 last = iif(excluded.last_after_micros >= last_after_micros, excluded.last, last),
-                 last_after_micros = max(last_after_micros, excluded.last_after_micros)"
-        )
+/// A table of sums over spans of one width.
+struct Level {
+    width: i64,
+    /// A span that is new; nothing when it is there.
+    insert: &'static str,
+    /// A span that is over.
+    update: &'static str,
+    /// Readings that come late. They do not become the last; one at the same time has the higher
+    /// number and does.
+    upsert: &'static str,
+    select: &'static str,
+}
+
+macro_rules! level {
+    ($width:ident, $span:literal) => {
+        Level {
+            width: $width,
+            insert: concat!(
+                "INSERT INTO rollup_",
+                $span,
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING"
+            ),
+            update: concat!(
+                "UPDATE rollup_",
+                $span,
+                " SET count = ?3, min = ?4, max = ?5, sum = ?6, last = ?7, last_after_micros = ?8
+                 WHERE ",
+                $span,
+                " = ?1 AND series = ?2"
+            ),
+            upsert: concat!(
+                "INSERT INTO rollup_",
+                $span,
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT DO UPDATE SET
+                     count = count + excluded.count,
+                     min = min(min, excluded.min),
+                     max = max(max, excluded.max),
+                     sum = sum + excluded.sum,
+                     last = iif(excluded.last_after_micros >= last_after_micros, excluded.last, last),
+                     last_after_micros = max(last_after_micros, excluded.last_after_micros)"
+            ),
+            select: concat!(
+                "SELECT count, min, max, sum, last, last_after_micros FROM rollup_",
+                $span,
+                " WHERE ",
+                $span,
+                " = ?1 AND series = ?2"
+            ),
+        }
     };
 }
 
-const UPSERT_MINUTE: &str = upsert!("rollup_minute");
-const UPSERT_HOUR: &str = upsert!("rollup_hour");
-const UPSERT_DAY: &str = upsert!("rollup_day");
-
-/// In order of the key: neighbours share a page.
-fn write_rollups(
-    connection: &Connection,
-    upsert: &str,
-    width: i64,
-    rollups: &HashMap<Span, Rollup>,
-) -> rusqlite::Result<()> {
-    let mut spans: Vec<_> = rollups.iter().collect();
-    spans.sort_unstable_by_key(|(span, _)| **span);
-    let mut statement = connection.prepare_cached(upsert)?;
-    for ((span, series), sum) in spans {
-        statement.execute(params![
-            span,
-            series,
-            sum.count,
-            sum.min,
-            sum.max,
-            sum.sum,
-            sum.last,
-            sum.last_at.0 - span * width
-        ])?;
-    }
-    Ok(())
-}
+/// Narrow first.
+const LEVELS: [Level; 3] = [level!(MINUTE, "minute"), level!(HOUR, "hour"), level!(DAY, "day")];
 
 fn write_counts(
     connection: &Connection,

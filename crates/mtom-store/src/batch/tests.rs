@@ -364,7 +364,7 @@ fn a_late_reading_is_not_the_last() {
         store_new(&mut journal, celsius("a", value), after(at));
     }
     let last: f64 =
-        folder.plain().query_row("SELECT last FROM rollup_minute", [], |row| row.get(0)).unwrap();
+        folder.plain().query_row("SELECT last FROM minutes", [], |row| row.get(0)).unwrap();
     assert_eq!(last.to_bits(), 2.0_f64.to_bits());
     check_sums(&folder);
 }
@@ -385,7 +385,7 @@ pub(crate) fn check_sums(folder: &Folder) {
                  max(at_micros) % {width}
              FROM reading GROUP BY span, series ORDER BY span, series"
         );
-        let kept = format!("SELECT * FROM rollup_{span} ORDER BY {span}, series");
+        let kept = format!("SELECT * FROM {span}s ORDER BY {span}, series");
         assert_eq!(rows(&plain, &kept), rows(&plain, &recomputed), "{span}");
     }
     check_counts(folder);

@@ -163,7 +163,7 @@ fn series(connection: &Connection) -> rusqlite::Result<Vec<SeriesAudit>> {
     connection
         .prepare_cached(
             "SELECT device, quantity, unit,
-                 (SELECT ifnull(sum(count), 0) FROM rollup_day WHERE series = series.id),
+                 (SELECT ifnull(sum(count), 0) FROM days WHERE series = series.id),
                  (SELECT ifnull(sum(count), 0) FROM duplicate_total WHERE series = series.id)
              FROM series ORDER BY device, quantity, unit",
         )?

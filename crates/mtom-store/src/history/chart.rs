@@ -119,11 +119,7 @@ fn series(connection: &Connection, query: &ChartQuery) -> rusqlite::Result<Optio
     connection
         .prepare_cached(
             "SELECT id, unit FROM series WHERE device = ?1 AND quantity = ?2
-             ORDER BY (SELECT max(hour) FROM rollup_hour INDEXED BY rollup_hour_by_series
-                       WHERE series = series.id) DESC,
-                 (SELECT minute * 60000000 + last_after_micros
-                  FROM rollup_minute INDEXED BY rollup_minute_by_series
-                  WHERE series = series.id ORDER BY minute DESC LIMIT 1) DESC, id DESC
+             ORDER BY (SELECT last_at_micros FROM rollup_open WHERE series = series.id) DESC, id DESC
              LIMIT 1",
         )?
         .query_row(params![query.device, query.quantity], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -140,8 +136,10 @@ fn raw(
 ) -> rusqlite::Result<Option<Vec<ChartPoint>>> {
     let count: i64 = connection
         .prepare_cached(
-            "SELECT ifnull(sum(count), 0) FROM rollup_minute INDEXED BY rollup_minute_by_series
-             WHERE series = ?1 AND minute BETWEEN ?2 AND ?3",
+            "SELECT ifnull(sum(iif(minute = open.last_at_micros / 60000000, minute_count, count)), 0)
+             FROM rollup_minute INDEXED BY rollup_minute_by_series
+             LEFT JOIN rollup_open AS open ON open.series = rollup_minute.series
+             WHERE rollup_minute.series = ?1 AND minute BETWEEN ?2 AND ?3",
         )?
         .query_row(params![series, from / MINUTE, until / MINUTE], |row| row.get(0))?;
     if usize::try_from(count).unwrap_or(usize::MAX) > points_max {
@@ -168,6 +166,22 @@ fn raw(
     Ok(Some(points))
 }
 
+macro_rules! open_span {
+    ($span:literal) => {
+        concat!(
+            "SELECT last_at_micros, ",
+            $span,
+            "_count, ",
+            $span,
+            "_min, ",
+            $span,
+            "_max, ",
+            $span,
+            "_sum, last FROM rollup_open WHERE series = ?1"
+        )
+    };
+}
+
 /// Sums of a level, put together to points of `width`. The spans at both ends count whole.
 fn sums(
     connection: &Connection,
@@ -182,16 +196,14 @@ fn sums(
             concat!(
                 "SELECT ",
                 $span,
-                " * ?4 / ?5, count, min, max, sum, last
-                 FROM rollup_",
+                ", count, min, max, sum, last FROM rollup_",
                 $span,
                 " INDEXED BY rollup_",
                 $span,
                 "_by_series
                  WHERE series = ?1 AND ",
                 $span,
-                " BETWEEN ?2 / ?4 AND (?3 - 1) / ?4
-                 ORDER BY ",
+                " BETWEEN ?2 AND ?3 ORDER BY ",
                 $span
             )
         };
@@ -202,12 +214,17 @@ fn sums(
         Level::Day => select!("day"),
     };
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![series, from, until, narrow, width])?;
+    let mut rows = statement.query(params![series, from / narrow, (until - 1) / narrow])?;
+    let open = open(connection, level, series)?.map(|(last_at, open)| (last_at / narrow, open));
     let mut points: Vec<ChartPoint> = Vec::new();
     let mut sum = 0.0;
     while let Some(row) = rows.next()? {
-        let at = UnixMicros(row.get::<_, i64>(0)? * width);
-        let narrow = part(row)?;
+        let span: i64 = row.get(0)?;
+        let at = UnixMicros(span * narrow / width * width);
+        let narrow = match open {
+            Some((open_span, open)) if open_span == span => open,
+            _ => part(row)?,
+        };
         match points.last_mut() {
             Some(point) if point.at == at => {
                 point.count += narrow.count;
@@ -224,6 +241,24 @@ fn sums(
         }
     }
     Ok(points)
+}
+
+/// The span of a level that is still open, and the time of its newest reading. Its own row is as old
+/// as its first reading; what is true stands in `rollup_open`.
+fn open(
+    connection: &Connection,
+    level: Level,
+    series: i64,
+) -> rusqlite::Result<Option<(i64, ChartPoint)>> {
+    let sql = match level {
+        Level::Raw | Level::Minute => open_span!("minute"),
+        Level::Hour => open_span!("hour"),
+        Level::Day => open_span!("day"),
+    };
+    connection
+        .prepare_cached(sql)?
+        .query_row([series], |row| Ok((row.get(0)?, part(row)?)))
+        .optional()
 }
 
 /// One row of a level. Its `mean` is still the sum.

@@ -92,20 +92,14 @@ pub(super) fn by_id(
         .collect()
 }
 
-/// Two seeks per series: its newest minute, and the time of that minute's last reading.
+/// One seek per series: to the time of its newest reading.
 macro_rules! newest_of_each {
     () => {
-        " FROM series AS each_series
-          CROSS JOIN rollup_minute AS newest ON newest.series = each_series.id
-              AND newest.minute = (
-                  SELECT max(minute) FROM rollup_minute INDEXED BY rollup_minute_by_series
-                  WHERE series = each_series.id
-              )
+        " FROM rollup_open AS newest
           CROSS JOIN reading ON reading.id = (
               SELECT max(id) FROM reading INDEXED BY reading_by_slot
-              WHERE series = each_series.id
-                  AND slot = (newest.minute * 60000000 + newest.last_after_micros) / 5000000
-                  AND within = (newest.minute * 60000000 + newest.last_after_micros) % 5000000
+              WHERE series = newest.series AND slot = newest.last_at_micros / 5000000
+                  AND within = newest.last_at_micros % 5000000
           )"
     };
 }
@@ -226,7 +220,7 @@ fn all_series(
 
 /// From the hours and minutes in which a series has what is asked for to its slots and readings.
 macro_rules! one_series {
-    ($after:literal, $order:literal, $values_of_hour:literal, $values_of_minute:literal) => {
+    ($after:literal, $order:literal, $values_of_hour:expr, $values_of_minute:expr) => {
         concat!(
             "SELECT ",
             columns!(),
@@ -258,14 +252,34 @@ macro_rules! one_series {
     };
 }
 
+/// Whether a span may have such values. What the row of an open one says is not yet true.
+macro_rules! may_hold {
+    ($row:literal, $span:literal, $width:literal, $and:literal) => {
+        concat!(
+            " AND (",
+            $row,
+            ".max >= ?10 AND ",
+            $row,
+            ".min <= ?11 OR ",
+            $row,
+            ".",
+            $span,
+            " = (SELECT last_at_micros / ",
+            $width,
+            " FROM rollup_open WHERE series = ?1))",
+            $and
+        )
+    };
+}
+
 /// The same with a range of values: ?10 to ?11.
 macro_rules! one_series_values {
     ($after:literal, $order:literal) => {
         one_series!(
             $after,
             $order,
-            " AND span.max >= ?10 AND span.min <= ?11 AND reading.value BETWEEN ?10 AND ?11",
-            " AND part.max >= ?10 AND part.min <= ?11"
+            may_hold!("span", "hour", "3600000000", " AND reading.value BETWEEN ?10 AND ?11"),
+            may_hold!("part", "minute", "60000000", "")
         )
     };
 }

@@ -115,6 +115,37 @@ FROM rollup_hour
 GROUP BY hour / 24, series;
 CREATE UNIQUE INDEX rollup_day_by_series ON rollup_day (series, day);
 
+-- The minute, hour and day of each series' newest reading, and what they sum up to so far. Their rows in
+-- the three tables are there and become true when the span is over.
+CREATE TABLE rollup_open (
+    series INTEGER PRIMARY KEY,
+    last_at_micros INTEGER NOT NULL,
+    last REAL NOT NULL,
+    minute_count INTEGER NOT NULL,
+    minute_min REAL NOT NULL,
+    minute_max REAL NOT NULL,
+    minute_sum REAL NOT NULL,
+    hour_count INTEGER NOT NULL,
+    hour_min REAL NOT NULL,
+    hour_max REAL NOT NULL,
+    hour_sum REAL NOT NULL,
+    day_count INTEGER NOT NULL,
+    day_min REAL NOT NULL,
+    day_max REAL NOT NULL,
+    day_sum REAL NOT NULL
+) STRICT;
+
+INSERT INTO rollup_open
+SELECT series, minute * 60000000 + minute.last_after_micros, minute.last,
+    minute.count, minute.min, minute.max, minute.sum,
+    hour.count, hour.min, hour.max, hour.sum,
+    day.count, day.min, day.max, day.sum
+FROM (SELECT series, max(minute) AS minute FROM rollup_minute GROUP BY series)
+JOIN rollup_minute AS minute USING (series, minute)
+JOIN rollup_hour AS hour USING (series)
+JOIN rollup_day AS day USING (series)
+WHERE hour = minute / 60 AND day = hour / 24;
+
 -- How many temperatures of all series are stored in each day (level 0), hour (1) and slot (2), counted
 -- since 1970: `database:N` adds these up instead of walking over N readings.
 CREATE TABLE temperature_count_2 (
@@ -168,6 +199,49 @@ CREATE TABLE import (
     began_at_micros INTEGER NOT NULL,
     ended_at_micros INTEGER
 ) STRICT;
+
+-- The sums as they are, with the open spans.
+CREATE VIEW minutes AS
+SELECT
+    sum.minute,
+    sum.series,
+    ifnull(minute_count, count) AS count,
+    ifnull(minute_min, min) AS min,
+    ifnull(minute_max, max) AS max,
+    ifnull(minute_sum, sum.sum) AS sum,
+    ifnull(open.last, sum.last) AS last,
+    ifnull(open.last_at_micros % 60000000, last_after_micros) AS last_after_micros
+FROM rollup_minute AS sum
+LEFT JOIN rollup_open AS open
+    ON open.series = sum.series AND open.last_at_micros / 60000000 = sum.minute;
+
+CREATE VIEW hours AS
+SELECT
+    sum.hour,
+    sum.series,
+    ifnull(hour_count, count) AS count,
+    ifnull(hour_min, min) AS min,
+    ifnull(hour_max, max) AS max,
+    ifnull(hour_sum, sum.sum) AS sum,
+    ifnull(open.last, sum.last) AS last,
+    ifnull(open.last_at_micros % 3600000000, last_after_micros) AS last_after_micros
+FROM rollup_hour AS sum
+LEFT JOIN rollup_open AS open
+    ON open.series = sum.series AND open.last_at_micros / 3600000000 = sum.hour;
+
+CREATE VIEW days AS
+SELECT
+    sum.day,
+    sum.series,
+    ifnull(day_count, count) AS count,
+    ifnull(day_min, min) AS min,
+    ifnull(day_max, max) AS max,
+    ifnull(day_sum, sum.sum) AS sum,
+    ifnull(open.last, sum.last) AS last,
+    ifnull(open.last_at_micros % 86400000000, last_after_micros) AS last_after_micros
+FROM rollup_day AS sum
+LEFT JOIN rollup_open AS open
+    ON open.series = sum.series AND open.last_at_micros / 86400000000 = sum.day;
 
 -- For people with any SQLite tool.
 CREATE VIEW history AS

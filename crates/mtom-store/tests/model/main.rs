@@ -258,7 +258,7 @@ fn planted_bugs_are_caught() {
              SELECT 3, series, at_micros, value, topic, arrived_after_micros, is_device_time, boot, seq
              FROM reading WHERE id = 1;"),
         ("a lost row", "DELETE FROM reading WHERE id = 2"),
-        ("a sum that a late reading did not correct", "UPDATE rollup_day SET min = 4.0"),
+        ("a sum that a late reading did not correct", "UPDATE rollup_open SET day_min = 4.0"),
         ("a duplicate that was not counted", "UPDATE total SET duplicate = 0"),
         ("numbers that are forgotten", "DELETE FROM seq_run"),
     ] {

@@ -60,7 +60,7 @@ fn rows_that_somebody_took_or_added_are_found() {
     assert_eq!(findings(), Vec::<String>::new());
     folder.plain().execute_batch("DELETE FROM reading WHERE id = 4").unwrap();
     assert_eq!(findings(), ["readings in the file and deleted ones: 9 instead of 10"]);
-    folder.plain().execute_batch("UPDATE rollup_day SET count = 11").unwrap();
+    folder.plain().execute_batch("UPDATE rollup_open SET day_count = 11").unwrap();
     assert_eq!(findings().len(), 2);
 }
 
