@@ -36,15 +36,22 @@ pub(crate) struct Progress {
 #[derive(Debug, Default)]
 struct Inner {
     drained: u64,
+    rejects_drained: u64,
     /// From the disk to the other database, and of how many readings.
     latencies: Vec<(Duration, u64)>,
 }
 
 impl Progress {
-    /// The last reading that the database has, and what is to be counted since the last call.
-    pub(crate) fn take(&self) -> (u64, Vec<(Duration, u64)>) {
+    /// The last reading and the last reject that the database has, and what is to be counted since the
+    /// last call.
+    pub(crate) fn take(&self) -> (u64, u64, Vec<(Duration, u64)>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        (inner.drained, std::mem::take(&mut inner.latencies))
+        (inner.drained, inner.rejects_drained, std::mem::take(&mut inner.latencies))
+    }
+
+    fn add_rejects(&self, drained: u64) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.rejects_drained = inner.rejects_drained.max(drained);
     }
 
     fn add(&self, drained: u64, latency: Option<Duration>) {
@@ -68,20 +75,22 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// A drain of `history` under the name `gateway`, which had come as far as `drained_before`.
+    /// A drain of `history` under the name `gateway`, which had come as far as `drained_before`: a
+    /// reading and a reject.
     pub(crate) fn new(
         history: History,
         database: Database,
         gateway: String,
-        drained_before: u64,
+        drained_before: (u64, u64),
         newest: watch::Receiver<u64>,
     ) -> Self {
         let Database { url, password } = database;
         let maria = Settings { url, password, gateway, limits: Limits::default() };
         let mut settings = DrainSettings::new(maria);
-        settings.drained_before = (drained_before > 0).then_some(drained_before);
+        settings.drained_before = (drained_before.0 > 0).then_some(drained_before.0);
         let progress = Arc::new(Progress::default());
-        progress.add(drained_before, None);
+        progress.add(drained_before.0, None);
+        progress.add_rejects(drained_before.1);
         Self { history, settings, newest, progress }
     }
 
@@ -107,6 +116,9 @@ impl Drain {
                 let mut state = states.borrow_and_update().clone();
                 let now = clock();
                 state.newest = state.newest.max(*newest.borrow());
+                if let Some(drained) = state.rejects_drained {
+                    progress.add_rejects(drained);
+                }
                 if let Some(drained) = state.drained.filter(|drained| *drained > told) {
                     told = drained;
                     progress.add(drained, latency(&history, drained, now).await);

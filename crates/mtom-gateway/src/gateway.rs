@@ -381,7 +381,8 @@ fn drain(
     newest: watch::Receiver<u64>,
 ) -> Result<Option<Drain>, StartError> {
     let Some(database) = database else { return Ok(None) };
-    let (name, before) = (own_client_id(dir)?, journal.drained());
+    let name = own_client_id(dir)?;
+    let before = (journal.drained(), journal.rejects_drained());
     Ok(Some(Drain::new(journal.history(), database, name, before, newest)))
 }
 

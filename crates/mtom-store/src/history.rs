@@ -292,6 +292,18 @@ impl maria::Source for History {
         }
         Ok(rows)
     }
+
+    fn rejects_after(&self, number: u64, limit: usize) -> Result<Vec<RejectRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, topic, payload_head, payload_len, code, reason, arrived_at_micros
+                     FROM reject WHERE id > ?1 ORDER BY id LIMIT ?2",
+                )?
+                .query_map(params![number.cast_signed(), sql_limit(limit)], reject_row)?
+                .collect()
+        })
+    }
 }
 
 fn import_row(row: &Row<'_>) -> rusqlite::Result<ImportRow> {

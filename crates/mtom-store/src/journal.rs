@@ -52,6 +52,7 @@ pub struct Journal {
     pub(crate) latencies: Latencies,
     pub(crate) totals: Totals,
     drained: u64,
+    rejects_drained: u64,
     /// The disk was full, so the log has to give back what it takes before anything is tried again.
     pub(crate) is_full: bool,
     // Behind the connection, so that the file is closed before another process may have it.
@@ -105,8 +106,10 @@ impl Journal {
                 failed(cause)
             }
         })?;
-        let drained: i64 = connection
-            .query_row("SELECT drained_reading_id FROM total", [], |row| row.get(0))
+        let (drained, rejects_drained): (i64, i64) = connection
+            .query_row("SELECT drained_reading_id, drained_reject_id FROM total", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .map_err(failed)?;
         let log = Log::open(path).map_err(|cause| OpenError::Log { path: path.into(), cause })?;
         connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
@@ -122,6 +125,7 @@ impl Journal {
             latencies: Latencies::default(),
             totals,
             drained: drained.cast_unsigned(),
+            rejects_drained: rejects_drained.cast_unsigned(),
             is_full: false,
             _lock: lock,
         })
@@ -210,16 +214,24 @@ impl Journal {
         self.drained
     }
 
-    /// Notes up to which reading another database has everything. It is durable with the next batch.
+    /// The same of rejects.
+    #[must_use]
+    pub fn rejects_drained(&self) -> u64 {
+        self.rejects_drained
+    }
+
+    /// Notes up to which reading and reject another database has everything. It is durable with the
+    /// next batch.
     ///
     /// # Errors
     /// When the disk refuses it.
-    pub fn set_drained(&mut self, id: u64) -> Result<(), StoreError> {
-        if id > self.drained {
+    pub fn set_drained(&mut self, id: u64, reject_id: u64) -> Result<(), StoreError> {
+        if id > self.drained || reject_id > self.rejects_drained {
+            self.drained = self.drained.max(id);
+            self.rejects_drained = self.rejects_drained.max(reject_id);
             self.connection
-                .prepare_cached("UPDATE total SET drained_reading_id = ?1")?
-                .execute(params![id.cast_signed()])?;
-            self.drained = id;
+                .prepare_cached("UPDATE total SET drained_reading_id = ?1, drained_reject_id = ?2")?
+                .execute(params![self.drained.cast_signed(), self.rejects_drained.cast_signed()])?;
         }
         Ok(())
     }

@@ -85,6 +85,16 @@ pub trait Source: Send + Sync + 'static {
         number: u64,
         limit: usize,
     ) -> Result<Vec<StoredReading>, crate::error::StoreError>;
+
+    /// At most `limit` rejects with a number above `number`, rising, none left out. Blocking.
+    ///
+    /// # Errors
+    /// [`crate::error::StoreError`]: the journal cannot be read.
+    fn rejects_after(
+        &self,
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<crate::record::RejectRow>, crate::error::StoreError>;
 }
 
 /// One connection with its schema at this version.

@@ -49,13 +49,12 @@ impl Upkeep {
     /// Takes over how far the other database is.
     pub(super) fn follow(&mut self, journal: &mut Journal, now: UnixMicros) {
         let Some(drain) = &self.drain else { return };
-        let (drained, latencies) = drain.take();
+        let (drained, rejects, latencies) = drain.take();
         for (span, count) in latencies {
             journal.took(Hop::StoredToDrained, now, span, count);
         }
-        match journal.set_drained(drained) {
-            // Rejects stay here: nobody drains them.
-            Ok(()) => self.keep.drained = Some((drained, u64::MAX)),
+        match journal.set_drained(drained, rejects) {
+            Ok(()) => self.keep.drained = Some((drained, rejects)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::debug!(error, "how far the database is cannot be written down");

@@ -5,6 +5,7 @@
 use super::error::MariaError;
 use super::row::{checksum, columns, joined, line, stored_reading};
 use super::{Maria, Source, within};
+use crate::record::RejectRow;
 use mtom_protocol::reading::StoredReading;
 use sqlx::Row;
 use std::cmp::Ordering;
@@ -132,6 +133,19 @@ pub(super) async fn read(
     match tokio::task::spawn_blocking(move || source.after(after, limit)).await {
         Ok(readings) => readings.map_err(MariaError::Journal),
         // It is never cancelled, so it panicked: that goes on here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Reads rejects of the journal on a thread that may block.
+pub(super) async fn read_rejects(
+    source: &Arc<dyn Source>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<RejectRow>, MariaError> {
+    let source = Arc::clone(source);
+    match tokio::task::spawn_blocking(move || source.rejects_after(after, limit)).await {
+        Ok(rejects) => rejects.map_err(MariaError::Journal),
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -4,7 +4,7 @@
 //! waits for it. It holds at most two batches: one that is being written, and the next one.
 
 use super::append::Appended;
-use super::audit::read;
+use super::audit::{read, read_rejects};
 use super::error::{MariaError, chain};
 use super::session::SILENCE_MAX;
 use super::{Maria, Settings, Source, Warning};
@@ -18,6 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> UnixMicros + Send + Sync>;
+
+/// Rejects of one transaction. There are few.
+const REJECTS_LEN: usize = 500;
+/// While there is a backlog of readings rejects follow after so many batches of them.
+const BATCHES_BEFORE_REJECTS: usize = 64;
 
 /// The rate is that of at least so long a time.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
@@ -77,6 +82,8 @@ pub struct DrainState {
     pub link: Link,
     /// Every reading up to this journal number is in the database; `None` until somebody knows.
     pub drained: Option<u64>,
+    /// Every reject up to this number is in the database; `None` until somebody knows.
+    pub rejects_drained: Option<u64>,
     /// The journal's newest number.
     pub newest: u64,
     /// When the oldest reading that the database lacks reached the gateway; `None` when it has all.
@@ -98,6 +105,7 @@ impl DrainState {
         Self {
             link: Link::Starting,
             drained: None,
+            rejects_drained: None,
             newest: 0,
             oldest_arrived_at: None,
             rows_per_second: 0.0,
@@ -209,8 +217,14 @@ impl Drain {
 
     async fn drain(&mut self, maria: &mut Maria, mut position: u64) -> Result<(), MariaError> {
         let len = self.settings.batch_len;
+        let mut rejects = maria.rejects_position().await?;
+        let mut batches = 0_usize;
         let mut batch = read(&self.source, position, len).await?;
         loop {
+            if batch.is_empty() || batches.is_multiple_of(BATCHES_BEFORE_REJECTS) {
+                rejects = self.drain_rejects(maria, rejects).await?;
+            }
+            batches += 1;
             let Some(last) = batch.last().map(|reading| reading.id) else {
                 self.progress(position, None, Appended::default());
                 if !self.has_new(maria).await? {
@@ -229,13 +243,32 @@ impl Drain {
         }
     }
 
-    /// Waits until there is more; false at the end.
+    /// Brings the rejects behind `position`; the new position.
+    async fn drain_rejects(
+        &mut self,
+        maria: &mut Maria,
+        mut position: u64,
+    ) -> Result<u64, MariaError> {
+        while !self.stop.is_cancelled() {
+            let rejects = read_rejects(&self.source, position, REJECTS_LEN).await?;
+            let Some(last) = rejects.last() else { break };
+            maria.append_rejects(&rejects).await?;
+            position = last.id;
+        }
+        self.state
+            .send_if_modified(|state| state.rejects_drained.replace(position) != Some(position));
+        Ok(position)
+    }
+
+    /// Waits until there is more, or until it is time to look for rejects, which nobody announces;
+    /// false at the end.
     async fn has_new(&mut self, maria: &mut Maria) -> Result<bool, MariaError> {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return Ok(false),
-                changed = self.newest.changed() => return Ok(changed.is_ok()),
-                () = tokio::time::sleep(SILENCE_MAX / 3) => maria.ping().await?,
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(false),
+            changed = self.newest.changed() => Ok(changed.is_ok()),
+            () = tokio::time::sleep(SILENCE_MAX / 3) => {
+                maria.ping().await?;
+                Ok(true)
             }
         }
     }

@@ -1,9 +1,8 @@
 //! Readings go in once, whole, and under their numbers.
 
-use super::{NOW, connect, maria_server, reading, readings, settings};
-use mtom_protocol::time::UnixMicros;
+use super::{connect, maria_server, reading, readings, reject, settings};
 use mtom_store::maria::{Appended, Maria, MariaError, chain};
-use mtom_store::record::{Order, RejectRow};
+use mtom_store::record::Order;
 use sqlx::AssertSqlSafe;
 use std::time::Instant;
 
@@ -161,15 +160,6 @@ async fn rejects_are_kept_once_with_their_bytes() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
     let mut maria = connect(&url).await;
-    let reject = |id| RejectRow {
-        id,
-        topic: "Environ/Temperature".to_owned(),
-        payload_head: vec![0, 0xff, b'\''],
-        payload_len: 3,
-        code: "not_a_number".to_owned(),
-        reason: "expected a number".to_owned(),
-        arrived_at: UnixMicros(NOW),
-    };
     maria.append_rejects(&[reject(1), reject(2)]).await.unwrap();
     maria.append_rejects(&[reject(2), reject(5)]).await.unwrap();
     assert_eq!(maria.rejects_position().await.unwrap(), 5);

@@ -1,7 +1,7 @@
 //! What the drain does and tells when nothing is broken but the order of things.
 
 use super::maria_server::{self, Server};
-use super::{Memory, NOW, connect, reading, readings, settings, soon};
+use super::{Memory, NOW, connect, reading, readings, reject, settings, soon};
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::maria::drain::{self, DrainSettings, DrainState, Link};
@@ -123,6 +123,24 @@ fn shown(stored: &StoredReading) -> String {
 
 pub(crate) fn database(url: &str) -> &str {
     url.rsplit_once('/').unwrap().1
+}
+
+#[tokio::test]
+async fn rejects_are_drained_before_and_behind_readings() {
+    let Some(server) = maria_server::shared() else { return };
+    let url = server.url().await;
+    let drain = Running::start(&url, Vec::new());
+    drain.until("no reject", |state| state.rejects_drained == Some(0)).await;
+    drain.memory.1.lock().unwrap().extend((1..=1_234).filter(|n| n % 50 != 0).map(reject));
+    drain.push(readings(1..=10));
+    drain.until("the last reject", |state| state.rejects_drained == Some(1_234)).await;
+    drain.all_drained().await;
+    drain.stop().await;
+    let query = format!(
+        "SELECT CAST(COUNT(*) AS SIGNED) FROM {}.reject WHERE payload_head = 0x00FF27",
+        database(&url)
+    );
+    assert_eq!(server.number(&query).await, 1_210);
 }
 
 #[tokio::test]

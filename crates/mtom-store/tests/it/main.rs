@@ -23,6 +23,7 @@ use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
 use mtom_store::error::StoreError;
 use mtom_store::maria::{Limits, Maria, MariaError, Settings, Source};
+use mtom_store::record::RejectRow;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,11 +41,11 @@ async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
 
 /// A journal in memory.
 #[derive(Default)]
-struct Memory(Mutex<Vec<StoredReading>>);
+struct Memory(Mutex<Vec<StoredReading>>, Mutex<Vec<RejectRow>>);
 
 impl Memory {
     fn of(readings: Vec<StoredReading>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(readings)))
+        Arc::new(Self(Mutex::new(readings), Mutex::default()))
     }
 }
 
@@ -54,11 +55,28 @@ impl Source for Memory {
         let start = readings.partition_point(|reading| reading.id <= number);
         Ok(readings[start..].iter().take(limit).cloned().collect())
     }
+
+    fn rejects_after(&self, number: u64, limit: usize) -> Result<Vec<RejectRow>, StoreError> {
+        let rejects = self.1.lock().unwrap();
+        Ok(rejects.iter().filter(|row| row.id > number).take(limit).cloned().collect())
+    }
 }
 
 /// Readings with these journal numbers: ten devices, temperatures and humidities, some with keys, some late.
 fn readings(numbers: impl IntoIterator<Item = u64>) -> Vec<StoredReading> {
     numbers.into_iter().map(reading).collect()
+}
+
+fn reject(id: u64) -> RejectRow {
+    RejectRow {
+        id,
+        topic: "Environ/Temperature".to_owned(),
+        payload_head: vec![0, 0xff, b'\''],
+        payload_len: 3,
+        code: "not_a_number".to_owned(),
+        reason: "expected a number".to_owned(),
+        arrived_at: UnixMicros(NOW),
+    }
 }
 
 fn reading(number: u64) -> StoredReading {
