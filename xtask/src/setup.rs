@@ -37,6 +37,8 @@ pub(crate) enum Need {
     Firmware,
     /// An emulator of a chip that runs [`BARE_METAL`].
     Qemu,
+    /// What makes hosts and wires between them.
+    Network,
     /// What makes disks fail and kills at a system call.
     Strace,
     /// Virtual Bluetooth controllers and a central.
@@ -72,6 +74,11 @@ const CHROMIUM: [SystemPackage; 1] = [SystemPackage {
     dnf: "chromium",
     brew: "--cask chromium",
 }];
+
+const NETWORK: [SystemPackage; 2] = [
+    SystemPackage { program: "ip", apt: "iproute2", dnf: "iproute", brew: "iproute2mac" },
+    SystemPackage { program: "nsenter", apt: "util-linux", dnf: "util-linux", brew: "util-linux" },
+];
 
 const QEMU: [SystemPackage; 1] = [SystemPackage {
     program: "qemu-system-riscv32",
@@ -166,6 +173,7 @@ fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
         (Need::Chromium, &CHROMIUM[..]),
         (Need::Qemu, &QEMU[..]),
         (Need::Strace, &STRACE[..]),
+        (Need::Network, &NETWORK[..]),
     ];
     let missing = || {
         wanted

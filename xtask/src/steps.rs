@@ -131,7 +131,7 @@ const STEPS: [Step; 16] = [
         name: "test",
         what: "cargo test, with mosquitto as the external broker and MariaDB as the database",
         needs: if cfg!(target_os = "linux") {
-            &[Need::Mosquitto, Need::MariaDb, Need::Strace]
+            &[Need::Mosquitto, Need::MariaDb, Need::Network, Need::Strace]
         } else {
             &[Need::Mosquitto, Need::MariaDb]
         },

@@ -4,9 +4,11 @@
 
 use super::drain::{Running, accounts, database};
 use super::maria_server::{self, Server};
+use super::other_host::OtherHost;
 use super::proxy::Proxy;
 use super::readings;
 use mtom_store::maria::drain::{DrainState, Link};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 fn faults(in_ci: u64) -> u64 {
@@ -51,7 +53,7 @@ async fn kill_nine_of_the_server_loses_and_doubles_nothing() {
 async fn a_lost_answer_to_commit_doubles_nothing() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
-    let proxy = Proxy::start(server.port).await;
+    let proxy = Proxy::start(server.address()).await;
     let drain = Running::start(&through(&proxy, &url), readings(1..=100));
     drain.all_drained().await;
     let mut last = 100;
@@ -71,7 +73,7 @@ async fn a_lost_answer_to_commit_doubles_nothing() {
 async fn a_lost_commit_loses_nothing() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
-    let proxy = Proxy::start(server.port).await;
+    let proxy = Proxy::start(server.address()).await;
     let drain = Running::start(&through(&proxy, &url), readings(1..=100));
     drain.all_drained().await;
     let mut last = 100;
@@ -108,7 +110,7 @@ async fn a_server_that_stands_still_is_noticed_and_goes_on() {
 async fn a_partition_that_heals_brings_old_bytes_and_nothing_twice() {
     let Some(server) = maria_server::shared() else { return };
     let url = server.url().await;
-    let proxy = Proxy::start(server.port).await;
+    let proxy = Proxy::start(server.address()).await;
     let drain = Running::start(&through(&proxy, &url), readings(1..=1_000));
     let mut last = 1_000;
     for _ in 0..faults(3) {
@@ -124,6 +126,32 @@ async fn a_partition_that_heals_brings_old_bytes_and_nothing_twice() {
     }
     drain.stop().await;
     accounts(server, database(&url), &readings(1..=last)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_whose_answer_to_commit_never_comes_is_left_and_found_again() {
+    let Some(host) = OtherHost::new() else { return };
+    let Some(server) = Server::start_on(&host) else { return };
+    let url = server.url().await;
+    let proxy = Proxy::start(server.address()).await;
+    let host = Arc::new(host);
+    let wire = Arc::clone(&host);
+    assert!(proxy.faults.cut.set(Box::new(move || wire.cut_answers())).is_ok());
+    let drain = Running::start(&through(&proxy, &url), readings(1..=100));
+    drain.all_drained().await;
+    let mut last = 100;
+    for _ in 0..faults(3) {
+        proxy.faults.commits_to_cut.store(1, Ordering::SeqCst);
+        drain.push(readings(last + 1..=last + 2_500));
+        last += 2_500;
+        let state = drain.until("the outage", is_away).await;
+        assert!(state.drained.is_some_and(|drained| drained < last));
+        host.heal();
+        drain.all_drained().await;
+    }
+    assert_eq!(drain.all_drained().await.outages, faults(3));
+    drain.stop().await;
+    accounts(&server, database(&url), &readings(1..=last)).await.unwrap();
 }
 
 #[tokio::test]

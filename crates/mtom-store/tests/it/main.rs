@@ -13,6 +13,7 @@ mod drain;
 mod faults;
 mod import;
 mod maria_server;
+mod other_host;
 mod page;
 mod planted;
 mod proxy;

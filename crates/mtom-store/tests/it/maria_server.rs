@@ -3,10 +3,11 @@
 //! Where the program is not installed the test says SKIPPED and why; in CI that is a failure. A shell stands
 //! between: it ends the server and takes its folder away when the test process is gone, however it went.
 
+use super::other_host::OtherHost;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -26,7 +27,10 @@ const FOLDER_KEEPER: &str = r#"cat > /dev/null; rm -rf "$1""#;
 pub(crate) struct Server {
     keeper: Child,
     pid: String,
+    pub(crate) host: Ipv4Addr,
     pub(crate) port: u16,
+    /// What the program is started with: on another host a command before it.
+    prefix: Vec<String>,
     options: Vec<String>,
     folder: Folder,
 }
@@ -101,19 +105,34 @@ pub(crate) fn shared() -> Option<&'static Server> {
 impl Server {
     /// Starts one with further options; `None`: skip.
     pub(crate) fn start(options: &[&str]) -> Option<Self> {
+        Self::start_at(options, Ipv4Addr::LOCALHOST, Vec::new())
+    }
+
+    /// Starts one on another host; `None`: skip.
+    pub(crate) fn start_on(host: &OtherHost) -> Option<Self> {
+        Self::start_at(&[], host.address, host.prefix().into())
+    }
+
+    fn start_at(options: &[&str], host: Ipv4Addr, prefix: Vec<String>) -> Option<Self> {
         let folder = is_installed().then(Folder::new)?;
         let data = folder.path.join("data");
         let copied = Command::new("cp").arg("-r").arg(template()).arg(&data).status().unwrap();
         assert!(copied.success());
-        Some(Self::start_in(folder, &data, options))
+        Some(Self::start_in(folder, &data, options, host, prefix))
     }
 
-    fn start_in(folder: Folder, data: &Path, options: &[&str]) -> Self {
+    fn start_in(
+        folder: Folder,
+        data: &Path,
+        options: &[&str],
+        host: Ipv4Addr,
+        prefix: Vec<String>,
+    ) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut all = vec![
             "--no-defaults".to_owned(),
             "--skip-name-resolve".to_owned(),
-            "--bind-address=127.0.0.1".to_owned(),
+            format!("--bind-address={host}"),
             "--innodb-buffer-pool-size=64M".to_owned(),
             "--innodb-log-file-size=16M".to_owned(),
             "--performance-schema=OFF".to_owned(),
@@ -125,9 +144,16 @@ impl Server {
         if is_root() {
             all.push("--user=root".to_owned());
         }
+        if !host.is_loopback() {
+            // The administrator's account is only for this host.
+            let init = folder.path.join("init.sql");
+            let sql = "CREATE USER IF NOT EXISTS root@'%';\nGRANT ALL ON *.* TO root@'%';\n";
+            std::fs::write(&init, sql).unwrap();
+            all.push(format!("--init-file={}", init.display()));
+        }
         all.extend(options.iter().map(|option| (*option).to_owned()));
-        let (keeper, pid) = run(&all);
-        Self { keeper, pid, port, options: all, folder }
+        let (keeper, pid) = run(&prefix, &all);
+        Self { keeper, pid, host, port, prefix, options: all, folder }
     }
 
     /// The server's Unix socket.
@@ -143,7 +169,7 @@ impl Server {
 
     /// Starts it again after [`Server::kill`], on the same data.
     pub(crate) fn restart(&mut self) {
-        (self.keeper, self.pid) = run(&self.options);
+        (self.keeper, self.pid) = run(&self.prefix, &self.options);
     }
 
     /// Sends it a signal.
@@ -161,12 +187,17 @@ impl Server {
 
     /// The URL of such a database, for root.
     pub(crate) async fn url(&self) -> String {
-        format!("mysql://root@127.0.0.1:{}/{}", self.port, self.database().await)
+        format!("mysql://root@{}:{}/{}", self.host, self.port, self.database().await)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (self.host, self.port).into()
     }
 
     /// The administrator's connection.
     pub(crate) async fn root(&self) -> MySqlConnection {
-        root(self.port).await
+        root(self.address()).await
     }
 
     /// Statements of the administrator.
@@ -189,8 +220,9 @@ impl Server {
     }
 }
 
-async fn root(port: u16) -> MySqlConnection {
-    let options = MySqlConnectOptions::new().host("127.0.0.1").port(port).username("root");
+async fn root(address: SocketAddr) -> MySqlConnection {
+    let options = MySqlConnectOptions::new().host(&address.ip().to_string());
+    let options = options.port(address.port()).username("root");
     options.ssl_mode(MySqlSslMode::Disabled).connect().await.unwrap()
 }
 
@@ -202,9 +234,9 @@ impl Drop for Server {
 }
 
 /// Starts the server and waits for its own word that it listens.
-fn run(options: &[String]) -> (Child, String) {
+fn run(prefix: &[String], options: &[String]) -> (Child, String) {
     let mut keeper = Command::new("sh");
-    keeper.args(["-c", KEEPER, "sh", mariadbd().unwrap()]).args(options);
+    keeper.args(["-c", KEEPER, "sh"]).args(prefix).arg(mariadbd().unwrap()).args(options);
     keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut keeper = keeper.spawn().unwrap();
     let mut pid = String::new();

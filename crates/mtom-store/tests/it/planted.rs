@@ -86,7 +86,7 @@ async fn the_oracle_finds_what_lost_commits_and_lost_answers_do_to_a_wrong_drain
         (Bug::NewNumbers, true, true),
     ] {
         let url = server.url().await;
-        let proxy = Proxy::start(server.port).await;
+        let proxy = Proxy::start(server.address()).await;
         let proxied = format!("mysql://root@127.0.0.1:{}/{}", proxy.port, database(&url));
         let lost = if is_commit_lost {
             &proxy.faults.commits_to_lose

@@ -1,8 +1,8 @@
 //! A network between drain and server that fails at the worst moments.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -24,18 +24,21 @@ pub(crate) struct Proxy {
 pub(crate) struct Faults {
     /// So many COMMITs reach the server, which answers; the connection is cut before the answer arrives.
     pub(crate) replies_to_lose: AtomicU32,
+    /// Before so many COMMITs are passed on `cut` is run; the connection stays, and is silent.
+    pub(crate) commits_to_cut: AtomicU32,
+    pub(crate) cut: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// So many COMMITs never reach the server; the connection is cut instead.
     pub(crate) commits_to_lose: AtomicU32,
 }
 
 impl Proxy {
-    pub(crate) async fn start(server_port: u16) -> Self {
+    pub(crate) async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let faults = Arc::new(Faults::default());
         let (held, is_held) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, server_port, Arc::clone(&faults), is_held));
+        tasks.spawn(accept(listener, server, Arc::clone(&faults), is_held));
         Self { port, faults, held, _tasks: tasks }
     }
 
@@ -47,7 +50,7 @@ impl Proxy {
 
 async fn accept(
     listener: TcpListener,
-    server_port: u16,
+    server: SocketAddr,
     faults: Arc<Faults>,
     is_held: watch::Receiver<bool>,
 ) {
@@ -56,7 +59,6 @@ async fn accept(
         let (client, _) = listener.accept().await.unwrap();
         let (faults, is_held) = (Arc::clone(&faults), is_held.clone());
         connections.spawn(async move {
-            let server = SocketAddr::from(([127, 0, 0, 1], server_port));
             if let Ok(server) = TcpStream::connect(server).await {
                 // Whatever ends it, both sides see their connection end.
                 let _ = pass(client, server, &faults, is_held).await;
@@ -80,6 +82,12 @@ async fn pass(
                 let is_commit = up[..len].ends_with(COMMIT);
                 if len == 0 || (is_commit && is_due(&faults.commits_to_lose)) {
                     return Ok(());
+                }
+                if is_commit
+                    && let Some(cut) = faults.cut.get()
+                    && is_due(&faults.commits_to_cut)
+                {
+                    cut();
                 }
                 server.write_all(&up[..len]).await?;
                 if is_commit && is_due(&faults.replies_to_lose) {
