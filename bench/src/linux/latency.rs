@@ -26,7 +26,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Left out: caches and connections settle.
 const FIRST: usize = 10;
 /// The journal's log is written over after so many pages (`mtom-store`).
-const LOG_PAGES: u64 = 16_384;
+const LOG_PAGES: u64 = 10_240;
 const TARGET: f64 = 5.0;
 
 /// Measures all three side by side, in each round with a process of its own.

@@ -10,7 +10,7 @@ use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found, Lock};
 use crate::history::History;
 use crate::latency::{Hop, Latencies};
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::migrations::{MIGRATIONS, migrate, version_of};
 use crate::names::Names;
 use crate::record::Counts;
@@ -31,10 +31,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Room for the pages that a thousand series touch again and again. Used only as it is needed.
 const PAGE_CACHE_KIB: i64 = 32 * 1024;
-
-/// After how many pages the log is copied back into the file. Each page is copied once however
-/// often it was written, so a long log saves much; it takes up to this many times 4 KiB of disk.
-const LOG_PAGES_MAX: i64 = 16_384;
 
 const STATEMENTS_LEN_MAX: usize = 64;
 
@@ -180,12 +176,14 @@ impl Journal {
     }
 
     /// After the disk was full: copies the log into the file and gives its space back. On a small disk
-    /// the log alone may be what fills it, long before it is due to be copied.
+    /// the log alone may be what fills it, long before it is due to be copied. Else a log that is too
+    /// long starts anew.
     pub(crate) fn make_room(&mut self) -> Result<(), StoreError> {
         if self.is_full {
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             self.is_full = false;
         }
+        self.log.keep_short(&self.connection, BUSY_TIMEOUT);
         Ok(())
     }
 
@@ -381,7 +379,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
+    connection.pragma_update(None, "wal_autocheckpoint", log::COPIED_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", log::KEPT_LEN)?;
     Ok(connection)
 }
 
