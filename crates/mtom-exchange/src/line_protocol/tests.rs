@@ -117,3 +117,114 @@ fn a_file_of_another_kind_is_one_clear_error() {
         assert!(error.to_string().starts_with("not lp: it begins with"), "{error}");
     }
 }
+
+fn check(text: &str, expected: expect_test::Expect) {
+    expected.assert_eq(&told(Format::LineProtocol, text.as_bytes(), Defaults::default()));
+}
+
+// Ours have the measurement `mtom` and their type; whatever differs in either is a field like any.
+#[test]
+fn fields_that_are_named_like_ours_are_measurements_of_others() {
+    check(
+        "environ,device=d temperature=1,arrived_at_micros=1i,taken_at_micros=2i 1000
+environ,device=d suspect=true,seq=7u 1000
+environ,device=d,boot=b suspect=1,seq=7i 1000
+mtom,device=d a=1,arrived_at_micros=1,suspect=false,taken_at_micros=2u 1000
+",
+        expect![[r#"
+            1970-01-01T00:00:00.000001Z d | temperature | 1.0 °C | d/temperature
+            1970-01-01T00:00:00.000001Z d | arrived_at_micros | 1.0  | d/arrived_at_micros
+            1970-01-01T00:00:00.000001Z d | taken_at_micros | 2.0  | d/taken_at_micros
+            line 2: suspect: a text or a boolean: expected a number [not_a_number] environ,device=d suspect=true,seq=7u 1000
+            1970-01-01T00:00:00.000001Z d | seq | 7.0  | d/seq
+            1970-01-01T00:00:00.000001Z d | suspect | 1.0  | d/suspect
+            1970-01-01T00:00:00.000001Z d | seq | 7.0  | d/seq
+            1970-01-01T00:00:00.000001Z d | a | 1.0  | d/a
+            1970-01-01T00:00:00.000001Z d | arrived_at_micros | 1.0  | d/arrived_at_micros
+            line 4: suspect: a text or a boolean: expected a number [not_a_number] mtom,device=d a=1,arrived_at_micros=1,suspect=false,taken_at_micros=2u 1000
+            1970-01-01T00:00:00.000001Z d | taken_at_micros | 2.0  | d/taken_at_micros
+        "#]],
+    );
+    // Under our measurement they say when it arrived, not what was measured.
+    let ours = b"mtom,device=d a=1,arrived_at_micros=1i,taken_at_micros=2i,suspect=true 1000\n";
+    let [Ok(record)] = &read(Format::LineProtocol, ours, Defaults::default())[..] else {
+        panic!("one record")
+    };
+    assert_eq!(record.arrived_at, Some(UnixMicros(1)));
+    assert_eq!(record.taken_at, Some(UnixMicros(2)));
+    assert!(record.suspect);
+}
+
+#[test]
+fn numbers_with_a_wrong_suffix_or_beyond_their_type_are_bad_one_by_one() {
+    check(
+        "m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+m a=9223372036854775807i,b=9223372036854775808i,c=18446744073709551615u,d=18446744073709551616u 1000
+m a=9007199254740992i,b=-9007199254740992i,c=9007199254740993u 1000
+m a=1e309,b=-1e309,c=nan,d=inf 1000
+m a=1,5 1000
+m a=,b=1 1000
+m,boot=b seq=18446744073709551616u,a=1 1000
+m,boot=b seq=18446744073709551615u,a=1 1000
+m,boot=b seq=-1u,a=1 1000
+mtom a=1,arrived_at_micros=9223372036854775808i 1000
+mtom a=1,taken_at_micros=1.5i 1000
+mtom a=1,arrived_at_micros=9223372036854775807i 1000
+",
+        expect![[r#"
+            line 1: a: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: b: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: c: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: d: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: e: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: f: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: g: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: h: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            line 1: i: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=1x,b=1f,c=1ii,d=i,e=u,f=-1u,g=1.5i,h=1e3i,i=0x10,ok=1 1000
+            1970-01-01T00:00:00.000001Z m | ok | 1.0  | m/ok
+            line 2: a: a whole number beyond 2^53: expected one that is exact [inexact] m a=9223372036854775807i,b=9223372036854775808i,c=18446744073709551615u,d=18446744073709551616u 1000
+            line 2: b: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=9223372036854775807i,b=9223372036854775808i,c=18446744073709551615u,d=18446744073709551616u 1000
+            line 2: c: a whole number beyond 2^53: expected one that is exact [inexact] m a=9223372036854775807i,b=9223372036854775808i,c=18446744073709551615u,d=18446744073709551616u 1000
+            line 2: d: not a number: expected one like 23.4, with its unit or without [not_a_number] m a=9223372036854775807i,b=9223372036854775808i,c=18446744073709551615u,d=18446744073709551616u 1000
+            1970-01-01T00:00:00.000001Z m | a | 9007199254740992.0  | m/a
+            1970-01-01T00:00:00.000001Z m | b | -9007199254740992.0  | m/b
+            line 3: c: a whole number beyond 2^53: expected one that is exact [inexact] m a=9007199254740992i,b=-9007199254740992i,c=9007199254740993u 1000
+            line 4: not a finite number: expected one like 23.4 [not_finite] m a=1e309,b=-1e309,c=nan,d=inf 1000
+            line 4: not a finite number: expected one like 23.4 [not_finite] m a=1e309,b=-1e309,c=nan,d=inf 1000
+            line 4: not a finite number: expected one like 23.4 [not_finite] m a=1e309,b=-1e309,c=nan,d=inf 1000
+            line 4: not a finite number: expected one like 23.4 [not_finite] m a=1e309,b=-1e309,c=nan,d=inf 1000
+            line 5: not line protocol: expected field=value [syntax] m a=1,5 1000
+            line 6: not line protocol: expected field=value, neither of them empty [syntax] m a=,b=1 1000
+            line 7: seq: expected a whole number from 0 to 2^64-1 with a u behind it [key] m,boot=b seq=18446744073709551616u,a=1 1000
+            1970-01-01T00:00:00.000001Z m | a | 1.0  | m/a b#18446744073709551615
+            line 9: seq: expected a whole number from 0 to 2^64-1 with a u behind it [key] m,boot=b seq=-1u,a=1 1000
+            line 10: arrived_at_micros: expected whole microseconds with an i behind them [time] mtom a=1,arrived_at_micros=9223372036854775808i 1000
+            line 11: taken_at_micros: expected whole microseconds with an i behind them [time] mtom a=1,taken_at_micros=1.5i 1000
+            line 12: time 9223372036854775807 µs: expected one of the years 0 to 9999 [time] mtom a=1,arrived_at_micros=9223372036854775807i 1000
+        "#]],
+    );
+}
+
+#[test]
+fn units_that_are_not_known_and_times_that_are_none_make_the_whole_line_bad() {
+    check(
+        "m,device=d,unit=furlong a=1,b=2 1000
+m,device=d,unit=°c a=1 1000
+m,device=d,unit=K a=-1,b=1 1000
+m,device=d a=1 1000.5
+m,device=d a=1 9223372036854775808
+m,device=d a=1 1000 2000
+m,device=d a=1
+",
+        expect![[r#"
+            line 1: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] m,device=d,unit=furlong a=1,b=2 1000
+            line 2: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] m,device=d,unit=°c a=1 1000
+            line 3: outside the physical range: expected 0 to 3273.15 K [out_of_range] m,device=d,unit=K a=-1,b=1 1000
+            1970-01-01T00:00:00.000001Z d | b | 1.0 K | d/b
+            line 4: timestamp: expected a whole number [time] m,device=d a=1 1000.5
+            line 5: timestamp: expected a whole number [time] m,device=d a=1 9223372036854775808
+            line 6: timestamp: expected a whole number [time] m,device=d a=1 1000 2000
+            line 7: no time: expected one in the file [time] m,device=d a=1
+        "#]],
+    );
+}

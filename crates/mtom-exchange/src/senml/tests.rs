@@ -193,3 +193,101 @@ fn after_a_lost_base_value_nothing_is_guessed() {
         "#]],
     );
 }
+
+// RFC 8428, section 4.1: names, times and units alone say nothing; a base value without a value is one.
+#[test]
+fn base_values_count_until_they_are_replaced() {
+    check(
+        r#"[{"bn":"a/","bt":1e9,"bu":"Cel"},{"n":"t","v":1},
+            {"bv":10},{"n":"t"},{"n":"t","v":1},{"bs":1,"n":"t"},{"bu":"furlong","n":"t","v":1},{"n":"t","v":1},
+            {"bu":"%RH","n":"h","u":"Cel","v":1},{"n":"h","v":1}]"#,
+        expect![[r#"
+            2001-09-09T01:46:40.000000Z a | t | 1.0 °C | a/t
+            2001-09-09T01:46:40.000000Z a/ | value | 10.0 °C | a//value
+            2001-09-09T01:46:40.000000Z a | t | 10.0 °C | a/t
+            2001-09-09T01:46:40.000000Z a | t | 11.0 °C | a/t
+            2001-09-09T01:46:40.000000Z a | t | 10.0 °C | a/t
+            element 7: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] {"bu":"furlong","n":"t","v":1}
+            element 8: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] {"n":"t","v":1}
+            2001-09-09T01:46:40.000000Z a | h | 11.0 °C | a/h
+            2001-09-09T01:46:40.000000Z a | h | 11.0 % | a/h
+        "#]],
+    );
+}
+
+#[test]
+fn base_values_of_a_wrong_type_are_said_of_their_element() {
+    check(
+        r#"[{"bn":1,"n":"a/b","v":1},{"n":"a/b","v":1}]
+[{"bt":"now","n":"a/b","v":1},{"n":"a/b","v":1}]
+[{"bu":7,"n":"a/b","v":1},{"n":"a/b","v":1}]
+[{"bv":"1","n":"a/b","v":1},{"n":"a/b","v":1}]
+[{"bver":"10","n":"a/b","v":1},{"n":"a/b","v":1}]
+[{"bt":1e400,"n":"a/b","v":1}]
+[{"bv":1e308,"n":"a/b","v":1e308}]"#,
+        expect![[r#"
+            element 1: invalid type: integer `1`, expected a string [not_json] {"bn":1,"n":"a/b","v":1}
+            element 2: an element before it could not be read, and may have changed the base values [base] {"n":"a/b","v":1}
+            element 3: t, bt: expected seconds, as in 1735689600.5 [time] {"bt":"now","n":"a/b","v":1}
+            element 4: an element before it could not be read, and may have changed the base values [base] {"n":"a/b","v":1}
+            element 5: invalid type: integer `7`, expected a string [not_json] {"bu":7,"n":"a/b","v":1}
+            element 6: an element before it could not be read, and may have changed the base values [base] {"n":"a/b","v":1}
+            element 7: not a number: expected one like 23.4, with its unit or without [not_a_number] {"bv":"1","n":"a/b","v":1}
+            element 8: an element before it could not be read, and may have changed the base values [base] {"n":"a/b","v":1}
+            element 9: invalid type: string "10", expected u64 [not_json] {"bver":"10","n":"a/b","v":1}
+            element 10: an element before it could not be read, and may have changed the base values [base] {"n":"a/b","v":1}
+            element 11: t, bt: expected seconds, as in 1735689600.5 [time] {"bt":1e400,"n":"a/b","v":1}
+            element 12: not a finite number: expected one like 23.4 [not_finite] {"bv":1e308,"n":"a/b","v":1e308}
+        "#]],
+    );
+}
+
+// Section 4.4. Half a key is no key, and is said; times and marks of another type are of others.
+#[test]
+fn labels_of_others_are_passed_over_and_ours_have_their_types() {
+    check(
+        r#"[{"n":"a/b","v":1,"loc":"attic","tags":["x"],"extra":{"v":2},"ut":60,"s":5},
+            {"n":"a/b","v":1,"seq":7},{"n":"a/b","v":1,"boot":"b"},{"n":"a/b","v":1,"boot":"b","seq":-1},
+            {"n":"a/b","v":1,"boot":"b","seq":18446744073709551616},{"n":"a/b","v":1,"boot":"b","seq":18446744073709551615},
+            {"n":"a/b","v":1,"boot":7,"seq":7},{"n":"a/b","v":1,"unit":"furlong"},{"n":"a/b","v":1,"unit":7},
+            {"n":"a/b","v":1,"value":"2"},{"n":"a/b","v":1,"device":7},
+            {"n":"a/b","v":1,"arrived_at_micros":1.5},{"n":"a/b","v":1,"arrived_at_micros":9223372036854775808},
+            {"n":"a/b","v":1,"suspect":"yes"},{"n":"a/b","v":1,"arrived_at_micros":9223372036854775807}]"#,
+        expect![[r#"
+            2025-11-23T08:06:30.000000Z a | b | 1.0  | a/b
+            element 2: seq and boot: expected both or neither [key] {"n":"a/b","v":1,"seq":7}
+            element 3: seq and boot: expected both or neither [key] {"n":"a/b","v":1,"boot":"b"}
+            element 4: invalid value: integer `-1`, expected u64 [not_json] {"n":"a/b","v":1,"boot":"b","seq":-1}
+            element 5: invalid type: floating point `1.8446744073709552e+19`, expected u64 [not_json] {"n":"a/b","v":1,"boot":"b","seq":18446744073709551616}
+            2025-11-23T08:06:30.000000Z a | b | 1.0  | a/b b#18446744073709551615
+            element 7: invalid type: integer `7`, expected a string [not_json] {"n":"a/b","v":1,"boot":7,"seq":7}
+            element 8: unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none [unknown_unit] {"n":"a/b","v":1,"unit":"furlong"}
+            element 9: invalid type: integer `7`, expected a string [not_json] {"n":"a/b","v":1,"unit":7}
+            element 10: not a number: expected one like 23.4, with its unit or without [not_a_number] {"n":"a/b","v":1,"value":"2"}
+            element 11: invalid type: integer `7`, expected a string [not_json] {"n":"a/b","v":1,"device":7}
+            2025-11-23T08:06:30.000000Z a | b | 1.0  | a/b
+            2025-11-23T08:06:30.000000Z a | b | 1.0  | a/b
+            2025-11-23T08:06:30.000000Z a | b | 1.0  | a/b
+            element 15: time 9223372036854775807 µs: expected one of the years 0 to 9999 [time] {"n":"a/b","v":1,"arrived_at_micros":9223372036854775807}
+        "#]],
+    );
+}
+
+// `null` is as if the label were not there.
+#[test]
+fn texts_booleans_and_data_are_no_numbers_even_beside_a_base_value() {
+    check(
+        r#"[{"bn":"a/","bv":5,"n":"b","vs":"on"},{"n":"b","vb":false},{"n":"b","vd":"AAAA"},{"n":"b","v":null},
+            {"n":"b","v":true},{"n":"b","v":[1]},{"n":"b","v":1,"vs":"on"},{"n":"b","v":1}]"#,
+        expect![[r#"
+            element 1: vs, vb or vd: expected a number in v [not_a_number] {"bn":"a/","bv":5,"n":"b","vs":"on"}
+            element 2: vs, vb or vd: expected a number in v [not_a_number] {"n":"b","vb":false}
+            element 3: vs, vb or vd: expected a number in v [not_a_number] {"n":"b","vd":"AAAA"}
+            2025-11-23T08:06:30.000000Z a | b | 5.0  | a/b
+            element 5: not a number: expected one like 23.4, with its unit or without [not_a_number] {"n":"b","v":true}
+            element 6: not a number: expected one like 23.4, with its unit or without [not_a_number] {"n":"b","v":[1]}
+            element 7: vs, vb or vd: expected a number in v [not_a_number] {"n":"b","v":1,"vs":"on"}
+            2025-11-23T08:06:30.000000Z a | b | 6.0  | a/b
+        "#]],
+    );
+}
