@@ -141,7 +141,9 @@ impl History {
         self.pool.read(|connection| page::by_id(connection, query))
     }
 
-    /// The newest reading of every device's every quantity, by device and quantity.
+    /// The newest reading of every device's every quantity, by device and quantity: of those that are
+    /// still there the one of the latest time, also where retention has taken a later one and kept an
+    /// older one that another database lacks. A quantity without any reading left is not in it.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -149,7 +151,7 @@ impl History {
         self.pool.read(page::latest)
     }
 
-    /// The newest temperature of all.
+    /// The newest temperature of all that are still there.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -4,7 +4,8 @@
 //! neither an index entry nor a look into one. Numbers that come out of order make more runs; when
 //! the ones between them arrive, runs become one. What is not in a run has never arrived.
 //!
-//! Numbers are compared as the i64 of the same bits: a run never goes over 2^63.
+//! Numbers are compared as the i64 of the same bits: a run never goes over 2^63, nor from the last of u64
+//! to 0.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ type Device = (i64, i64);
 struct Run {
     first: i64,
     last: i64,
-    /// Where the next run begins. Runs that touch are one, so this is at least `last + 2`.
+    /// Where the next run begins. Runs that touch are one, so it is not [`behind`] `last`.
     next: Option<i64>,
     is_changed: bool,
 }
@@ -46,9 +47,9 @@ impl Seen {
             if (run.first..=run.last).contains(&seq) {
                 return Ok(false);
             }
-            let is_next = run.last.checked_add(1) == Some(seq);
+            let is_next = behind(run.last) == Some(seq);
             // Where the gap to the next run closes the two become one, below.
-            if is_next && seq.checked_add(1).is_none_or(|behind| run.next != Some(behind)) {
+            if is_next && behind(seq).is_none_or(|behind| run.next != Some(behind)) {
                 run.last = seq;
                 if !std::mem::replace(&mut run.is_changed, true) {
                     self.changed.push(device);
@@ -90,6 +91,11 @@ impl Seen {
     }
 }
 
+/// The number that continues a run.
+fn behind(seq: i64) -> Option<i64> {
+    seq.checked_add(1).filter(|next| *next != 0)
+}
+
 /// Adds a number to the runs in the file. The run that holds it then, and whether it is new.
 fn insert(connection: &Connection, device: Device, seq: i64) -> rusqlite::Result<(bool, Run)> {
     let (series, boot) = device;
@@ -101,18 +107,19 @@ fn insert(connection: &Connection, device: Device, seq: i64) -> rusqlite::Result
         )?
         .query_row(params![series, boot, seq], pair)
         .optional()?;
-    let mut behind = connection.prepare_cached(
+    let mut run_behind = connection.prepare_cached(
         "SELECT first, last FROM seq_run
          WHERE series = ?1 AND boot = ?2 AND first > ?3 ORDER BY first LIMIT 1",
     )?;
-    let mut behind = |first: i64| behind.query_row(params![series, boot, first], pair).optional();
-    let next = behind(seq)?;
+    let mut run_behind =
+        |first: i64| run_behind.query_row(params![series, boot, first], pair).optional();
+    let next = run_behind(seq)?;
     if let Some((first, last)) = before.filter(|(_, last)| seq <= *last) {
         let next = next.map(|(first, _)| first);
         return Ok((false, Run { first, last, next, is_changed: false }));
     }
-    let joins_before = before.filter(|(_, last)| last.checked_add(1) == Some(seq));
-    let joins_next = next.filter(|(first, _)| seq.checked_add(1) == Some(*first));
+    let joins_before = before.filter(|(_, last)| behind(*last) == Some(seq));
+    let joins_next = next.filter(|(first, _)| behind(seq) == Some(*first));
     let first = joins_before.map_or(seq, |(first, _)| first);
     let last = joins_next.map_or(seq, |(_, last)| last);
     let mut next = next;
@@ -120,7 +127,7 @@ fn insert(connection: &Connection, device: Device, seq: i64) -> rusqlite::Result
         connection
             .prepare_cached("DELETE FROM seq_run WHERE series = ?1 AND boot = ?2 AND first = ?3")?
             .execute(params![series, boot, start])?;
-        next = behind(last)?;
+        next = run_behind(last)?;
     }
     connection
         .prepare_cached(

@@ -8,9 +8,11 @@ use crate::record::Counts;
 use rusqlite::{Connection, params};
 
 /// Of each boot at most so many gaps are listed; all are counted.
-const GAPS_LEN_MAX: i64 = 20;
+const GAPS_LEN_MAX: usize = 20;
 /// At most so many boots with gaps are listed.
-const BOOTS_LEN_MAX: i64 = 1_000;
+const BOOTS_LEN_MAX: usize = 1_000;
+/// At most so many topics with rejects are listed.
+const TOPICS_LEN_MAX: i64 = 1_000;
 
 /// The account of a database.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -185,7 +187,7 @@ fn rejected(connection: &Connection) -> rusqlite::Result<Vec<RejectedTopic>> {
             "SELECT topic, code, count(*) AS count FROM reject
              GROUP BY topic, code ORDER BY count DESC, topic, code LIMIT ?1",
         )?
-        .query_map([BOOTS_LEN_MAX], |row| {
+        .query_map([TOPICS_LEN_MAX], |row| {
             Ok(RejectedTopic {
                 topic: row.get(0)?,
                 code: row.get(1)?,
@@ -195,46 +197,68 @@ fn rejected(connection: &Connection) -> rusqlite::Result<Vec<RejectedTopic>> {
         .collect()
 }
 
-/// More than one run is a gap. Numbers are u64 as the i64 of the same bits.
+/// More than one run is a gap. Numbers are u64 as the i64 of the same bits: those from 2^63 on are
+/// negative and come last, and a run ends before them though the next number may begin another.
 fn gaps(connection: &Connection) -> rusqlite::Result<Vec<BootGaps>> {
-    let mut runs = connection.prepare_cached(
-        "SELECT first, last FROM seq_run WHERE series = ?1 AND boot = ?2 ORDER BY first LIMIT ?3",
+    let mut boots = connection.prepare_cached(
+        "SELECT series, boot, series.device, series.quantity, boot.name,
+             ifnull(min(first) FILTER (WHERE first >= 0), min(first)),
+             ifnull(max(last) FILTER (WHERE first < 0), max(last)),
+             sum(last - first + 1)
+         FROM seq_run
+         JOIN series ON series.id = seq_run.series
+         JOIN boot ON boot.id = seq_run.boot
+         GROUP BY series, boot HAVING count(*) > 1
+         ORDER BY series.device, series.quantity, boot",
     )?;
-    connection
-        .prepare_cached(
-            "SELECT series, boot, series.device, series.quantity, boot.name, min(first), max(last),
-                 max(last) - min(first) + 1 - sum(last - first + 1)
-             FROM seq_run
-             JOIN series ON series.id = seq_run.series
-             JOIN boot ON boot.id = seq_run.boot
-             WHERE first >= 0
-             GROUP BY series, boot HAVING count(*) > 1
-             ORDER BY series.device, series.quantity, boot LIMIT ?1",
-        )?
-        .query_map([BOOTS_LEN_MAX], |row| {
-            let (series, boot): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let number = |column| row.get(column).map(i64::cast_unsigned);
-            let found: Vec<(i64, i64)> = runs
-                .query_map(params![series, boot, GAPS_LEN_MAX + 1], |run| {
-                    Ok((run.get(0)?, run.get(1)?))
-                })?
-                .collect::<rusqlite::Result<_>>()?;
-            let between = found.iter().zip(found.iter().skip(1));
-            Ok(BootGaps {
+    let mut rows = boots.query([])?;
+    let mut found = Vec::new();
+    while found.len() < BOOTS_LEN_MAX
+        && let Some(row) = rows.next()?
+    {
+        let number = |column| row.get(column).map(i64::cast_unsigned);
+        let (first, last, arrived) = (number(5)?, number(6)?, number(7)?);
+        // From 0 to 2^64-1 are one more than u64 holds; what is missing of them is not.
+        let missing = last.wrapping_sub(first).wrapping_add(1).wrapping_sub(arrived);
+        if missing > 0 {
+            found.push(BootGaps {
                 device: row.get(2)?,
                 quantity: row.get(3)?,
                 boot: row.get(4)?,
-                first: number(5)?,
-                last: number(6)?,
-                missing: number(7)?,
-                gaps: between
-                    .map(|((_, last), (first, _))| {
-                        ((last + 1).cast_unsigned(), (first - 1).cast_unsigned())
-                    })
-                    .collect(),
-            })
-        })?
-        .collect()
+                first,
+                last,
+                missing,
+                gaps: gaps_of(connection, row.get(0)?, row.get(1)?)?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The first gaps of one boot.
+fn gaps_of(connection: &Connection, series: i64, boot: i64) -> rusqlite::Result<Vec<(u64, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first, last FROM seq_run
+         WHERE series = ?1 AND boot = ?2 AND first BETWEEN ?3 AND ?4 ORDER BY first LIMIT ?5",
+    )?;
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    // One more: where two runs touch at 2^63 there is none between them.
+    let runs_max = i64::try_from(GAPS_LEN_MAX + 2).expect("a small number");
+    for (from, to) in [(0, i64::MAX), (i64::MIN, -1)] {
+        let found = statement.query_map(params![series, boot, from, to, runs_max], |run| {
+            let number = |column| run.get(column).map(i64::cast_unsigned);
+            Ok((number(0)?, number(1)?))
+        })?;
+        for run in found {
+            runs.push(run?);
+        }
+    }
+    let between = runs.iter().zip(runs.iter().skip(1));
+    let gaps = between.filter_map(|((_, last), (first, _))| {
+        // Runs have an order, so neither of the two ends is one of u64.
+        Some((last.checked_add(1)?, first.checked_sub(1)?)).filter(|(from, to)| from <= to)
+    });
+    Ok(gaps.take(GAPS_LEN_MAX).collect())
 }
 
 fn latencies(connection: &Connection) -> rusqlite::Result<Vec<HopLatency>> {

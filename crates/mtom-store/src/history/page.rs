@@ -11,9 +11,9 @@ use crate::record::{Cursor, Order};
 use crate::rollup::SLOT;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 
 /// A part of the history: from a place on, within times and values.
 #[derive(Clone, Copy)]
@@ -92,23 +92,8 @@ pub(super) fn by_id(
         .collect()
 }
 
-/// One seek per series: to the time of its newest reading.
-macro_rules! newest_of_each {
-    () => {
-        " FROM rollup_open AS newest
-          CROSS JOIN reading ON reading.id = (
-              SELECT max(id) FROM reading INDEXED BY reading_by_slot
-              WHERE series = newest.series AND slot = newest.last_at_micros / 5000000
-                  AND within = newest.last_at_micros % 5000000
-          )"
-    };
-}
-
 pub(super) fn latest(connection: &Connection) -> rusqlite::Result<Vec<StoredReading>> {
-    let mut rows: Vec<StoredReading> = connection
-        .prepare_cached(concat!("SELECT ", columns!(), newest_of_each!(), names!()))?
-        .query_map([], stored_reading)?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut rows = newest_of_each(connection, false)?;
     // A device that changed its unit has one series per unit: the newest of them speaks for it.
     rows.sort_by(|a, b| name(a).cmp(&name(b)).then((b.at, b.id).cmp(&(a.at, a.id))));
     rows.dedup_by(|later, first| name(later) == name(first));
@@ -118,16 +103,67 @@ pub(super) fn latest(connection: &Connection) -> rusqlite::Result<Vec<StoredRead
 pub(super) fn latest_temperature(
     connection: &Connection,
 ) -> rusqlite::Result<Option<StoredReading>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            columns!(),
-            newest_of_each!(),
-            names!(),
-            "WHERE series.is_temperature ORDER BY reading.at_micros DESC, reading.id DESC LIMIT 1"
-        ))?
-        .query_row([], stored_reading)
-        .optional()
+    let rows = newest_of_each(connection, true)?;
+    Ok(rows.into_iter().max_by_key(|row| (row.at, row.id)))
+}
+
+/// The newest reading of every series that has one. One seek per series, to the time of that reading.
+fn newest_of_each(
+    connection: &Connection,
+    is_temperature: bool,
+) -> rusqlite::Result<Vec<StoredReading>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT series.id, newest.last_at_micros / 5000000, (
+             SELECT max(id) FROM reading INDEXED BY reading_by_slot
+             WHERE series = newest.series AND slot = newest.last_at_micros / 5000000
+                 AND within = newest.last_at_micros % 5000000
+         )
+         FROM rollup_open AS newest
+         JOIN series ON series.id = newest.series
+         WHERE series.is_temperature >= ?1",
+    )?;
+    let mut newest = statement.query([is_temperature])?;
+    let (mut ids, mut gone, mut slot_max) = (Vec::new(), HashSet::new(), 0);
+    while let Some(row) = newest.next()? {
+        match row.get::<_, Option<i64>>(2)? {
+            Some(id) => ids.push(id),
+            None => {
+                gone.insert(row.get(0)?);
+                slot_max = slot_max.max(row.get(1)?);
+            }
+        }
+    }
+    ids.extend(newest_left(connection, gone, slot_max)?);
+    let sql = concat!("SELECT ", columns!(), " FROM reading", names!(), "WHERE reading.id = ?1");
+    let mut by_id = connection.prepare_cached(sql)?;
+    ids.iter().map(|id| by_id.query_row([id], stored_reading)).collect()
+}
+
+/// The newest readings that are left of series whose newest one retention has taken: it keeps older
+/// ones that another database still lacks. So far back there are only those, and one walk over them
+/// serves all series.
+fn newest_left(
+    connection: &Connection,
+    mut series: HashSet<i64>,
+    slot_max: i64,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut ids = Vec::new();
+    if series.is_empty() {
+        return Ok(ids);
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT series, id FROM reading INDEXED BY reading_by_slot WHERE slot <= ?1
+         ORDER BY slot DESC, series DESC, within DESC, id DESC",
+    )?;
+    let mut rows = statement.query([slot_max])?;
+    while !series.is_empty()
+        && let Some(row) = rows.next()?
+    {
+        if series.remove(&row.get(0)?) {
+            ids.push(row.get(1)?);
+        }
+    }
+    Ok(ids)
 }
 
 fn name(row: &StoredReading) -> (&str, &str) {

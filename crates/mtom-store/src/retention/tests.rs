@@ -194,3 +194,36 @@ fn sums_stay_as_long_as_the_readings_that_are_found_through_them() {
     forget(&mut journal, &keep, Some(0));
     assert_eq!(oldest(&journal), after(-2 * HOUR));
 }
+
+#[test]
+fn the_latest_is_the_newest_that_is_left() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    // Of `late` the newest by time came first, was drained and goes; older ones came after it.
+    let came = [
+        ("late", 0),
+        ("silent", -HOUR),
+        ("late", -50 * HOUR),
+        ("late", -49 * HOUR),
+        ("late", -49 * HOUR - 1),
+        ("busy", 2 * HOUR),
+    ];
+    for (device, at) in came {
+        store(&mut journal, &[(taken(celsius(device, 20.0), after(at)), after(at + 72 * HOUR))]);
+    }
+    let latest = |journal: &Journal| -> Vec<_> {
+        let rows = journal.history().latest().unwrap();
+        rows.iter().map(|row| (row.reading.device.to_string(), row.id)).collect()
+    };
+    let row = |device: &str, id| (device.to_owned(), id);
+    assert_eq!(latest(&journal), [row("busy", 6), row("late", 1), row("silent", 2)]);
+    let keep = Keep { raw: Some(Duration::ZERO), drained: Some((2, 0)), ..Keep::default() };
+    let now = after(HOUR);
+    assert_eq!(journal.forget(&keep, now, None).unwrap().deleted, 2);
+    assert_eq!(latest(&journal), [row("busy", 6), row("late", 4)], "nothing of `silent` is left");
+    assert_eq!(journal.history().latest_temperature().unwrap().unwrap().id, 6);
+    // Once they are drained too they go.
+    let keep = Keep { drained: Some((6, 0)), ..keep };
+    assert_eq!(journal.forget(&keep, now, None).unwrap().deleted, 3);
+    assert_eq!(latest(&journal), [row("busy", 6)]);
+}

@@ -1,3 +1,4 @@
+use super::BootGaps;
 use crate::latency::Hop;
 use crate::record::{Counts, ImportRow, Reject, Stored};
 use crate::retention::Keep;
@@ -128,4 +129,53 @@ fn an_import_keeps_times_and_goes_on_where_it_was_cut() {
     let query = crate::history::PageQuery { limit: 9, ..Default::default() };
     assert_eq!(history.page(&query).unwrap().rows, expected);
     assert_eq!(history.audit().unwrap().findings(), Vec::<String>::new());
+}
+
+#[test]
+fn numbers_count_up_to_the_last_of_u64() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    let half = 1 << 63;
+    for (device, seqs) in [
+        ("all", vec![0, u64::MAX]),
+        ("end", vec![u64::MAX, u64::MAX - 2]),
+        ("far", vec![0, half - 1]),
+        ("half", vec![half - 2, half - 1, half, half + 1]),
+        ("over", vec![half + 2, half - 2]),
+    ] {
+        for seq in seqs {
+            store_new(&mut journal, keyed(celsius(device, 20.0), "boot", seq), NOW);
+        }
+    }
+    let audit = journal.history().audit().unwrap();
+    assert_eq!(audit.findings(), Vec::<String>::new());
+    let gap = |device: &str, first, last, missing, gap: (u64, u64)| BootGaps {
+        device: device.into(),
+        quantity: "Temperature".into(),
+        boot: "boot".into(),
+        first,
+        last,
+        missing,
+        gaps: vec![gap],
+    };
+    let expected = [
+        gap("all", 0, u64::MAX, u64::MAX - 1, (1, u64::MAX - 1)),
+        gap("end", u64::MAX - 2, u64::MAX, 1, (u64::MAX - 1, u64::MAX - 1)),
+        gap("far", 0, half - 1, half - 2, (1, half - 2)),
+        // Those of `half` are without a gap, though no run goes over 2^63.
+        gap("over", half - 2, half + 2, 3, (half - 1, half + 1)),
+    ];
+    assert_eq!(audit.gaps, expected);
+}
+
+#[test]
+fn of_many_gaps_the_first_are_listed_and_all_are_counted() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    let odd: Vec<_> =
+        (0..50).map(|at| (keyed(celsius("a", 20.0), "boot", 2 * at + 1), NOW)).collect();
+    store(&mut journal, &odd);
+    let audit = journal.history().audit().unwrap();
+    assert_eq!((audit.gaps[0].missing, audit.gaps[0].gaps.len()), (49, super::GAPS_LEN_MAX));
+    assert_eq!(audit.gaps[0].gaps.last(), Some(&(40, 40)));
 }
