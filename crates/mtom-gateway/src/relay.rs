@@ -108,9 +108,9 @@ impl Relay {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let now = clock();
-        let state = match journal.rule_state()? {
+        let state = match journal.rule_states()?.pop() {
             None => rules.initial(now),
-            Some(bytes) => rules.restore(&bytes, now).unwrap_or_else(|error| {
+            Some((_, bytes)) => rules.restore(&bytes, now).unwrap_or_else(|error| {
                 tracing::warn!(%error, "rules start anew: their state cannot be read");
                 rules.initial(now)
             }),
@@ -290,7 +290,7 @@ impl Relay {
             record(&mut transaction, decision, number, now, effects)?;
         }
         if self.unstored.has_state || self.state.changed_since(revision) {
-            transaction.rule_state(&self.state.encode())?;
+            transaction.rule_state("", &self.state.encode())?;
         }
         for outcome in told {
             match outcome {

@@ -6,14 +6,14 @@
 use crate::error::StoreError;
 use crate::journal::{Journal, Totals};
 use crate::latency::Hop;
-use crate::record::{
-    CommandOutcome, CommandRecord, ImportRow, REJECT_HEAD_LEN_MAX, Reject, Stored,
-};
+use crate::record::{ImportRow, REJECT_HEAD_LEN_MAX, Reject, Stored};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::time::Duration;
+
+mod rules;
 
 /// How far before its arrival a device may say that it measured (`design.md` §2).
 const TAKEN_BEFORE_MAX: Duration = Duration::from_hours(30 * 24);
@@ -125,80 +125,6 @@ impl<'j> Batch<'j> {
     /// When the disk refuses it; the batch is lost.
     pub fn reject(&mut self, reject: &Reject<'_>) -> Result<u64, StoreError> {
         self.step(|batch| batch.add_reject(reject))
-    }
-
-    /// Replaces the state of the rules.
-    ///
-    /// # Errors
-    /// When the disk refuses it; the batch is lost.
-    pub fn rule_state(&mut self, state: &[u8]) -> Result<(), StoreError> {
-        self.step(|batch| {
-            batch
-                .connection()
-                .prepare_cached("INSERT OR REPLACE INTO rule_state VALUES (1, ?1)")?
-                .execute(params![state])?;
-            Ok(())
-        })
-    }
-
-    /// Enters a command in the ledger.
-    ///
-    /// # Errors
-    /// When the disk refuses it, or its number is in the ledger already; the batch is lost.
-    pub fn command(&mut self, command: &CommandRecord) -> Result<(), StoreError> {
-        self.step(|batch| {
-            let sql = "INSERT INTO command (number, actuator, desired_on, rule, reading, cause,
-                           decided_at_micros) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            batch.connection().prepare_cached(sql)?.execute(params![
-                command.number.cast_signed(),
-                command.actuator,
-                command.on,
-                command.rule,
-                command.reading.map(u64::cast_signed),
-                command.cause,
-                command.decided_at.0,
-            ])?;
-            Ok(())
-        })
-    }
-
-    /// Notes what became of a command; of several outcomes of one kind the first stays.
-    /// False when the ledger has no such command, which is no error: a device may report anything.
-    ///
-    /// # Errors
-    /// When the disk refuses it; the batch is lost.
-    pub fn command_outcome(
-        &mut self,
-        number: u64,
-        outcome: CommandOutcome<'_>,
-        at: UnixMicros,
-    ) -> Result<bool, StoreError> {
-        self.step(|batch| {
-            let number = number.cast_signed();
-            let connection = batch.connection();
-            let changed = match outcome {
-                CommandOutcome::Sent => connection
-                    .prepare_cached(
-                        "UPDATE command SET sent_at_micros = ifnull(sent_at_micros, ?2)
-                         WHERE number = ?1",
-                    )?
-                    .execute(params![number, at.0])?,
-                CommandOutcome::Applied => connection
-                    .prepare_cached(
-                        "UPDATE command SET applied_at_micros = ifnull(applied_at_micros, ?2)
-                         WHERE number = ?1",
-                    )?
-                    .execute(params![number, at.0])?,
-                CommandOutcome::Refused { reason } => connection
-                    .prepare_cached(
-                        "UPDATE command SET refused_at_micros = ifnull(refused_at_micros, ?2),
-                             refused_reason = ifnull(refused_reason, ?3)
-                         WHERE number = ?1",
-                    )?
-                    .execute(params![number, at.0, reason])?,
-            };
-            Ok(changed > 0)
-        })
     }
 
     /// Makes everything durable. When this returns `Ok` it is on the disk; when it returns an error

@@ -8,7 +8,7 @@ use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found};
 use crate::maria;
 use crate::migrations::{MIGRATIONS, version_of};
-use crate::record::{CommandRecord, CommandRow, Counts, Cursor, ImportRow, Order, RejectRow};
+use crate::record::{Counts, Cursor, ImportRow, Order, RejectRow};
 use audit::Audit;
 use chart::{Chart, ChartQuery};
 use mtom_protocol::reading::StoredReading;
@@ -25,6 +25,7 @@ mod original;
 mod page;
 mod pool;
 mod row;
+pub mod rules;
 
 /// The most rows of one page, whatever its query asks for.
 pub const PAGE_LEN_MAX: usize = 1_000;
@@ -177,23 +178,6 @@ impl History {
         })
     }
 
-    /// The ledger, newest first, at most `limit` commands and [`PAGE_LEN_MAX`].
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn commands(&self, limit: usize) -> Result<Vec<CommandRow>, StoreError> {
-        self.pool.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT number, actuator, desired_on, rule, reading, cause, decided_at_micros,
-                         sent_at_micros, applied_at_micros, refused_at_micros, refused_reason
-                     FROM command ORDER BY number DESC LIMIT ?1",
-                )?
-                .query_map(params![sql_limit(limit)], command_row)?
-                .collect()
-        })
-    }
-
     /// How large the file is, and how many readings are in it.
     ///
     /// # Errors
@@ -318,25 +302,6 @@ fn import_row(row: &Row<'_>) -> rusqlite::Result<ImportRow> {
         bad: number(4)?,
         began_at: row.get(5).map(UnixMicros)?,
         ended_at: row.get::<_, Option<i64>>(6)?.map(UnixMicros),
-    })
-}
-
-fn command_row(row: &Row<'_>) -> rusqlite::Result<CommandRow> {
-    let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(UnixMicros));
-    Ok(CommandRow {
-        command: CommandRecord {
-            number: row.get(0).map(i64::cast_unsigned)?,
-            actuator: row.get(1)?,
-            on: row.get(2)?,
-            rule: row.get(3)?,
-            reading: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
-            cause: row.get(5)?,
-            decided_at: row.get(6).map(UnixMicros)?,
-        },
-        sent_at: time(7)?,
-        applied_at: time(8)?,
-        refused_at: time(9)?,
-        refused_reason: row.get(10)?,
     })
 }
 

@@ -19,7 +19,7 @@ use crate::seen::Seen;
 use mtom_protocol::time::UnixMicros;
 use rusqlite::config::DbConfig;
 use rusqlite::ffi::{Error, SQLITE_BUSY};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -187,17 +187,40 @@ impl Journal {
         Ok(())
     }
 
-    /// What [`Batch::rule_state`] kept last; `None` before the first.
+    /// What [`Batch::rule_state`] kept last, each with its key. The key `""` is what a version before 3 kept
+    /// of all rules together.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn rule_state(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let state = self
+    pub fn rule_states(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let states = self
             .connection
-            .prepare_cached("SELECT state FROM rule_state")?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        Ok(state)
+            .prepare_cached("SELECT key, state FROM rule_state ORDER BY key")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(states)
+    }
+
+    /// Keeps a new version of the rules, durable when this returns; its number.
+    ///
+    /// # Errors
+    /// When the disk refuses it; then the version before is still the last.
+    pub fn add_rule_set(
+        &mut self,
+        source: &str,
+        text: &str,
+        at: UnixMicros,
+    ) -> Result<u64, StoreError> {
+        self.log.check()?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO rule_set (version, applied_at_micros, source, text)
+                 VALUES ((SELECT ifnull(max(version), 0) + 1 FROM rule_set), ?1, ?2, ?3)",
+            )?
+            .execute(params![at.0, source, text])?;
+        let version = self.connection.last_insert_rowid().cast_unsigned();
+        self.sync()?;
+        Ok(version)
     }
 
     /// The newest reading's number; 0 before the first.

@@ -7,8 +7,11 @@ use mtom_protocol::time::UnixMicros;
 
 /// The SQL that leads from each version to the next; the first makes version 1 from nothing.
 /// A step that has been released is never edited: write the next one.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// The version that a list of migrations leads to.
 pub(crate) fn version_of(migrations: &[&str]) -> u32 {

@@ -63,12 +63,17 @@ pub struct CommandRecord {
     pub actuator: String,
     /// The desired state.
     pub on: bool,
-    /// Which rule decided, with its version where it has one.
+    /// Which rule decided.
     pub rule: String,
+    /// What that rule said: 16 hexadecimal digits. `None` where no rule decided.
+    pub rule_version: Option<String>,
     /// The journal number of the reading that led to it; `None` when time or an operator did.
     pub reading: Option<u64>,
     /// The cause in words.
     pub cause: String,
+    /// The rule's condition with the values of the reading, as in `celsius (26.5) >= 25.0`; `None` where
+    /// none decided.
+    pub condition: Option<String>,
     /// When the rule decided.
     pub decided_at: UnixMicros,
 }
@@ -100,6 +105,94 @@ pub struct CommandRow {
     pub refused_at: Option<UnixMicros>,
     /// Why it was refused.
     pub refused_reason: Option<String>,
+}
+
+/// A version of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSetRow {
+    /// From 1, rising.
+    pub version: u64,
+    /// Since when it ran.
+    pub applied_at: UnixMicros,
+    /// Who brought it.
+    pub source: String,
+    /// The rules, in TOML.
+    pub text: String,
+}
+
+/// A message of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRecord {
+    /// Which rule raised it.
+    pub rule: String,
+    /// What that rule said: 16 hexadecimal digits.
+    pub rule_version: String,
+    /// Where it goes.
+    pub target: AlertTarget,
+    /// What it says.
+    pub body: String,
+    /// An episode begins; otherwise one ends.
+    pub begins: bool,
+    /// The journal number of the reading that led to it.
+    pub reading: Option<u64>,
+    /// The cause in words.
+    pub cause: String,
+    /// When the rule decided.
+    pub raised_at: UnixMicros,
+}
+
+/// Where an alert goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertTarget {
+    /// To the broker.
+    Topic {
+        /// The topic.
+        topic: String,
+        /// QoS 0 or 1.
+        qos: u8,
+        /// The broker keeps it for later subscribers.
+        retain: bool,
+    },
+    /// To a web server, as a POST.
+    Url(String),
+}
+
+/// What became of one try to deliver an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertOutcome {
+    /// It was taken.
+    Delivered,
+    /// It was not, and is tried again.
+    Failed {
+        /// Why.
+        error: String,
+        /// When it is tried again.
+        next_try_at: UnixMicros,
+    },
+    /// It was not, and nobody tries again.
+    GivenUp {
+        /// Why.
+        error: String,
+    },
+}
+
+/// An alert and what has become of it since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Rising.
+    pub id: u64,
+    /// The message.
+    pub alert: AlertRecord,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried next, where it is.
+    pub next_try_at: UnixMicros,
+    /// When it was taken.
+    pub delivered_at: Option<UnixMicros>,
+    /// When it was given up.
+    pub given_up_at: Option<UnixMicros>,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
 }
 
 /// Totals since the database was made, of committed batches. What retention deletes stays counted.

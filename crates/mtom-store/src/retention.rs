@@ -118,6 +118,7 @@ impl Journal {
                 deleted += sums(&transaction, table, sums_before(age))?;
             }
             deleted += commands(&transaction, before(age))?;
+            deleted += alerts(&transaction, before(age))?;
         }
         // No readings are left that could go: the oldest sums of minutes, then of hours.
         if newest_kept.is_some() && deleted == 0 {
@@ -261,6 +262,18 @@ fn commands(connection: &Connection, before: i64) -> rusqlite::Result<u64> {
                  SELECT number FROM command ORDER BY number LIMIT ?2
              ) AND decided_at_micros < ?1
              AND number NOT IN (SELECT max(number) FROM command GROUP BY actuator)",
+        )?
+        .execute(params![before, ROWS_MAX])?;
+    Ok(deleted as u64)
+}
+
+/// The oldest alerts that nobody waits for any more.
+fn alerts(connection: &Connection, before: i64) -> rusqlite::Result<u64> {
+    let deleted = connection
+        .prepare_cached(
+            "DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY id LIMIT ?2)
+             AND raised_at_micros < ?1
+             AND (delivered_at_micros IS NOT NULL OR given_up_at_micros IS NOT NULL)",
         )?
         .execute(params![before, ROWS_MAX])?;
     Ok(deleted as u64)

@@ -128,8 +128,10 @@ async fn rejects_and_commands_come_newest_first() {
         actuator: "LED".into(),
         on: true,
         rule: "hot".into(),
+        rule_version: None,
         reading: Some(9),
         cause: "26.5 °C".into(),
+        condition: None,
         decided_at: NOW,
     };
     batch.command(&command).unwrap();

@@ -34,8 +34,10 @@ pub(super) fn record(
         actuator: decision.actuator.to_string(),
         on: decision.led == Led::On,
         rule: decision.rule.to_string(),
+        rule_version: Some(decision.version.to_string()),
         reading,
         cause: cause.clone(),
+        condition: None,
         decided_at: now,
     })?;
     let wanted = Wanted { led: decision.led, number, at: now, rule: decision.rule, cause };
@@ -58,8 +60,10 @@ pub(super) fn again(
         actuator: actuator.to_owned(),
         on: wanted.led == Led::On,
         rule: wanted.rule.to_string(),
+        rule_version: None,
         reading: None,
         cause,
+        condition: None,
         decided_at: now,
     })?;
     effects.wanted.push((Arc::from(actuator), Wanted { number, at: now, ..wanted }));

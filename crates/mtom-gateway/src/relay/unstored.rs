@@ -99,8 +99,10 @@ impl Relay {
             actuator: decision.actuator.to_string(),
             on: led == Led::On,
             rule: decision.rule.to_string(),
+            rule_version: Some(decision.version.to_string()),
             reading: None,
             cause: cause.clone(),
+            condition: None,
             decided_at: now,
         });
         let wanted = Wanted { led, number, at: now, rule: decision.rule, cause };

@@ -106,13 +106,13 @@ fn a_dropped_batch_leaves_nothing() {
     let undone = batch.reading(&keyed(celsius("new", 21.0), "boot", 1), after(1)).unwrap();
     batch.reading(&keyed(celsius("new", 21.0), "boot", 1), after(1)).unwrap();
     batch.reject(&reject("t", b"x")).unwrap();
-    batch.rule_state(b"state").unwrap();
+    batch.rule_state("rule", b"state").unwrap();
     batch.command(&command(1)).unwrap();
     drop(batch);
 
     assert_eq!(dump(&folder), before);
     assert_eq!(journal.counts(), Counts { stored: 1, ..Counts::default() });
-    assert_eq!(journal.rule_state().unwrap(), None);
+    assert_eq!(journal.rule_states().unwrap(), []);
     // The names that the batch added were remembered by numbers that are no longer theirs.
     let mut others = [("other", 3.0), ("new", 4.0)].map(|(name, value)| {
         store_new(&mut journal, keyed(celsius(name, value), "boot", 1), after(2))
@@ -312,16 +312,21 @@ fn the_ledger_follows_a_command() {
 fn rule_state_belongs_to_its_batch() {
     let folder = Folder::new();
     let mut journal = folder.open();
-    assert_eq!(journal.rule_state().unwrap(), None);
+    assert_eq!(journal.rule_states().unwrap(), []);
     for state in [&b"one"[..], b"", b"\0two"] {
         let mut batch = journal.begin().unwrap();
-        batch.rule_state(b"overwritten").unwrap();
-        batch.rule_state(state).unwrap();
+        batch.rule_state("a", b"overwritten").unwrap();
+        batch.rule_state("b", b"other").unwrap();
+        batch.rule_state("a", state).unwrap();
         batch.commit().unwrap();
-        assert_eq!(journal.rule_state().unwrap().as_deref(), Some(state));
+        let kept = [("a".into(), state.to_vec()), ("b".into(), b"other".to_vec())];
+        assert_eq!(journal.rule_states().unwrap(), kept);
     }
+    let mut batch = journal.begin().unwrap();
+    batch.forget_rule_state("b").unwrap();
+    batch.commit().unwrap();
     drop(journal);
-    assert_eq!(folder.open().rule_state().unwrap().as_deref(), Some(&b"\0two"[..]));
+    assert_eq!(folder.open().rule_states().unwrap(), [("a".into(), b"\0two".to_vec())]);
 }
 
 #[test]
@@ -447,8 +452,10 @@ fn command(number: u64) -> CommandRecord {
         actuator: "led".into(),
         on: number.is_multiple_of(2),
         rule: "heat@1".into(),
+        rule_version: None,
         reading: (number > 1).then_some(number + 100),
         cause: "25.0 °C ≥ 25 °C".into(),
+        condition: None,
         decided_at: after(i64::try_from(number).unwrap()),
     }
 }

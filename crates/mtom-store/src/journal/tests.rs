@@ -26,7 +26,7 @@ fn a_restart_keeps_everything() {
     let mut batch = journal.begin().unwrap();
     let reject = Reject { topic: "t", payload: b"x", code: "c", reason: "r", arrived_at: NOW };
     batch.reject(&reject).unwrap();
-    batch.rule_state(b"state").unwrap();
+    batch.rule_state("rule", b"state").unwrap();
     batch.commit().unwrap();
     let page = journal.history().page(&all).unwrap();
     let rejects = journal.history().rejects(None, 10).unwrap();
@@ -38,7 +38,7 @@ fn a_restart_keeps_everything() {
     let mut journal = folder.open();
     assert_eq!(journal.history().page(&all).unwrap(), page);
     assert_eq!(journal.history().rejects(None, 10).unwrap(), rejects);
-    assert_eq!(journal.rule_state().unwrap().as_deref(), Some(&b"state"[..]));
+    assert_eq!(journal.rule_states().unwrap(), [("rule".into(), b"state".to_vec())]);
     assert_eq!(journal.counts(), counts);
     assert_eq!(store_new(&mut journal, celsius("a", 1.0), NOW).id, 31);
 }
@@ -189,7 +189,7 @@ fn an_unfinished_creation_is_begun_again() {
     assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock"]);
 }
 
-const SECOND_VERSION: &str = "ALTER TABLE total ADD COLUMN extra INTEGER NOT NULL DEFAULT 7;";
+const NEXT_VERSION: &str = "ALTER TABLE total ADD COLUMN extra INTEGER NOT NULL DEFAULT 7;";
 /// The present version and one more.
 fn with(next: &'static str) -> Vec<&'static str> {
     MIGRATIONS.iter().copied().chain([next]).collect()
@@ -203,13 +203,13 @@ fn an_older_version_is_backed_up_and_migrated() {
     let stored = store_new(&mut folder.open(), celsius("a", 20.0), NOW);
     let old = fs::read(folder.path()).unwrap();
 
-    let journal = Journal::open_with(&folder.path(), after(1), &with(SECOND_VERSION)).unwrap();
+    let journal = Journal::open_with(&folder.path(), after(1), &with(NEXT_VERSION)).unwrap();
     assert_eq!(journal.history().latest().unwrap(), [stored]);
     let extra: i64 = folder.plain().query_row("SELECT extra FROM total", [], |r| r.get(0)).unwrap();
     assert_eq!(extra, 7);
     drop(journal);
-    assert_eq!(fs::read(beside(&folder.path(), ".v2.bak")).unwrap(), old);
-    assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock", "mtom.db.v2.bak"]);
+    assert_eq!(fs::read(beside(&folder.path(), ".v3.bak")).unwrap(), old);
+    assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock", "mtom.db.v3.bak"]);
     let applied: Vec<(u32, i64)> = folder
         .plain()
         .prepare("SELECT version, applied_at_micros FROM schema_version ORDER BY version")
@@ -218,7 +218,7 @@ fn an_older_version_is_backed_up_and_migrated() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(applied, [(1, NOW.0), (2, NOW.0), (3, NOW.0 + 1)]);
+    assert_eq!(applied, [(1, NOW.0), (2, NOW.0), (3, NOW.0), (4, NOW.0 + 1)]);
 }
 
 #[test]
@@ -230,8 +230,8 @@ fn a_backup_holds_the_log_that_a_killed_process_left() {
     for suffix in ["", "-wal"] {
         fs::copy(beside(&folder.path(), suffix), beside(&copy.path(), suffix)).unwrap();
     }
-    drop(Journal::open_with(&copy.path(), NOW, &with(SECOND_VERSION)).unwrap());
-    fs::rename(beside(&copy.path(), ".v2.bak"), copy.path()).unwrap();
+    drop(Journal::open_with(&copy.path(), NOW, &with(NEXT_VERSION)).unwrap());
+    fs::rename(beside(&copy.path(), ".v3.bak"), copy.path()).unwrap();
     assert_eq!(copy.open().counts().stored, 1);
 }
 
@@ -239,7 +239,7 @@ fn a_backup_holds_the_log_that_a_killed_process_left() {
 fn a_migration_that_fails_leaves_the_version_before_it() {
     let folder = Folder::new();
     drop(folder.open());
-    let steps = [MIGRATIONS[0], MIGRATIONS[1], SECOND_VERSION, THIRD_FAILS];
+    let steps = [MIGRATIONS[0], MIGRATIONS[1], NEXT_VERSION, THIRD_FAILS];
     let refused = Journal::open_with(&folder.path(), NOW, &steps).unwrap_err();
     assert!(matches!(refused, OpenError::Failed { .. }), "{refused:?}");
     let journal = Journal::open_with(&folder.path(), NOW, &steps[..3]).unwrap();

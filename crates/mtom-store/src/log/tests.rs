@@ -2,6 +2,7 @@ use super::{KEPT_LEN, RESTARTED_LEN};
 use crate::file::beside;
 use crate::journal::Journal;
 use crate::testing::{Folder, NOW, celsius, store_new};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 const BATCH_LEN: usize = 2 * 1024 * 1024;
 /// What the log of a busy gateway may take.
@@ -9,10 +10,12 @@ const LOG_LEN_MAX: u64 = 64_000_000;
 
 /// Writes batches of `BATCH_LEN`; how long the log is after each.
 fn fill(folder: &Folder, journal: &mut Journal, batches: usize) -> Vec<u64> {
-    let state = vec![7; BATCH_LEN];
+    // What does not change is not written.
+    static NEXT: AtomicU8 = AtomicU8::new(0);
     let one = |_| {
+        let state = vec![NEXT.fetch_add(1, Ordering::Relaxed); BATCH_LEN];
         let mut batch = journal.begin().unwrap();
-        batch.rule_state(&state).unwrap();
+        batch.rule_state("rule", &state).unwrap();
         batch.commit().unwrap();
         std::fs::metadata(beside(&folder.path(), "-wal")).unwrap().len()
     };

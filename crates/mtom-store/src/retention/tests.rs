@@ -166,8 +166,10 @@ fn the_ledger_keeps_what_each_actuator_is_to_be() {
                 actuator: if number < 4 { "old".into() } else { "new".into() },
                 on: true,
                 rule: "r".into(),
+                rule_version: None,
                 reading: None,
                 cause: "c".into(),
+                condition: None,
                 decided_at: after(-HOUR),
             })
             .unwrap();

@@ -243,7 +243,7 @@ impl Child<'_> {
                         arrived_at: planned.arrived_at,
                     })?;
                 }
-                Item::RuleState(state) => batch.rule_state(state)?,
+                Item::RuleState(state) => batch.rule_state("rule", state)?,
                 Item::Command => {
                     // Without a number there is no decision, as in the gateway.
                     let Some(number) = self.numbers.next() else { return Err(StoreError::Broken) };
@@ -251,9 +251,11 @@ impl Child<'_> {
                         number,
                         actuator: "led".into(),
                         on: true,
-                        rule: "rule@1".into(),
+                        rule: "rule".into(),
+                        rule_version: None,
                         reading: None,
                         cause: "planned".into(),
+                        condition: None,
                         decided_at: planned.arrived_at,
                     })?;
                 }

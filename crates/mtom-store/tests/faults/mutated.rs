@@ -132,7 +132,7 @@ fn read_and_write(
         history.rejects(None, 100),
         history.commands(100),
         history.counts(),
-        journal.rule_state(),
+        journal.rule_states(),
     );
     let mut write = || {
         let mut batch = journal.begin()?;

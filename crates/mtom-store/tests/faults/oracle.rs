@@ -155,7 +155,7 @@ impl Read {
         }
         let mut held = Held {
             duplicates: counts.duplicate,
-            rule_state: journal.rule_state()?,
+            rule_state: journal.rule_states()?.pop().map(|(_, state)| state),
             commands: history.commands(usize::MAX)?.len() as u64,
             ..Held::default()
         };

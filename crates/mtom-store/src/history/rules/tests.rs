@@ -1,0 +1,107 @@
+use super::CommandQuery;
+use crate::record::{AlertOutcome, AlertRecord, AlertTarget, CommandRecord};
+use crate::testing::{Folder, SECOND, after};
+
+fn command(number: u64, actuator: &str) -> CommandRecord {
+    CommandRecord {
+        number,
+        actuator: actuator.into(),
+        on: number.is_multiple_of(2),
+        rule: "heat".into(),
+        rule_version: Some("00000000000000ff".into()),
+        reading: Some(number),
+        cause: "reading 1: t 26.5 °C".into(),
+        condition: Some("celsius (26.5) >= 25.0".into()),
+        decided_at: after(number.cast_signed() * SECOND),
+    }
+}
+
+#[test]
+fn the_ledger_is_asked_by_actuator_and_time() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    let history = journal.history();
+    assert_eq!(history.actuators().unwrap(), Vec::<String>::new());
+    let mut batch = journal.begin().unwrap();
+    for number in 1..=20 {
+        batch.command(&command(number, ["a", "b", "c"][(number % 3) as usize])).unwrap();
+    }
+    batch.commit().unwrap();
+    assert_eq!(history.actuators().unwrap(), ["a", "b", "c"]);
+    let numbers = |query: CommandQuery| -> Vec<u64> {
+        let query = CommandQuery { limit: 100, ..query };
+        history.ledger(&query).unwrap().iter().map(|row| row.command.number).collect()
+    };
+    let all = CommandQuery::default();
+    assert_eq!(numbers(all.clone()), (1..=20).rev().collect::<Vec<_>>());
+    let of_b = CommandQuery { actuator: Some("b".into()), ..all.clone() };
+    assert_eq!(numbers(of_b.clone()), [19, 16, 13, 10, 7, 4, 1]);
+    let stretch =
+        CommandQuery { from: Some(after(7 * SECOND)), until: Some(after(13 * SECOND)), ..of_b };
+    assert_eq!(numbers(stretch), [10, 7]);
+    assert_eq!(numbers(CommandQuery { before: Some(3), ..all }), [2, 1]);
+    assert_eq!(history.commands(1).unwrap()[0].command, command(20, "c"));
+}
+
+#[test]
+fn versions_of_the_rules_are_counted_up_and_never_change() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    assert_eq!(journal.add_rule_set("mtom.toml", "one", after(1)).unwrap(), 1);
+    assert_eq!(journal.add_rule_set("rules.toml", "two", after(2)).unwrap(), 2);
+    drop(journal);
+    let mut journal = folder.open();
+    assert_eq!(journal.add_rule_set("version 1", "one", after(3)).unwrap(), 3);
+    let found: Vec<_> = journal.history().rule_sets(2).unwrap();
+    assert_eq!(
+        found.iter().map(|row| (row.version, &*row.text)).collect::<Vec<_>>(),
+        [(3, "one"), (2, "two")]
+    );
+    assert_eq!(journal.history().rule_set(2).unwrap().unwrap().source, "rules.toml");
+    assert_eq!(journal.history().rule_set(4).unwrap(), None);
+}
+
+#[test]
+fn an_alert_waits_until_it_is_taken_or_given_up() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    let alert = |target| AlertRecord {
+        rule: "heat".into(),
+        rule_version: "00000000000000ff".into(),
+        target,
+        body: "{\"state\":\"on\"}".into(),
+        begins: true,
+        reading: Some(7),
+        cause: "reading 7: t 26.5 °C".into(),
+        raised_at: after(1),
+    };
+    let topic = AlertTarget::Topic { topic: "alarm/heat".into(), qos: 1, retain: true };
+    let alerts = [alert(topic), alert(AlertTarget::Url("http://127.0.0.1/x".into()))];
+    let mut batch = journal.begin().unwrap();
+    let ids: Vec<u64> = alerts.iter().map(|alert| batch.alert(alert).unwrap()).collect();
+    batch.commit().unwrap();
+    let history = journal.history();
+    let waiting =
+        || -> Vec<u64> { history.alerts_waiting(10).unwrap().iter().map(|row| row.id).collect() };
+    assert_eq!(waiting(), ids);
+
+    let mut batch = journal.begin().unwrap();
+    let failed = AlertOutcome::Failed { error: "no answer".into(), next_try_at: after(9) };
+    batch.alert_outcome(ids[0], &failed, after(2)).unwrap();
+    batch.commit().unwrap();
+    assert_eq!(waiting(), [ids[1], ids[0]], "who waits longest is tried first");
+
+    let mut batch = journal.begin().unwrap();
+    batch.alert_outcome(ids[0], &AlertOutcome::Delivered, after(10)).unwrap();
+    let given_up = AlertOutcome::GivenUp { error: "410 Gone".into() };
+    batch.alert_outcome(ids[1], &given_up, after(11)).unwrap();
+    batch.commit().unwrap();
+    assert!(waiting().is_empty());
+    let rows = history.alerts(10).unwrap();
+    assert_eq!(rows[1].alert, alerts[0]);
+    assert_eq!((rows[1].tries, rows[1].delivered_at), (2, Some(after(10))));
+    assert_eq!(
+        (rows[0].given_up_at, rows[0].last_error.as_deref()),
+        (Some(after(11)), Some("410 Gone"))
+    );
+}
