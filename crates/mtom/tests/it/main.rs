@@ -27,6 +27,9 @@ mod maria_server;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-broker/tests/it/mosquitto.rs"]
 mod mosquitto;
+#[allow(dead_code, reason = "shared with another suite, which uses the rest")]
+#[path = "../../../mtom-store/tests/it/other_host.rs"]
+mod other_host;
 mod mtom;
 mod original;
 mod past;
