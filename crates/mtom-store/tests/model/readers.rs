@@ -1,6 +1,7 @@
 //! Readers of the history under load: they hold nothing between two calls, so the log stays short.
 
-use crate::{NOW, folder};
+use crate::folder;
+use crate::schedule::NOW;
 use mtom_protocol::reading::Reading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
