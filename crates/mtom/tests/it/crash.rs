@@ -25,6 +25,9 @@ fn kills() -> u32 {
 const DEVICES: usize = 16;
 /// Acknowledgements of one life, so that each kill hits a busy process at another moment.
 const ACKNOWLEDGED_MIN: u64 = 100;
+/// So many moments there are: a prime, so that its multiples come in any order. More would only make the long
+/// run longer.
+const MOMENTS: u64 = 701;
 /// The planted bug must show within so many kills.
 const PLANTED_KILLS: u32 = 30;
 
@@ -133,7 +136,7 @@ async fn lives(
             });
         }
         // A different number each time: the kill comes at another moment of a batch.
-        let enough = ACKNOWLEDGED_MIN + u64::from(life) * 7;
+        let enough = ACKNOWLEDGED_MIN + u64::from(life) * 7 % MOMENTS;
         soon("acknowledgements", async {
             while count.load(Ordering::SeqCst) < enough {
                 tokio::task::yield_now().await;
