@@ -33,6 +33,7 @@ mod linux {
     pub(crate) mod proc;
     pub(crate) mod role;
     pub(crate) mod run;
+    pub(crate) mod stalled;
     pub(crate) mod store;
     pub(crate) mod table;
     pub(crate) mod viewers;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use std::path::Path;
 
 const SETTINGS: &str = "PRAGMA journal_mode = wal; PRAGMA synchronous = full;
-    PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 16384;";
+    PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 10240; PRAGMA journal_size_limit = 41943040;";
 
 const TABLE: &str = "CREATE TABLE reading (
     id INTEGER PRIMARY KEY,

@@ -1,7 +1,9 @@
 //! The command line: which benchmarks, how long; or, in a child process, which role.
 
 use super::viewers;
-use super::{drain, fleet, floors, history, idle, ingest, latency, load, proc, role, store, table};
+use super::{
+    drain, fleet, floors, history, idle, ingest, latency, load, proc, role, stalled, store, table,
+};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -15,7 +17,8 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
   idle      CPU, memory and start-up time of `mtom up` with its defaults
   fleet     CPU and memory of 5,000 simulated sensors, and how soon one speaks once it is linked
 
-  store     committed readings/s and bytes of each, beside a bare loop of prepared INSERT statements
+  store     committed readings/s and bytes of each, beside a bare loop of prepared INSERT statements;
+            how soon a batch is safe while fifty clients read the history and do not hurry
   history   pages and charts among 10^6 and 10^7 readings, beside the original's query
   drain     readings/s into a MariaDB of its own, beside bare INSERT statements of a thousand rows
 
@@ -123,7 +126,10 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 "latency" => latency::measure(plan, &mut table).await,
                 "viewers" => viewers::measure(plan, &mut table).await,
                 "fleet" => fleet::measure(plan, &mut table).await,
-                "store" => store::measure(plan, &mut table),
+                "store" => {
+                    store::measure(plan, &mut table)?;
+                    stalled::measure(plan, &mut table)
+                }
                 "history" => history::measure(plan, &counts, &mut table),
                 "drain" => drain::measure(plan, &mut table).await,
                 _ => idle::measure(plan, &mut table).await,

@@ -17,11 +17,11 @@ use mtom_store::journal::Journal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const BATCH_LEN: usize = 1_000;
+pub(super) const BATCH_LEN: usize = 1_000;
 const TARGET: f64 = 0.6;
 const SECOND: i64 = 1_000_000;
 /// 2026-01-01.
-const BEGINNING: i64 = 1_767_225_600 * SECOND;
+pub(super) const BEGINNING: i64 = 1_767_225_600 * SECOND;
 /// From the device's clock to ours.
 const ARRIVED_AFTER: i64 = 3_210;
 
@@ -36,7 +36,7 @@ pub(crate) struct Shape {
     is_judged: bool,
 }
 
-const SHAPES: [Shape; 3] = [
+pub(super) const SHAPES: [Shape; 3] = [
     Shape {
         what: "store, 1,000 series each second",
         series: 1_000,
@@ -141,25 +141,10 @@ impl Watch {
 fn journal(plan: Plan, shape: Shape, path: &Path) -> Result<Report> {
     let mut journal = Journal::open(path, UnixMicros(BEGINNING))?;
     let mut watch = Watch::default();
-    let mut readings: Vec<Reading> = (0..shape.series).map(reading).collect();
-    // A batch may hold several readings of a series.
-    let repeats = BATCH_LEN.div_ceil(shape.series);
-    readings = (0..repeats).flat_map(|_| readings.clone()).collect();
-    let mut samples = Vec::new();
+    let mut batch = Batch::of(shape);
     for first in (0..plan.stored).step_by(BATCH_LEN) {
-        fill(shape, first, &mut samples);
-        for (reading, sample) in readings.iter_mut().zip(&samples) {
-            reading.value = sample.value;
-            reading.taken_at = Some(UnixMicros(sample.at));
-            reading.key.as_mut().context("each has a key")?.seq = sample.seq.cast_unsigned();
-        }
-        watch.time(|| {
-            let mut batch = journal.begin()?;
-            for (reading, sample) in readings.iter().zip(&samples) {
-                batch.reading(reading, UnixMicros(sample.arrived_at))?;
-            }
-            Ok(batch.commit()?)
-        })?;
+        batch.fill(first)?;
+        watch.time(|| batch.commit(&mut journal))?;
     }
     let stored = journal.counts().stored;
     ensure!(stored == plan.stored as u64, "{stored} of {} are stored", plan.stored);
@@ -168,6 +153,42 @@ fn journal(plan: Plan, shape: Shape, path: &Path) -> Result<Report> {
         Ok(())
     })?;
     watch.report(plan, path)
+}
+
+/// One batch of the journal, made before it is measured.
+pub(super) struct Batch {
+    shape: Shape,
+    readings: Vec<Reading>,
+    samples: Vec<Sample>,
+}
+
+impl Batch {
+    pub(super) fn of(shape: Shape) -> Self {
+        let one: Vec<Reading> = (0..shape.series).map(reading).collect();
+        // A batch may hold several readings of a series.
+        let repeats = BATCH_LEN.div_ceil(shape.series);
+        let readings = (0..repeats).flat_map(|_| one.clone()).collect();
+        Self { shape, readings, samples: Vec::new() }
+    }
+
+    /// The readings `first` … of a run.
+    pub(super) fn fill(&mut self, first: usize) -> Result<()> {
+        fill(self.shape, first, &mut self.samples);
+        for (reading, sample) in self.readings.iter_mut().zip(&self.samples) {
+            reading.value = sample.value;
+            reading.taken_at = Some(UnixMicros(sample.at));
+            reading.key.as_mut().context("each has a key")?.seq = sample.seq.cast_unsigned();
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(&self, journal: &mut Journal) -> Result<()> {
+        let mut batch = journal.begin()?;
+        for (reading, sample) in self.readings.iter().zip(&self.samples) {
+            batch.reading(reading, UnixMicros(sample.arrived_at))?;
+        }
+        Ok(batch.commit()?)
+    }
 }
 
 fn floor(plan: Plan, shape: Shape, path: &Path, has_index: bool) -> Result<Report> {

@@ -15,6 +15,12 @@ fn faults(in_ci: u64) -> u64 {
     std::env::var("MTOM_FAULTS").ok().map_or(in_ci, |text| text.parse().unwrap())
 }
 
+/// For `cargo xtask faults`; whoever gets here has found nothing.
+#[allow(clippy::print_stderr, reason = "a test says what it found")]
+fn said(what: &str, tries: u64) {
+    eprintln!("faults: {what}: {tries}, failures: 0");
+}
+
 fn is_away(state: &DrainState) -> bool {
     matches!(state.link, Link::Away { .. })
 }
@@ -47,6 +53,7 @@ async fn kill_nine_of_the_server_loses_and_doubles_nothing() {
     assert_eq!(state.outages, faults(5));
     drain.stop().await;
     accounts(&server, database(&url), &readings(1..=last)).await.unwrap();
+    said("kills of MariaDB", faults(5));
 }
 
 #[tokio::test]
@@ -67,6 +74,7 @@ async fn a_lost_answer_to_commit_doubles_nothing() {
     assert_eq!(drain.all_drained().await.outages, faults(20));
     drain.stop().await;
     accounts(server, database(&url), &readings(1..=last)).await.unwrap();
+    said("lost answers to COMMIT", faults(20));
 }
 
 #[tokio::test]
@@ -86,6 +94,7 @@ async fn a_lost_commit_loses_nothing() {
     assert_eq!(drain.all_drained().await.outages, faults(20));
     drain.stop().await;
     accounts(server, database(&url), &readings(1..=last)).await.unwrap();
+    said("lost COMMITs", faults(20));
 }
 
 #[tokio::test]
@@ -126,6 +135,7 @@ async fn a_partition_that_heals_brings_old_bytes_and_nothing_twice() {
     }
     drain.stop().await;
     accounts(server, database(&url), &readings(1..=last)).await.unwrap();
+    said("partitions", faults(3));
 }
 
 #[tokio::test]
@@ -177,6 +187,7 @@ async fn connections_that_an_administrator_ends_are_made_again() {
     }
     drain.stop().await;
     accounts(&server, database(&url), &readings(1..=last)).await.unwrap();
+    said("ended connections", faults(10));
 }
 
 #[tokio::test]
