@@ -14,6 +14,7 @@ use crate::log::{self, Log};
 use crate::migrations::{MIGRATIONS, migrate, version_of};
 use crate::names::Names;
 use crate::record::Counts;
+use crate::retention::Passed;
 use crate::rollup::Sums;
 use crate::seen::Seen;
 use mtom_protocol::time::UnixMicros;
@@ -47,6 +48,7 @@ pub struct Journal {
     pub(crate) sums: Sums,
     pub(crate) latencies: Latencies,
     pub(crate) totals: Totals,
+    pub(crate) passed: Passed,
     drained: u64,
     rejects_drained: u64,
     /// The disk was full, so the log has to give back what it takes before anything is tried again.
@@ -120,6 +122,7 @@ impl Journal {
             sums: Sums::default(),
             latencies: Latencies::default(),
             totals,
+            passed: Passed::default(),
             drained: drained.cast_unsigned(),
             rejects_drained: rejects_drained.cast_unsigned(),
             is_full: false,

@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// Rows of one step. It takes a few milliseconds.
 const ROWS_MAX: i64 = 2_000;
+/// Index entries that one step looks at to find them: among readings that another database lacks they
+/// may be far apart.
+const LOOKED_AT_MAX: i64 = 20_000;
 /// Pages that leave the file in one step.
 const PAGES_MAX: i64 = 128;
 /// This much of the file may be free: it is used again soon.
@@ -36,6 +39,14 @@ pub struct Keep {
     pub disk_free_min: u64,
     /// Only what another database has too: readings and rejects up to these numbers.
     pub drained: Option<(u64, u64)>,
+}
+
+/// Where the oldest readings cannot go, because another database lacks them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    /// No reading in a slot before this one is up to `id_max`.
+    slot: i64,
+    id_max: i64,
 }
 
 /// What one step has done.
@@ -75,21 +86,22 @@ impl Journal {
         } else {
             (disk_is_full && size.free == 0).then_some(NEWEST_KEPT_ON_FULL_DISK)
         };
-        let deleted = self.delete(keep, now, newest_kept)?;
+        let (deleted, passed) = self.delete(keep, now, newest_kept)?;
         let is_large = keep.len_max.is_some_and(|max| size.len() > max);
         let is_loose = size.free > PAGES_MAX && size.free > size.pages / FREE_PARTS;
         let returns = size.free > 0 && (is_large || is_loose || disk_is_full);
         let returned = if deleted == 0 && returns { self.give_back(size)? } else { 0 };
-        let has_more = deleted > 0 || returned > 0;
+        let has_more = deleted > 0 || returned > 0 || passed;
         Ok(Step { deleted, returned, has_more, for_disk: disk_is_full && deleted > 0 })
     }
 
+    /// How many rows went, and whether there was nothing but others that stay as far as it looked.
     fn delete(
         &mut self,
         keep: &Keep,
         now: UnixMicros,
         newest_kept: Option<Duration>,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, bool), StoreError> {
         let before = |age: Duration| {
             now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)).max(0)
         };
@@ -97,10 +109,21 @@ impl Journal {
         let raw_age = newest_kept.into_iter().chain(keep.raw).min();
         let (readings_max, rejects_max) = keep.drained.unwrap_or((u64::MAX, u64::MAX));
         let to_sql = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let id_max = to_sql(readings_max.min(self.totals.reading_id_last));
+        let mut passed = self.passed;
+        if passed.id_max != id_max {
+            passed = Passed { slot: 0, id_max };
+        }
         let transaction = self.connection.transaction()?;
-        let mut deleted = 0;
+        let (mut deleted, mut has_passed) = (0, false);
         if let Some(age) = raw_age {
-            let readings = readings(&transaction, before(age), to_sql(readings_max))?;
+            let readings = readings(&transaction, before(age) / SLOT, passed)?;
+            if readings == 0 {
+                let slot = looked_up_to(&transaction, before(age) / SLOT, passed)?;
+                has_passed = slot.is_some();
+                // Of one slot with so many the rest waits for the other database.
+                passed.slot = slot.map_or(before(age) / SLOT, |slot| slot.max(passed.slot + 1));
+            }
             let rejects = rejects(&transaction, before(age), to_sql(rejects_max))?;
             transaction
                 .prepare_cached(
@@ -121,7 +144,7 @@ impl Journal {
             deleted += alerts(&transaction, before(age))?;
         }
         // No readings are left that could go: the oldest sums of minutes, then of hours.
-        if newest_kept.is_some() && deleted == 0 {
+        if newest_kept.is_some() && deleted == 0 && !has_passed {
             for table in SUMS {
                 deleted += sums(&transaction, table, sums_before(Duration::from_hours(24)))?;
                 if deleted > 0 {
@@ -134,7 +157,8 @@ impl Journal {
         } else {
             transaction.commit()?;
         }
-        Ok(deleted)
+        self.passed = passed;
+        Ok((deleted, has_passed))
     }
 
     /// Takes free pages off the end of the file.
@@ -181,19 +205,22 @@ impl Size {
     }
 }
 
-/// The oldest readings before a time; `database:N` counts on without them.
-fn readings(connection: &Connection, before: i64, id_max: i64) -> rusqlite::Result<u64> {
+/// The oldest readings before a slot; `database:N` counts on without them.
+fn readings(connection: &Connection, before: i64, passed: Passed) -> rusqlite::Result<u64> {
     let temperatures: HashSet<i64> = connection
         .prepare_cached("SELECT id FROM series WHERE is_temperature")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let mut statement = connection.prepare_cached(
         "DELETE FROM reading WHERE id IN (
-             SELECT id FROM reading INDEXED BY reading_by_slot
-             WHERE slot < ?1 AND id <= ?2 ORDER BY slot LIMIT ?3
+             SELECT id FROM (
+                 SELECT id FROM reading INDEXED BY reading_by_slot
+                 WHERE slot >= ?2 AND slot < ?1 ORDER BY slot LIMIT ?5
+             ) WHERE id <= ?3 LIMIT ?4
          ) RETURNING slot, series",
     )?;
-    let mut rows = statement.query(params![before / SLOT, id_max, ROWS_MAX])?;
+    let mut rows =
+        statement.query(params![before, passed.slot, passed.id_max, ROWS_MAX, LOOKED_AT_MAX])?;
     let (mut deleted, mut slots) = (0, HashMap::<i64, i64>::new());
     while let Some(row) = rows.next()? {
         deleted += 1;
@@ -222,6 +249,21 @@ fn readings(connection: &Connection, before: i64, id_max: i64) -> rusqlite::Resu
         }
     }
     Ok(deleted)
+}
+
+/// The slot up to which [`readings`] looked; `None`: it saw all.
+fn looked_up_to(
+    connection: &Connection,
+    before: i64,
+    passed: Passed,
+) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT slot FROM reading INDEXED BY reading_by_slot
+             WHERE slot >= ?2 AND slot < ?1 ORDER BY slot LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(params![before, passed.slot, LOOKED_AT_MAX], |row| row.get(0))
+        .optional()
 }
 
 /// The time from which on there are readings.

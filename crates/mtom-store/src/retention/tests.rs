@@ -3,6 +3,7 @@ use crate::batch::tests::check_counts;
 use crate::history::PageQuery;
 use crate::journal::Journal;
 use crate::record::{CommandRecord, Order, Reject};
+use crate::rollup::SLOT;
 use crate::testing::{Folder, NOW, SECOND, after, celsius, keyed, store, taken};
 use mtom_protocol::time::UnixMicros;
 use std::time::Duration;
@@ -228,4 +229,31 @@ fn the_latest_is_the_newest_that_is_left() {
     let keep = Keep { drained: Some((6, 0)), ..keep };
     assert_eq!(journal.forget(&keep, now, None).unwrap().deleted, 3);
     assert_eq!(latest(&journal), [row("busy", 6)]);
+}
+
+#[test]
+fn what_cannot_go_is_looked_at_once_and_in_small_steps() {
+    let folder = Folder::new();
+    let mut journal = filled(&folder, 11_000, 4);
+    // One that may go lies behind forty thousand that may not.
+    let late = taken(celsius("late", 20.5), after(-60 * SECOND));
+    let drained = Some((44_000, 0));
+    store(&mut journal, &[(late, NOW)]);
+    folder.plain().execute_batch("UPDATE reading SET id = -44001 WHERE id = 44001").unwrap();
+    folder.plain().execute_batch("UPDATE reading SET id = id + 100000 WHERE id > 0").unwrap();
+    folder.plain().execute_batch("UPDATE reading SET id = 1 WHERE id < 0").unwrap();
+    let keep = Keep { raw: Some(Duration::ZERO), drained, ..Keep::default() };
+    let nothing = Step { has_more: true, ..Step::default() };
+    assert_eq!(journal.forget(&keep, NOW, None).unwrap(), nothing);
+    assert_eq!(journal.forget(&keep, NOW, None).unwrap(), nothing);
+    assert_eq!(journal.forget(&keep, NOW, None).unwrap(), Step { deleted: 1, ..nothing });
+    assert_eq!(journal.forget(&keep, NOW, None).unwrap(), Step::default());
+    let passed = journal.passed.slot;
+    assert_eq!(passed, NOW.0 / SLOT);
+    assert_eq!(journal.forget(&keep, NOW, None).unwrap(), Step::default());
+    // What is drained since is looked for from the beginning.
+    folder.plain().execute_batch("UPDATE reading SET id = 2 WHERE id = 100001").unwrap();
+    store(&mut journal, &[(celsius("a", 1.0), NOW)]);
+    let keep = Keep { drained: Some((44_002, 0)), ..keep };
+    assert_eq!(journal.forget(&keep, NOW, None).unwrap().deleted, 1);
 }
