@@ -3,7 +3,7 @@
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_store::record::Counts;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -56,7 +56,7 @@ impl Model {
     }
 
     /// Readings and rejects before a time, up to a number each; then sums before another time, but
-    /// never while there are readings in them or before them.
+    /// never while there are readings in them or before them, and not those with a series' newest.
     pub(crate) fn forget(&mut self, raw: Option<i64>, sums: Option<i64>, up_to: (u64, u64)) {
         if let Some(before) = raw {
             self.rows.retain(|row| row.at.0 / SLOT >= before / SLOT || row.id > up_to.0);
@@ -64,8 +64,16 @@ impl Model {
         }
         if let Some(before) = sums {
             let oldest = self.rows.iter().map(|row| row.at.0).min().unwrap_or(i64::MAX);
+            let mut newest = BTreeMap::new();
+            for row in &self.sums[2] {
+                let at = newest.entry(series(&row.reading)).or_insert(0);
+                *at = row.at.0.max(*at);
+            }
             for (sums, width) in self.sums.iter_mut().zip([MINUTE, HOUR]) {
-                sums.retain(|row| row.at.0 / width >= before.min(oldest) / width);
+                sums.retain(|row| {
+                    row.at.0 / width >= before.min(oldest) / width
+                        || row.at.0 / width == newest[&series(&row.reading)] / width
+                });
             }
         }
     }
