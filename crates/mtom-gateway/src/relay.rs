@@ -19,7 +19,7 @@ use mtom_forward::live::LiveHub;
 use mtom_protocol::payload::{NotAReading, decode, describe};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Decision, Engine, Event, State};
+use mtom_rules::{Decision, Engine, Event, Outputs, State};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::journal::Journal;
@@ -263,13 +263,13 @@ impl Relay {
         self.reserve(told.len())?;
         let mut numbers = self.numbers.clone();
         let mut transaction = self.journal.begin()?;
-        let mut decisions = Vec::new();
+        let mut out = Outputs::default();
         let revision = self.state.revision();
         for command in &self.unstored.commands {
             transaction.command(command)?;
         }
         if timer {
-            self.rules.step(&mut self.state, Event::Time, now, &mut decisions);
+            self.rules.step(&mut self.state, Event::Time, now, &mut out);
         }
         for delivery in batch {
             for outcome in decode_delivery(delivery) {
@@ -277,7 +277,7 @@ impl Relay {
                     Ok(reading) => {
                         if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
                             let event = Event::Reading(&stored);
-                            self.rules.step(&mut self.state, event, now, &mut decisions);
+                            self.rules.step(&mut self.state, event, now, &mut out);
                             effects.readings.push(stored);
                         }
                     }
@@ -285,7 +285,7 @@ impl Relay {
                 }
             }
         }
-        for decision in newest(decisions) {
+        for decision in newest(out.decisions) {
             let number = numbers.next().expect("reserve made room for every actuator");
             record(&mut transaction, decision, number, now, effects)?;
         }

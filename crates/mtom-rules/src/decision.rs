@@ -1,6 +1,6 @@
 //! What goes into the engine and what comes out of it.
 
-use crate::spec::RuleVersion;
+use crate::spec::{Qos, RuleVersion};
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
@@ -8,6 +8,9 @@ use mtom_protocol::unit::Unit;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The longest body of an alert, in bytes.
+pub const BODY_LEN_MAX: usize = 65_536;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,62 @@ pub enum Event<'a> {
         /// Whether it is there.
         online: bool,
     },
+    /// A person says what an actuator is to be, whatever the rules say.
+    Override {
+        /// The actuator's name.
+        actuator: &'a str,
+        /// What it is to be; `None`: the rules speak again.
+        led: Option<Led>,
+        /// When the rules speak again; `None`: when they are told to.
+        until: Option<UnixMicros>,
+    },
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outputs {
+    /// Actuators that are to be so from now on, in the order in which it was decided.
+    pub decisions: Vec<Decision>,
+    /// What is to be told, in the order in which it happened.
+    pub alerts: Vec<Alert>,
+}
+
+/// Something to tell, once: an episode of a rule began or ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// The name of the rule.
+    pub rule: Arc<str>,
+    /// What that rule said.
+    pub version: RuleVersion,
+    /// Whom to tell.
+    pub target: Target,
+    /// What to tell, at most [`crate::BODY_LEN_MAX`] bytes.
+    pub body: String,
+    /// On: the episode began. Off: it ended.
+    pub led: Led,
+    /// Why.
+    pub cause: Cause,
+    /// When.
+    pub at: UnixMicros,
+}
+
+/// Where an alert goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To the broker.
+    Publish {
+        /// The topic.
+        topic: Arc<str>,
+        /// How surely.
+        qos: Qos,
+        /// Whether the broker keeps it.
+        retain: bool,
+    },
+    /// To a web server, as a POST. The body is JSON when it begins with `{` or `[`.
+    Webhook {
+        /// `http://…` or `https://…`.
+        url: Arc<str>,
+    },
 }
 
 /// One actuator is to be so from now on.
@@ -42,13 +101,16 @@ pub struct Decision {
     pub actuator: Arc<str>,
     /// What it is to be.
     pub led: Led,
-    /// The name of the rule that decided.
+    /// The name of the rule that decided: the owner. [`MANUAL`] when a person did.
     pub rule: Arc<str>,
-    /// What that rule said.
+    /// What that rule said; 0 when a person decided.
     pub version: RuleVersion,
     /// Why.
     pub cause: Cause,
 }
+
+/// Who decides while a person's override stands.
+pub const MANUAL: &str = "manual";
 
 /// Why something was decided. `Display` is for people.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +135,32 @@ pub enum Cause {
         /// When it was decided.
         since: UnixMicros,
     },
+    /// A person said so.
+    Override {
+        /// When the rules speak again; `None`: when they are told to.
+        until: Option<UnixMicros>,
+    },
+    /// A person's override is over, and this is what the owner among the rules said meanwhile.
+    OverrideEnded {
+        /// When the owner decided it; `None`: no rule has a say, so the silent state is taken.
+        since: Option<UnixMicros>,
+        /// The reading that it rests on, where it does on one.
+        witness: Option<Witness>,
+    },
+    /// The rule's schedule ended, and no other rule has a say: the silent state is taken.
+    ScheduleEnded {
+        /// When it ended.
+        at: UnixMicros,
+    },
+    /// A rule of higher priority has no say any more, and this is what the next one said meanwhile.
+    Succession {
+        /// The rule that had a say.
+        from: Arc<str>,
+        /// When the next one decided it.
+        since: UnixMicros,
+        /// The reading that it rests on, where it does on one.
+        witness: Option<Witness>,
+    },
 }
 
 /// The reading that a decision rests on.
@@ -88,21 +176,35 @@ pub struct Witness {
     pub value: f64,
     /// Its unit.
     pub unit: Unit,
+    /// The condition that was true, with its values filled in: `celsius (26.5) >= 25.0`.
+    pub condition: Arc<str>,
 }
 
 impl Cause {
     /// The journal number of the reading that it rests on, where it does on one.
     #[must_use]
-    pub const fn reading_id(&self) -> Option<u64> {
+    pub fn reading_id(&self) -> Option<u64> {
+        self.witness().map(|witness| witness.id)
+    }
+
+    /// The reading that it rests on, where it does on one.
+    #[must_use]
+    pub const fn witness(&self) -> Option<&Witness> {
         match self {
-            Self::Reading { witness, .. } => Some(witness.id),
-            Self::Silence { .. } | Self::Start { .. } => None,
+            Self::Reading { witness, .. } => Some(witness),
+            Self::OverrideEnded { witness, .. } | Self::Succession { witness, .. } => {
+                witness.as_ref()
+            }
+            Self::Silence { .. }
+            | Self::Start { .. }
+            | Self::Override { .. }
+            | Self::ScheduleEnded { .. } => None,
         }
     }
 }
 
 impl Witness {
-    pub(crate) fn of(stored: &StoredReading) -> Self {
+    pub(crate) fn of(stored: &StoredReading, condition: Arc<str>) -> Self {
         let reading = &stored.reading;
         Self {
             id: stored.id,
@@ -110,6 +212,7 @@ impl Witness {
             quantity: reading.quantity.clone(),
             value: reading.value,
             unit: reading.unit,
+            condition,
         }
     }
 }
@@ -123,8 +226,33 @@ impl fmt::Display for Cause {
             }
             Self::Silence { max_age, .. } => write!(f, "no reading for {}", Seconds(*max_age)),
             Self::Start { since } => write!(f, "decided before the start, at {}", since.rfc3339()),
+            Self::Override { until: None } => write!(f, "by hand"),
+            Self::Override { until: Some(until) } => {
+                write!(f, "by hand, until {}", until.rfc3339())
+            }
+            Self::OverrideEnded { since, witness } => {
+                write!(f, "no longer by hand")?;
+                meanwhile(f, *since, witness.as_ref())
+            }
+            Self::ScheduleEnded { at } => write!(f, "schedule ended at {}", at.rfc3339()),
+            Self::Succession { from, since, witness } => {
+                write!(f, "{from} has no say any more")?;
+                meanwhile(f, Some(*since), witness.as_ref())
+            }
         }
     }
+}
+
+/// What a rule said while another had the say.
+fn meanwhile(
+    f: &mut fmt::Formatter<'_>,
+    since: Option<UnixMicros>,
+    witness: Option<&Witness>,
+) -> fmt::Result {
+    if let Some(since) = since {
+        write!(f, ", decided at {}", since.rfc3339())?;
+    }
+    witness.map_or(Ok(()), |witness| write!(f, ", {witness}"))
 }
 
 impl fmt::Display for Witness {

@@ -1,7 +1,7 @@
 //! Compiles rules, finds those that a reading concerns, and turns what they wish into decisions.
 
 use crate::condition::{Condition, Language, Subject, Truth};
-use crate::decision::{Cause, Decision, Event};
+use crate::decision::{Cause, Decision, Event, Outputs};
 use crate::machine::{Arrival, Memory, Settled, Timing};
 use crate::spec::{RuleError, RuleSpec, RuleVersion};
 use crate::state::{Entry, State, StateError};
@@ -95,13 +95,7 @@ impl Engine {
     /// `now` is the present, not the reading's arrival. When it goes back by up to a second it is
     /// taken as not having moved; by more, the clock was set back and every span starts again.
     /// `state` is of this engine; with another's nothing sensible comes out.
-    pub fn step(
-        &self,
-        state: &mut State,
-        event: Event<'_>,
-        now: UnixMicros,
-        out: &mut Vec<Decision>,
-    ) {
+    pub fn step(&self, state: &mut State, event: Event<'_>, now: UnixMicros, out: &mut Outputs) {
         let now = state.advance(now);
         match event {
             Event::Reading(stored) => {
@@ -123,7 +117,7 @@ impl Engine {
                     });
                 }
             }
-            Event::Report { .. } | Event::Availability { .. } => {}
+            Event::Report { .. } | Event::Availability { .. } | Event::Override { .. } => {}
         }
     }
 
@@ -138,13 +132,13 @@ impl Engine {
     /// [`Engine::restore`], so that every actuator can be told again.
     #[must_use]
     pub fn standing(&self, state: &State) -> Vec<Decision> {
-        let mut out = Vec::new();
+        let mut out = Outputs::default();
         for (rule, memory) in self.rules.iter().zip(state.memories()) {
             if let Some(shown) = memory.shown {
                 rule.decide(shown.led, &Cause::Start { since: shown.since }, &mut out);
             }
         }
-        out
+        out.decisions
     }
 
     /// Says whether anything changed that must be kept.
@@ -153,7 +147,7 @@ impl Engine {
         rule: &Rule,
         memory: &mut Memory,
         about: &Subject<'_>,
-        out: &mut Vec<Decision>,
+        out: &mut Outputs,
     ) -> bool {
         let (timing, now) = (&rule.timing, about.now);
         // What was due before this reading comes before it; what is due right now, behind it: a
@@ -188,15 +182,15 @@ impl Engine {
 }
 
 impl Rule {
-    fn tell(&self, settled: Settled, out: &mut Vec<Decision>) -> bool {
+    fn tell(&self, settled: Settled, out: &mut Outputs) -> bool {
         if let Some((led, cause)) = &settled.decided {
             self.decide(*led, cause, out);
         }
         settled.changed
     }
 
-    fn decide(&self, led: Led, cause: &Cause, out: &mut Vec<Decision>) {
-        out.extend(self.actuators.iter().map(|actuator| Decision {
+    fn decide(&self, led: Led, cause: &Cause, out: &mut Outputs) {
+        out.decisions.extend(self.actuators.iter().map(|actuator| Decision {
             actuator: actuator.clone(),
             led,
             rule: self.name.clone(),
@@ -213,4 +207,4 @@ impl std::fmt::Debug for Engine {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -26,7 +26,7 @@ mod spec;
 mod state;
 
 pub use condition::{EXPRESSION_LEN_MAX, VARIABLES};
-pub use decision::{Cause, Decision, Event, Witness};
+pub use decision::{Alert, BODY_LEN_MAX, Cause, Decision, Event, MANUAL, Outputs, Target, Witness};
 pub use engine::Engine;
-pub use spec::{Position, RuleError, RuleSpec, RuleVersion, Silent};
+pub use spec::{Consequence, Edge, Position, Qos, RuleError, RuleSpec, RuleVersion, Silent};
 pub use state::{DamagedError, SERIES_LEN_MAX, State, StateError};

@@ -134,7 +134,8 @@ impl Memory {
             Some(led) if Some(led) == self.stance() => self.forming = None,
             Some(led) => {
                 if self.forming.as_ref().is_none_or(|forming| forming.led != led) {
-                    self.forming = Some(Wish { led, since: now, witness: Witness::of(stored) });
+                    self.forming =
+                        Some(Wish { led, since: now, witness: Witness::of(stored, "".into()) });
                 }
             }
             None => self.forming = None,

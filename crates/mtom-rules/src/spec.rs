@@ -20,10 +20,65 @@ pub struct RuleSpec {
     pub dwell: Duration,
     /// Without news for this long the rule is silent; `None`: never.
     pub max_age: Option<Duration>,
-    /// What to do when silent.
+    /// What to do when silent, and when the schedule ends.
     pub silent: Silent,
-    /// Which actuators it drives, by name; at least one, and no other rule drives them.
-    pub actuators: Vec<String>,
+    /// When the rule is in force, as in `Mon-Fri 07:00-19:00 Europe/Berlin`; `None`: always.
+    pub schedule: Option<String>,
+    /// Which rule an actuator obeys when several have a say: the highest. −1000 to 1000.
+    pub priority: i32,
+    /// What follows; at least one.
+    pub then: Vec<Consequence>,
+}
+
+/// One entry of `then`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// An actuator of that name is on from the rule's on to its off.
+    Actuator(String),
+    /// An MQTT message, once per episode.
+    Publish {
+        /// Where to: no wildcards, not under `$` or `mtom/`.
+        topic: String,
+        /// A template; `None`: a JSON object with all variables.
+        payload: Option<String>,
+        /// When.
+        edge: Edge,
+        /// How surely.
+        qos: Qos,
+        /// Whether the broker keeps it for those who come later.
+        retain: bool,
+    },
+    /// An HTTP POST, once per episode.
+    Webhook {
+        /// `http://…` or `https://…`.
+        url: String,
+        /// A template; `None`: a JSON object with all variables.
+        body: Option<String>,
+        /// When.
+        edge: Edge,
+    },
+}
+
+/// At which end of an episode an alert is sent. An episode is from a rule's on to its off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edge {
+    /// When it begins.
+    #[default]
+    On,
+    /// When it ends.
+    Off,
+    /// At both.
+    Both,
+}
+
+/// The quality of service of an MQTT message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Qos {
+    /// 0
+    #[default]
+    AtMostOnce,
+    /// 1
+    AtLeastOnce,
 }
 
 /// What a rule does without news.
@@ -39,7 +94,7 @@ pub enum Silent {
 }
 
 impl RuleSpec {
-    /// The rule of the original system for one actuator; for more, push to `actuators`.
+    /// The rule of the original system for one actuator; for more, push to `then`.
     #[must_use]
     pub fn original(actuator: &str) -> Self {
         Self {
@@ -51,8 +106,18 @@ impl RuleSpec {
             dwell: Duration::from_secs(1),
             max_age: Some(Duration::from_secs(10)),
             silent: Silent::Off,
-            actuators: vec![actuator.into()],
+            schedule: None,
+            priority: 0,
+            then: vec![Consequence::Actuator(actuator.into())],
         }
+    }
+
+    /// The names of the actuators that it drives.
+    pub fn actuators(&self) -> impl Iterator<Item = &str> {
+        self.then.iter().filter_map(|consequence| match consequence {
+            Consequence::Actuator(name) => Some(name.as_str()),
+            Consequence::Publish { .. } | Consequence::Webhook { .. } => None,
+        })
     }
 
     /// The version of what the rule says: everything but its name.
@@ -70,8 +135,20 @@ impl RuleSpec {
             Silent::On => 1,
             Silent::Hold => 2,
         }]);
-        for actuator in &self.actuators {
+        for actuator in self.actuators() {
             hash.text(actuator);
+        }
+        // What a rule could not say before counts only where it is said: versions stand in databases.
+        if let Some(schedule) = &self.schedule {
+            hash.bytes(b"schedule");
+            hash.text(schedule);
+        }
+        if self.priority != 0 {
+            hash.bytes(b"priority");
+            hash.bytes(&self.priority.to_be_bytes());
+        }
+        for consequence in &self.then {
+            hash.alert(consequence);
         }
         RuleVersion(hash.0)
     }
@@ -107,6 +184,24 @@ impl Fnv {
         self.bytes(text.as_bytes());
     }
 
+    fn alert(&mut self, consequence: &Consequence) {
+        match consequence {
+            Consequence::Actuator(_) => {}
+            Consequence::Publish { topic, payload, edge, qos, retain } => {
+                self.bytes(b"publish");
+                self.text(topic);
+                self.optional(payload.as_deref(), Self::text);
+                self.bytes(&[*edge as u8, *qos as u8, u8::from(*retain)]);
+            }
+            Consequence::Webhook { url, body, edge } => {
+                self.bytes(b"webhook");
+                self.text(url);
+                self.optional(body.as_deref(), Self::text);
+                self.bytes(&[*edge as u8]);
+            }
+        }
+    }
+
     fn optional<T>(&mut self, value: Option<T>, add: impl FnOnce(&mut Self, T)) {
         self.bytes(&[u8::from(value.is_some())]);
         if let Some(value) = value {
@@ -122,7 +217,8 @@ pub struct RuleError {
     pub rule: String,
     /// Its place among the specs given to [`crate::Engine::compile`], from 0.
     pub index: usize,
-    /// The key that is wrong, as in `mtom.toml`: `name`, `when`, `on`, `off`, `max_age`, `then`.
+    /// The key that is wrong, as in `mtom.toml`: `name`, `when`, `on`, `off`, `max_age`,
+    /// `schedule`, `priority`, `then`.
     pub key: &'static str,
     /// Where in the expression, where the key is one.
     pub position: Option<Position>,

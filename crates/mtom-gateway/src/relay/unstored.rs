@@ -11,7 +11,7 @@ use mtom_broker::intake::Delivery;
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Decision, Event};
+use mtom_rules::{Decision, Event, Outputs};
 use mtom_store::batch::counted_time;
 use mtom_store::record::CommandRecord;
 use std::collections::HashSet;
@@ -60,10 +60,10 @@ impl Unstored {
 impl Relay {
     /// Shows and decides on what cannot be stored now. Nobody is acknowledged.
     pub(super) fn go_on_without_disk(&mut self, batch: &[Delivery], now: UnixMicros) {
-        let mut decisions = Vec::new();
+        let mut out = Outputs::default();
         let revision = self.state.revision();
         if self.rules.next_deadline(&self.state).is_some_and(|at| at <= now) {
-            self.rules.step(&mut self.state, Event::Time, now, &mut decisions);
+            self.rules.step(&mut self.state, Event::Time, now, &mut out);
         }
         let mut shown = Vec::new();
         for reading in batch.iter().flat_map(decode_delivery).filter_map(Result::ok) {
@@ -73,13 +73,13 @@ impl Relay {
             let (at, suspect) = counted_time(reading.taken_at, now);
             let stored =
                 Arc::new(StoredReading { id: UNSTORED_ID, at, arrived_at: now, suspect, reading });
-            self.rules.step(&mut self.state, Event::Reading(&stored), now, &mut decisions);
+            self.rules.step(&mut self.state, Event::Reading(&stored), now, &mut out);
             self.live.offer(&stored);
             shown.push(stored);
         }
         self.view.readings(&shown);
         self.unstored.has_state |= self.state.changed_since(revision);
-        for decision in newest(decisions) {
+        for decision in newest(out.decisions) {
             self.want_without_disk(decision, now);
         }
     }

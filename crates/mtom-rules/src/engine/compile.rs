@@ -33,7 +33,7 @@ pub(super) fn rules(specs: &[RuleSpec], language: &Language) -> Result<Vec<Rule>
                 on,
                 off: off.flatten(),
                 timing: Timing::of(spec),
-                actuators: spec.actuators.iter().map(|name| name.as_str().into()).collect(),
+                actuators: spec.actuators().map(Into::into).collect(),
             });
         }
     }
@@ -70,13 +70,13 @@ impl<'s> Problems<'s, '_> {
 
     fn actuators(&mut self, drivers: &mut HashMap<&'s str, &'s str>) {
         let spec = self.spec;
-        if spec.actuators.is_empty() {
-            self.add("then", "no actuator: expected [{ actuator = \"TEMP_LED\" }]".into());
+        if spec.then.is_empty() {
+            self.add("then", "empty: expected [{ actuator = \"TEMP_LED\" }]".into());
         }
-        for (at, actuator) in spec.actuators.iter().enumerate() {
+        for (at, actuator) in spec.actuators().enumerate() {
             if let Err(problem) = check_name(actuator) {
                 self.add("then", format!("actuator: {problem}"));
-            } else if spec.actuators.iter().take(at).any(|earlier| earlier == actuator) {
+            } else if spec.actuators().take(at).any(|earlier| earlier == actuator) {
                 self.add("then", format!("{actuator} stands there twice: expected it once"));
             } else if let Some(other) = drivers.insert(actuator, &spec.name) {
                 let problem = format!(

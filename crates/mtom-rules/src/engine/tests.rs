@@ -1,7 +1,7 @@
 //! Cases read as a rule, what happened when, and what was decided. See [`check`].
 
 use super::*;
-use crate::spec::Silent;
+use crate::spec::{Consequence, Silent};
 use expect_test::{Expect, expect};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::unit::Unit;
@@ -32,13 +32,13 @@ impl Bench {
     }
 
     fn step(&mut self, event: Event<'_>) {
-        let mut out = Vec::new();
+        let mut out = Outputs::default();
         let revision = self.state.revision();
         let before = self.state.clone();
         self.engine.step(&mut self.state, event, self.now, &mut out);
         let changed = before.memories().ne(self.state.memories());
         assert_eq!(self.state.changed_since(revision), changed, "revision tells what changed");
-        self.decided.extend(out.into_iter().map(|decision| (self.now, decision)));
+        self.decided.extend(out.decisions.into_iter().map(|decision| (self.now, decision)));
     }
 
     /// Lets time pass up to `to`; what is due at `to` itself comes behind what happens there.
@@ -167,6 +167,11 @@ fn amend(mut spec: RuleSpec, text: &str) -> RuleSpec {
         }
     }
     spec
+}
+
+/// Consequences for these actuators.
+pub(crate) fn drive(actuators: &[&str]) -> Vec<Consequence> {
+    actuators.iter().map(|name| Consequence::Actuator((*name).into())).collect()
 }
 
 /// A rule without any times, so that a case names those it is about.
@@ -737,7 +742,7 @@ fn the_original_rule_is_as_the_original() {
 
 #[test]
 fn what_stands_is_told_again_after_a_restart() {
-    let spec = RuleSpec { actuators: vec!["a".into(), "b".into()], ..plain() };
+    let spec = RuleSpec { then: drive(&["a", "b"]), ..plain() };
     let mut bench = Bench::new(std::slice::from_ref(&spec));
     assert_eq!(bench.engine.standing(&bench.state), []);
     let reading = bench.read("26.0");
@@ -759,7 +764,7 @@ fn rules_know_nothing_of_each_other() {
     let kitchen = RuleSpec {
         name: "kitchen".into(),
         when: "kitchen/#".into(),
-        actuators: vec!["FAN".into()],
+        then: drive(&["FAN"]),
         ..amend(plain(), "for 10s")
     };
     let mut bench = Bench::new(&[warm, kitchen]);
@@ -777,7 +782,7 @@ fn rules_know_nothing_of_each_other() {
     // The earlier of the two times.
     let specs = ["20s", "10s", "30s"].map(|hold| RuleSpec {
         name: hold.into(),
-        actuators: vec![hold.into()],
+        then: drive(&[hold]),
         ..amend(plain(), &format!("for {hold}"))
     });
     let mut bench = Bench::new(&specs);
@@ -838,16 +843,12 @@ fn every_mistake_is_told_at_once() {
         on: "celcius >= 25.0 && temp".into(),
         off: Some("celsius <".into()),
         max_age: Some(Duration::ZERO),
-        actuators: vec!["FAN".into(), "FAN".into(), " ".into(), "a\nb".into()],
+        then: drive(&["FAN", "FAN", " ", "a\nb"]),
         ..plain()
     };
-    let nobody = RuleSpec { name: String::new(), actuators: vec![], ..plain() };
-    let long = RuleSpec {
-        name: "n".repeat(65),
-        actuators: vec!["C".into()],
-        on: "celsius".into(),
-        ..plain()
-    };
+    let nobody = RuleSpec { name: String::new(), then: drive(&[]), ..plain() };
+    let long =
+        RuleSpec { name: "n".repeat(65), then: drive(&["C"]), on: "celsius".into(), ..plain() };
     check_errors(
         &[broken, nobody, long],
         expect![[r##"
@@ -860,7 +861,7 @@ fn every_mistake_is_told_at_once() {
         rule "heat lamp", on, column 20: unknown variable `temp`: expected one of celsius, fahrenheit, value, unit, device, quantity, topic, age
         rule "heat lamp", off, column 10: ends too early
         rule "", name: empty: expected a name
-        rule "", then: no actuator: expected [{ actuator = "TEMP_LED" }]
+        rule "", then: empty: expected [{ actuator = "TEMP_LED" }]
         rule "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", name: 65 bytes long: expected at most 64
         rule "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", on: is a double: expected a boolean, as in celsius >= 25.0"##]],
     );
@@ -875,7 +876,7 @@ fn two_rules_for_one_actuator_are_refused_with_both_names() {
             r#"rule "cold", then: rules "original" and "cold" both drive TEMP_LED: expected one of them"#
         ]],
     );
-    let twin = RuleSpec { actuators: vec!["FAN".into()], ..plain() };
+    let twin = RuleSpec { then: drive(&["FAN"]), ..plain() };
     check_errors(
         &[plain(), twin],
         expect![[r#"rule "original", name: rules 1 and 2 have it: expected one of its own"#]],
@@ -884,12 +885,8 @@ fn two_rules_for_one_actuator_are_refused_with_both_names() {
 
 #[test]
 fn an_error_says_which_rule_and_where() {
-    let second = RuleSpec {
-        name: "b".into(),
-        on: "age <\n bad".into(),
-        actuators: vec!["b".into()],
-        ..plain()
-    };
+    let second =
+        RuleSpec { name: "b".into(), on: "age <\n bad".into(), then: drive(&["b"]), ..plain() };
     let errors = Engine::compile(&[plain(), second]).unwrap_err();
     let error = errors.first().unwrap();
     assert_eq!((error.index, error.key), (1, "on"));

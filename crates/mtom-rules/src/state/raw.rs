@@ -128,7 +128,7 @@ impl<'a> From<&'a Entry> for RawRule<'a> {
 
 impl<'a> From<&'a Wish> for RawWish<'a> {
     fn from(wish: &'a Wish) -> Self {
-        let Witness { id, device, quantity, value, unit } = &wish.witness;
+        let Witness { id, device, quantity, value, unit, condition: _ } = &wish.witness;
         let reading = RawWitness {
             id: *id,
             device: Cow::Borrowed(device),
@@ -190,6 +190,7 @@ impl TryFrom<RawWish<'_>> for Wish {
             quantity: quantity.into(),
             value: number.ok_or_else(|| wrong("value", &value))?,
             unit: Unit::parse(&unit).ok_or_else(|| wrong("unit", &unit))?,
+            condition: "".into(),
         };
         Ok(Self { led: led(raw.on), since: UnixMicros(raw.since_micros), witness })
     }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::{Engine, Event, RuleSpec};
+use crate::engine::tests::drive;
+use crate::{Engine, Event, Outputs, RuleSpec};
 use expect_test::{Expect, expect};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::unit::Unit;
@@ -26,7 +27,7 @@ fn state(engine: &Engine) -> State {
         key: None,
     };
     let stored = StoredReading { id: 42, at: LATER, arrived_at: LATER, suspect: false, reading };
-    engine.step(&mut state, Event::Reading(&stored), LATER, &mut Vec::new());
+    engine.step(&mut state, Event::Reading(&stored), LATER, &mut Outputs::default());
     state
 }
 
@@ -114,11 +115,8 @@ fn a_rule_is_found_by_its_name_and_what_it_says() {
     let hold_for = Duration::from_secs(10);
     let original = RuleSpec { hold_for, ..RuleSpec::original("TEMP_LED") };
     let remembers = |spec: &RuleSpec| {
-        let other = RuleSpec {
-            name: "other".into(),
-            actuators: vec!["FAN".into()],
-            ..RuleSpec::original("FAN")
-        };
+        let other =
+            RuleSpec { name: "other".into(), then: drive(&["FAN"]), ..RuleSpec::original("FAN") };
         let engine = Engine::compile(&[other, spec.clone()]).unwrap();
         let state = engine.restore(VERSION_1.as_bytes(), NOW).unwrap();
         let ids: Vec<u64> = state.memories().map(|memory| memory.last_id).collect();
@@ -134,7 +132,7 @@ fn a_rule_is_found_by_its_name_and_what_it_says() {
         RuleSpec { dwell: Duration::from_secs(2), ..original.clone() },
         RuleSpec { max_age: None, ..original.clone() },
         RuleSpec { silent: crate::Silent::On, ..original.clone() },
-        RuleSpec { actuators: vec!["TEMP_LED".into(), "B".into()], ..original.clone() },
+        RuleSpec { then: drive(&["TEMP_LED", "B"]), ..original.clone() },
     ];
     for spec in changed {
         assert!(!remembers(&spec), "{spec:?}");
@@ -146,9 +144,9 @@ fn noting_the_time_is_nothing_to_keep() {
     let engine = engine();
     let mut state = state(&engine);
     let revision = state.revision();
-    engine.step(&mut state, Event::Time, UnixMicros(NOW.0 + 3_000_000), &mut Vec::new());
+    engine.step(&mut state, Event::Time, UnixMicros(NOW.0 + 3_000_000), &mut Outputs::default());
     assert!(!state.changed_since(revision));
-    engine.step(&mut state, Event::Time, UnixMicros(NOW.0 + 30_000_000), &mut Vec::new());
+    engine.step(&mut state, Event::Time, UnixMicros(NOW.0 + 30_000_000), &mut Outputs::default());
     assert!(state.changed_since(revision));
 }
 
@@ -165,7 +163,7 @@ proptest! {
         bytes[at] = byte;
         let engine = engine();
         if let Ok(mut state) = engine.restore(&bytes, UnixMicros(now)) {
-            engine.step(&mut state, Event::Time, UnixMicros(now), &mut Vec::new());
+            engine.step(&mut state, Event::Time, UnixMicros(now), &mut Outputs::default());
             prop_assert!(engine.next_deadline(&state).is_none_or(|due| due.0 > now || due.0 == i64::MAX));
         }
     }

@@ -3,7 +3,7 @@
 use super::reader::{Problems, Section, duration, text};
 use super::sections::sections;
 use super::tree::{Entry, Node, Place};
-use mtom_rules::{Engine, RuleError, RuleSpec, Silent};
+use mtom_rules::{Consequence, Engine, RuleError, RuleSpec, Silent};
 use std::time::Duration;
 
 /// Where each key of one rule stands.
@@ -32,8 +32,9 @@ pub(super) fn read(
     for (at, (section, place)) in found.into_iter().enumerate() {
         let place = Places { rule: place, keys: section.places() };
         if let Some(spec) = rule(at, section, &place.rule, problems) {
-            let names = names.unwrap_or(&spec.actuators);
-            for name in spec.actuators.iter().filter(|name| !names.contains(name)) {
+            let unknown = |name: &&str| names.is_some_and(|names| !names.iter().any(|n| n == name));
+            for name in spec.actuators().filter(unknown) {
+                let names = names.unwrap_or_default();
                 let text = format!("there is no actuator {name:?}: expected {}", either(names));
                 problems.add(&format!("rule.{at}.then"), place.of("then"), text);
             }
@@ -80,8 +81,9 @@ fn rule(
     };
     section.finish(problems);
     let name = name.unwrap_or_else(|| format!("rule {}", at + 1));
-    let (when, on, actuators) = (when?, on?, actuators?);
-    Some(RuleSpec { name, when, on, off, hold_for, dwell, max_age, silent, actuators })
+    let (when, on) = (when?, on?);
+    let then = actuators?.into_iter().map(Consequence::Actuator).collect();
+    Some(RuleSpec { name, when, on, off, hold_for, dwell, max_age, silent, then, ..default })
 }
 
 /// A time span, or `never`.

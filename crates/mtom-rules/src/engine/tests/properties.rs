@@ -107,7 +107,7 @@ fn broken(spec: &RuleSpec, decided: &[(UnixMicros, Decision)]) -> Option<String>
     }
     let impatient = decided.iter().find(|(_, decision)| match &decision.cause {
         Cause::Reading { held, .. } => *held < spec.hold_for,
-        Cause::Silence { .. } | Cause::Start { .. } => false,
+        _ => false,
     });
     impatient.map(|(at, _)| format!("for broken at {}", at.0))
 }
@@ -190,9 +190,9 @@ proptest! {
             bench.id += 1;
             let at = UnixMicros(end.wrapping_mul(index as i64 + 1));
             let stored = stored(bench.id, "device0", 26.0, Unit::Celsius, at, bench.now);
-            let mut out = Vec::new();
+            let mut out = Outputs::default();
             bench.engine.step(&mut bench.state, Event::Reading(&stored), bench.now, &mut out);
-            bench.decided.extend(out.into_iter().map(|decision| (bench.now, decision)));
+            bench.decided.extend(out.decisions.into_iter().map(|decision| (bench.now, decision)));
         }
         for pair in bench.decided.windows(2) {
             prop_assert!(pair.first().map(|(_, one)| one.led) != pair.last().map(|(_, one)| one.led));
@@ -205,7 +205,8 @@ proptest! {
 fn broken_decisions_are_seen() {
     let spec = amend(plain(), "dwell 5s; for 2s");
     let decision = |at: &str, led, held: &str| {
-        let witness = crate::Witness::of(&stored(1, "a", 1.0, Unit::Celsius, START, START));
+        let witness =
+            crate::Witness::of(&stored(1, "a", 1.0, Unit::Celsius, START, START), "".into());
         let cause = Cause::Reading { witness, held: span(held) };
         let (actuator, rule) = ("TEMP_LED".into(), "original".into());
         (moment(at), Decision { actuator, led, rule, version: spec.version(), cause })
