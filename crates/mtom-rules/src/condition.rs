@@ -6,19 +6,25 @@
 //!
 //! Surprises, all of CEL: an integer compares with a double (`celsius >= 25`) and does not
 //! calculate with one (`celsius * 2` is refused, `celsius * 2.0` is meant).
+//!
+//! cel reads and a tree of ours evaluates: FIGURES
 
 use crate::spec::Position;
-use cel::common::types::{CelDouble, CelString};
-use cel::common::value::CowVal;
-use cel::context::VariableResolver;
-use cel::{Context, Env, IdedExpr, Value};
+use crate::window::{Known, Window};
+use cel::Env;
+use inputs::Needs;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use mtom_protocol::unit::{Unit, fahrenheit};
+use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
+use tree::{Bool, Tree};
 
 mod check;
+pub(crate) mod inputs;
+mod lower;
 mod syntax;
+mod tree;
 
 /// The longest expression, in bytes.
 pub const EXPRESSION_LEN_MAX: usize = 1_024;
@@ -36,8 +42,12 @@ pub const VARIABLES: [&str; 8] =
     ["celsius", "fahrenheit", "value", "unit", "device", "quantity", "topic", "age"];
 
 /// An expression that yields a boolean.
+#[derive(Debug)]
 pub(crate) struct Condition {
-    expression: IdedExpr,
+    tree: Bool,
+    source: Box<str>,
+    /// Each name in it, to tell its value.
+    named: Vec<(Box<str>, Tree)>,
 }
 
 /// What a condition says about a reading.
@@ -75,11 +85,15 @@ impl Language {
         Self(Arc::new(Env::default().with_optional_support(false).with_stdlib()))
     }
 
-    /// Reads an expression.
+    /// Reads an expression; what it needs beside the reading is added to `needs`.
     ///
     /// # Errors
     /// The first mistake of grammar, or else every mistake of names and types.
-    pub(crate) fn compile(&self, source: &str) -> Result<Condition, Vec<ConditionError>> {
+    pub(crate) fn compile(
+        &self,
+        source: &str,
+        needs: &mut Needs,
+    ) -> Result<Condition, Vec<ConditionError>> {
         let nowhere = |problem: String| vec![ConditionError { position: None, problem }];
         if source.trim().is_empty() {
             return Err(nowhere("empty: expected an expression, as in celsius >= 25.0".into()));
@@ -101,46 +115,81 @@ impl Language {
             .parse_with_source_info(source)
             .map_err(|errors| vec![syntax::explain(source, &errors)])?;
         check::check(&expression, &info)?;
-        Ok(Condition { expression })
-    }
-
-    /// Evaluates `condition`. Never fails: what has no result is [`Truth::Unknown`].
-    pub(crate) fn evaluate(&self, condition: &Condition, about: &Subject<'_>) -> Truth {
-        let mut context = Context::with_env(self.0.clone());
-        context.set_variable_resolver(about);
-        match Value::resolve(&condition.expression, &context) {
-            Ok(Value::Bool(true)) => Truth::True,
-            Ok(Value::Bool(false)) => Truth::False,
-            _ => Truth::Unknown,
+        needs.named.clear();
+        match lower::lower(&expression, needs) {
+            Some(Tree::Bool(tree)) => {
+                let named = std::mem::take(&mut needs.named);
+                Ok(Condition { tree, source: source.trim().into(), named })
+            }
+            _ => Err(nowhere("cannot be evaluated: expected a simpler one".into())),
         }
     }
 }
 
-/// The reading that an expression is about.
+impl Condition {
+    /// Never fails: what has no result is [`Truth::Unknown`].
+    pub(crate) fn evaluate(&self, about: &Subject<'_>) -> Truth {
+        match self.tree.value(about) {
+            Some(true) => Truth::True,
+            Some(false) => Truth::False,
+            None => Truth::Unknown,
+        }
+    }
+
+    /// The expression and the values of what it names: `celsius >= 25.0, where celsius is 26.5`.
+    pub(crate) fn told(&self, is_negated: bool, about: &Subject<'_>) -> Arc<str> {
+        let mut text =
+            if is_negated { format!("!({})", self.source) } else { self.source.to_string() };
+        for (index, (name, tree)) in self.named.iter().enumerate() {
+            let joint = match index {
+                0 => ", where",
+                _ if index + 1 == self.named.len() => " and",
+                _ => ",",
+            };
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{joint} {name} is ");
+            let _ = match tree {
+                Tree::Bool(tree) => told(&mut text, tree.value(about)),
+                Tree::Int(tree) => told(&mut text, tree.value(about)),
+                Tree::Double(tree) => told(&mut text, tree.value(about)),
+                Tree::Text(tree) => told(&mut text, tree.value(about)),
+            };
+        }
+        text.into()
+    }
+}
+
+fn told(text: &mut String, value: Option<impl std::fmt::Display>) -> std::fmt::Result {
+    match value {
+        Some(value) => write!(text, "{value}"),
+        None => write!(text, "unknown"),
+    }
+}
+
+/// What an expression is about.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) stored: &'a StoredReading,
     pub(crate) now: UnixMicros,
+    /// The windows of the reading's series, in the order of [`Needs::windows`].
+    pub(crate) windows: &'a [Window],
+    /// The newest values of all series that any rule names.
+    pub(crate) others: &'a [Option<Known>],
+    /// Where among them those of [`Needs::others`] are.
+    pub(crate) other_places: &'a [usize],
+    /// Older values are unknown.
+    pub(crate) max_age: Option<Duration>,
 }
 
-impl VariableResolver for Subject<'_> {
-    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        let reading = &self.stored.reading;
-        let number = |number: f64| Some(CowVal::owned(CelDouble::from(number)));
-        let text = |text: &'b str| Some(CowVal::owned(CelString::from(text)));
-        match variable {
-            "celsius" => number(reading.celsius()?),
-            // Not by way of °C where it came as °F: 77 °F stays 77 exactly.
-            "fahrenheit" if reading.unit == Unit::Fahrenheit => number(reading.value),
-            "fahrenheit" => number(fahrenheit(reading.celsius()?)),
-            "value" => number(reading.value),
-            "unit" => text(reading.unit.symbol()),
-            "device" => text(&reading.device),
-            "quantity" => text(&reading.quantity),
-            "topic" => text(&reading.topic),
-            "age" => number(self.now.since(self.stored.at).as_secs_f64()),
-            _ => None,
-        }
+impl Subject<'_> {
+    fn window(&self, place: usize) -> Option<&Window> {
+        self.windows.get(place)
+    }
+
+    fn other(&self, place: usize) -> Option<f64> {
+        let known = self.others.get(*self.other_places.get(place)?)?.as_ref()?;
+        let is_old = self.max_age.is_some_and(|max_age| self.now.since(known.at) >= max_age);
+        (!is_old).then_some(known.value)
     }
 }
 

@@ -172,11 +172,14 @@ pub struct Witness {
     pub device: Arc<str>,
     /// Its quantity.
     pub quantity: Arc<str>,
+    /// The topic that it came on; empty in the state of an older version.
+    pub topic: Arc<str>,
     /// Its number.
     pub value: f64,
     /// Its unit.
     pub unit: Unit,
-    /// The condition that was true, with its values filled in: `celsius (26.5) >= 25.0`.
+    /// The condition that was true and its values: `celsius >= 25.0, where celsius is 26.5`. Empty in
+    /// the state of an older version.
     pub condition: Arc<str>,
 }
 
@@ -210,6 +213,7 @@ impl Witness {
             id: stored.id,
             device: reading.device.clone(),
             quantity: reading.quantity.clone(),
+            topic: reading.topic.clone(),
             value: reading.value,
             unit: reading.unit,
             condition,

@@ -19,14 +19,22 @@
 //! Two rules cannot drive one actuator.
 
 mod condition;
+mod deadlines;
 mod decision;
 mod engine;
+mod lamp;
 mod machine;
+mod schedule;
 mod spec;
 mod state;
+mod template;
+mod topics;
+mod window;
+mod words;
 
 pub use condition::{EXPRESSION_LEN_MAX, VARIABLES};
 pub use decision::{Alert, BODY_LEN_MAX, Cause, Decision, Event, MANUAL, Outputs, Target, Witness};
 pub use engine::Engine;
 pub use spec::{Consequence, Edge, Position, Qos, RuleError, RuleSpec, RuleVersion, Silent};
-pub use state::{DamagedError, SERIES_LEN_MAX, State, StateError};
+pub use state::{DamagedError, Part, SERIES_LEN_MAX, State, StateError};
+pub use template::{TEMPLATE_LEN_MAX, TEMPLATE_VARIABLES};

@@ -4,6 +4,7 @@
 //! [`Memory::settle`]; calling it more often than needed changes nothing.
 
 use crate::decision::{Cause, Witness};
+use crate::schedule::{Schedule, Turn};
 use crate::spec::{RuleSpec, Silent};
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
@@ -16,12 +17,13 @@ use std::time::Duration;
 pub const SERIES_LEN_MAX: usize = 256;
 
 /// The times of a rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Timing {
     hold_for: Duration,
-    dwell: Duration,
-    max_age: Option<Duration>,
-    silent: Silent,
+    pub(crate) dwell: Duration,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) silent: Silent,
+    schedule: Option<Schedule>,
 }
 
 /// What one rule remembers.
@@ -33,8 +35,13 @@ pub(crate) struct Memory {
     pub(crate) heard: UnixMicros,
     /// Silence has been dealt with.
     pub(crate) silent: bool,
-    /// The last decision; `None` before the first.
+    /// The last decision, and so the claim to the actuators; `None` before the first, and outside the
+    /// schedule.
     pub(crate) shown: Option<Shown>,
+    /// The on of the rule was told, and its off was not yet.
+    pub(crate) episode: bool,
+    /// Whether the schedule is in force; `None`: there is no schedule.
+    pub(crate) turn: Option<Turn>,
     /// Wished, and not yet for long enough (`for`).
     pub(crate) forming: Option<Wish>,
     /// To be done when `dwell` is over.
@@ -44,10 +51,12 @@ pub(crate) struct Memory {
 }
 
 /// A decision that stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) led: Led,
     pub(crate) since: UnixMicros,
+    /// The reading that it rests on; `None`: silence.
+    pub(crate) witness: Option<Witness>,
 }
 
 /// A state that readings ask for.
@@ -85,19 +94,46 @@ pub(crate) struct Settled {
     pub(crate) changed: bool,
     /// The rule's actuators are to be so now.
     pub(crate) decided: Option<(Led, Cause)>,
+    /// The rule has no say any more since then: its schedule ended.
+    pub(crate) left: Option<UnixMicros>,
+}
+
+/// When a turn ends that must be looked at at once.
+const LOOK_AGAIN: UnixMicros = UnixMicros(i64::MIN);
+
+/// Whether a turn that was to end at `until` has gone on without a break up to `now`.
+fn lasted(schedule: &Schedule, until: UnixMicros, now: UnixMicros) -> bool {
+    if until == LOOK_AGAIN {
+        return true;
+    }
+    let mut at = until;
+    // Turns are days long where they touch; a longer sleep than this may as well begin anew.
+    for _ in 0..100 {
+        let turn = schedule.at(at);
+        if !turn.is_active {
+            return false;
+        }
+        if turn.until > now || turn.until <= at {
+            return true;
+        }
+        at = turn.until;
+    }
+    false
 }
 
 impl Timing {
-    pub(crate) const fn of(spec: &RuleSpec) -> Self {
+    pub(crate) const fn of(spec: &RuleSpec, schedule: Option<Schedule>) -> Self {
         let RuleSpec { hold_for, dwell, max_age, silent, .. } = *spec;
-        Self { hold_for, dwell, max_age, silent }
+        Self { hold_for, dwell, max_age, silent, schedule }
     }
 }
 
 impl Memory {
     /// Knows nothing; silence counts from `now`.
-    pub(crate) const fn new(now: UnixMicros) -> Self {
+    pub(crate) fn new(timing: &Timing, now: UnixMicros) -> Self {
         Self {
+            turn: timing.schedule.as_ref().map(|schedule| schedule.at(now)),
+            episode: false,
             last_id: 0,
             heard: now,
             silent: false,
@@ -126,7 +162,13 @@ impl Memory {
     }
 
     /// What the newest reading wishes; `None` when it wishes no change.
-    pub(crate) fn hear(&mut self, wish: Option<Led>, stored: &StoredReading, now: UnixMicros) {
+    pub(crate) fn hear(
+        &mut self,
+        wish: Option<Led>,
+        stored: &StoredReading,
+        now: UnixMicros,
+        told: impl FnOnce(Led) -> Arc<str>,
+    ) {
         // A device whose clock is ahead must not put off its silence.
         self.heard = self.heard.max(stored.at.min(now));
         self.silent = false;
@@ -134,8 +176,8 @@ impl Memory {
             Some(led) if Some(led) == self.stance() => self.forming = None,
             Some(led) => {
                 if self.forming.as_ref().is_none_or(|forming| forming.led != led) {
-                    self.forming =
-                        Some(Wish { led, since: now, witness: Witness::of(stored, "".into()) });
+                    let witness = Witness::of(stored, told(led));
+                    self.forming = Some(Wish { led, since: now, witness });
                 }
             }
             None => self.forming = None,
@@ -147,31 +189,77 @@ impl Memory {
     /// Silence goes before a wish that is due too: nothing old is done on input older than
     /// `max_age`, also when both ran out while nobody asked.
     pub(crate) fn settle(&mut self, timing: &Timing, due: UnixMicros, now: UnixMicros) -> Settled {
+        let mut settled = self.turn(timing, now);
+        if !self.is_active() {
+            return settled;
+        }
         if let (Some(max_age), Some(at)) = (timing.max_age, self.silence_at(timing))
             && at <= due
         {
-            return Settled { changed: true, decided: self.fall_silent(timing, max_age, now) };
+            settled.changed = true;
+            settled.decided = self.fall_silent(timing, max_age, now);
+            return settled;
         }
-        let mut settled = Settled::default();
         if self.forming_at(timing).is_some_and(|at| at <= due) {
             settled.changed = true;
-            let shown = self.shown.map(|shown| shown.led);
+            let shown = self.shown.as_ref().map(|shown| shown.led);
             self.settled = self.forming.take().filter(|wish| Some(wish.led) != shown);
         }
         if self.settled_at(timing).is_some_and(|at| at <= due)
             && let Some(wish) = self.settled.take()
         {
             settled.changed = true;
-            self.shown = Some(Shown { led: wish.led, since: now });
+            let witness = Some(wish.witness.clone());
+            self.shown = Some(Shown { led: wish.led, since: now, witness });
             let cause = Cause::Reading { held: now.since(wish.since), witness: wish.witness };
             settled.decided = Some((wish.led, cause));
         }
         settled
     }
 
+    /// Outside its schedule a rule takes note of readings and does nothing.
+    pub(crate) fn is_active(&self) -> bool {
+        self.turn.is_none_or(|turn| turn.is_active)
+    }
+
+    /// Follows the schedule up to `now`. A turn that ends takes everything with it that was wished.
+    fn turn(&mut self, timing: &Timing, now: UnixMicros) -> Settled {
+        let (Some(schedule), Some(before)) = (&timing.schedule, self.turn) else {
+            return Settled::default();
+        };
+        if now < before.until {
+            return Settled::default();
+        }
+        let after = schedule.at(now);
+        self.turn = Some(after);
+        let mut settled = Settled { changed: true, ..Settled::default() };
+        let stays = before.is_active && after.is_active && lasted(schedule, before.until, now);
+        if before.is_active && !stays {
+            self.forming = None;
+            self.settled = None;
+            if self.shown.take().is_some() {
+                settled.left = Some(before.until.max(UnixMicros(0)));
+            }
+        }
+        if after.is_active && !stays {
+            // As at the start: nothing is known yet.
+            self.heard = self.heard.max(now);
+            self.silent = false;
+        }
+        settled
+    }
+
     /// When [`Memory::settle`] will have something to do if nothing else happens.
     pub(crate) fn deadline(&self, timing: &Timing) -> Option<UnixMicros> {
-        let times = [self.silence_at(timing), self.forming_at(timing), self.settled_at(timing)];
+        let turn = self.turn.map(|turn| turn.until);
+        if !self.is_active() {
+            return turn;
+        }
+        let silence = self.silence_at(timing);
+        if self.forming.is_none() && self.settled.is_none() && turn.is_none() {
+            return silence;
+        }
+        let times = [turn, silence, self.forming_at(timing), self.settled_at(timing)];
         times.into_iter().flatten().min()
     }
 
@@ -184,6 +272,9 @@ impl Memory {
         for wish in self.forming.iter_mut().chain(&mut self.settled) {
             wish.since = wish.since.min(now);
         }
+        if let Some(turn) = &mut self.turn {
+            turn.until = LOOK_AGAIN;
+        }
         // By the new clock every reading would be late.
         self.series.clear();
     }
@@ -191,7 +282,7 @@ impl Memory {
     /// What the last wish that counted asked for (hysteresis).
     fn stance(&self) -> Option<Led> {
         let settled = self.settled.as_ref().map(|wish| wish.led);
-        settled.or_else(|| self.shown.map(|shown| shown.led))
+        settled.or_else(|| self.shown.as_ref().map(|shown| shown.led))
     }
 
     fn fall_silent(
@@ -208,10 +299,10 @@ impl Memory {
             Silent::Off => Led::Off,
             Silent::Hold => return None,
         };
-        if self.shown.is_some_and(|shown| shown.led == led) {
+        if self.shown.as_ref().is_some_and(|shown| shown.led == led) {
             return None;
         }
-        self.shown = Some(Shown { led, since: now });
+        self.shown = Some(Shown { led, since: now, witness: None });
         Some((led, Cause::Silence { max_age, since: self.heard }))
     }
 
@@ -226,7 +317,8 @@ impl Memory {
 
     fn settled_at(&self, timing: &Timing) -> Option<UnixMicros> {
         let wish = self.settled.as_ref()?;
-        Some(self.shown.map_or(wish.since, |shown| shown.since.saturating_add(timing.dwell)))
+        let shown = self.shown.as_ref();
+        Some(shown.map_or(wish.since, |shown| shown.since.saturating_add(timing.dwell)))
     }
 
     /// Remembers the reading's time, unless its series has had a newer one.

@@ -3,8 +3,11 @@
 //! What may stand in an expression is listed here; whatever is not is refused. So there is nothing
 //! that loops (`map`, `all`, …) and nothing whose cost is not bounded by the expression's length.
 
+use super::inputs::{series, span};
+use super::lower::literal;
 use super::{ConditionError, VARIABLES};
 use crate::spec::Position;
+use crate::words::nearest;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, ListExpr, LiteralValue, SourceInfo, operators};
 
@@ -13,6 +16,12 @@ const DEPTH_MAX: usize = 64;
 
 /// Global functions.
 const FUNCTIONS: [&str; 3] = ["double", "int", "size"];
+/// Functions of a window of the reading's series: `avg("5m")`.
+const WINDOWS: [&str; 5] = ["avg", "count", "max", "min", "rate"];
+/// The newest value of another series: `other("Environ/Humidity")`.
+const OTHER: &str = "other";
+/// What stands before its values, for those who have mistaken a name.
+const CALLS: [&str; 9] = ["avg", "count", "double", "int", "max", "min", OTHER, "rate", "size"];
 /// Functions of a text: `device.startsWith("Environ")`.
 const METHODS: [&str; 3] = ["contains", "endsWith", "startsWith"];
 
@@ -208,7 +217,7 @@ impl Checker<'_> {
 
     fn method(&mut self, at: &IdedExpr, call: &CallExpr, target: &IdedExpr) -> Option<Type> {
         let name = call.func_name.as_str();
-        if FUNCTIONS.contains(&name) {
+        if CALLS.contains(&name) {
             return self.wrong(at, format!("`{name}` stands before its value: {name}(…)"));
         }
         if !METHODS.contains(&name) {
@@ -231,8 +240,14 @@ impl Checker<'_> {
             return self
                 .wrong(at, format!("`{name}` stands behind a text: device.{name}(\"Env\")"));
         }
+        if WINDOWS.contains(&name) {
+            return self.window(at, name, arguments);
+        }
+        if name == OTHER {
+            return self.other(at, arguments);
+        }
         if !FUNCTIONS.contains(&name) {
-            return self.wrong(at, unknown_function(name, &FUNCTIONS));
+            return self.wrong(at, unknown_function(name, &CALLS));
         }
         let [argument] = arguments else {
             return self.wrong(at, format!("`{name}` takes one value"));
@@ -244,6 +259,32 @@ impl Checker<'_> {
                 Some(Type::Int)
             }
             _ => self.wrong(at, format!("`{name}` does not take {}", found.with_article())),
+        }
+    }
+
+    fn window(&mut self, at: &IdedExpr, name: &str, arguments: &[IdedExpr]) -> Option<Type> {
+        let [argument] = arguments else {
+            return self.wrong(at, format!("`{name}` takes one time span, as in {name}(\"5m\")"));
+        };
+        let Some(text) = literal(argument) else {
+            let problem = format!("`{name}` takes a time span in quotes, as in {name}(\"5m\")");
+            return self.wrong(argument, problem);
+        };
+        match span(text) {
+            Ok(_) if name == "count" => Some(Type::Int),
+            Ok(_) => Some(Type::Double),
+            Err(problem) => self.wrong(argument, format!("`{name}`: {problem}")),
+        }
+    }
+
+    fn other(&mut self, at: &IdedExpr, arguments: &[IdedExpr]) -> Option<Type> {
+        const EXPECTED: &str =
+            "`other` takes one series in quotes, as in other(\"Environ/Humidity\")";
+        let [argument] = arguments else { return self.wrong(at, EXPECTED) };
+        let Some(text) = literal(argument) else { return self.wrong(argument, EXPECTED) };
+        match series(text) {
+            Ok(_) => Some(Type::Double),
+            Err(problem) => self.wrong(argument, format!("`other`: {problem}")),
         }
     }
 
@@ -308,45 +349,10 @@ fn unknown_function(name: &str, known: &[&str]) -> String {
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let list = known.join(", ");
-    match nearest(name, known) {
+    match nearest(name, known.iter().copied()) {
         Some(near) => format!("unknown {what} `{name}`: did you mean `{near}`? Known are {list}"),
         None => format!("unknown {what} `{name}`: expected one of {list}"),
     }
-}
-
-/// The known word that is the same but for its case, one that begins so, or one that is at most two
-/// letters off.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    known
-        .iter()
-        .map(|word| {
-            let folded = word.to_lowercase();
-            let begins = name.len() >= 2 && folded.starts_with(&name);
-            (if begins { 1 } else { distance(&name, &folded) }, *word)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, word)| *distance <= 2 && *distance < word.len().div_ceil(2))
-        .map(|(_, word)| word)
-}
-
-/// Levenshtein's.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let here = (diagonal + usize::from(x != *y)).min(left + 1).min(*cell + 1);
-            (diagonal, left) = (*cell, here);
-            *cell = here;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// Line and column of the character at this byte.
