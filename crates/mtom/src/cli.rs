@@ -2,6 +2,7 @@
 
 use crate::flash::arguments::Flash;
 use crate::past::arguments as past;
+use crate::rules::arguments::Rules;
 use clap::{Args, Parser, Subcommand};
 use mtom_device::settings::Format;
 use mtom_protocol::link::Led;
@@ -88,6 +89,9 @@ pub(crate) enum Command {
     /// What has become of everything that arrived; fails when it does not add up
     #[command(after_help = "Examples:\n  mtom audit\n  mtom audit --resend")]
     Audit(past::Audit),
+    /// Rules before they drive anything: run their cases
+    #[command(subcommand, after_help = "Example: mtom rules test heat.toml")]
+    Rules(Rules),
     /// Live readings, actuators and log in the terminal
     #[command(
         after_help = "Examples:\n  mtom watch\n  mtom watch --dashboard http://127.0.0.1:8080 --plain"

@@ -1,6 +1,7 @@
 //! The binary: command line, configuration, signals and the wiring of the parts.
 //!
-//! Exit codes: 0 done or stopped, 1 failed, 64 the command line or the configuration is wrong.
+//! Exit codes: 0 done or stopped, 1 failed, 2 a file of rules is wrong, 64 the command line or the
+//! configuration is wrong.
 
 mod cli;
 mod clock;
@@ -14,6 +15,7 @@ mod past;
 mod plan;
 mod ready;
 mod report;
+mod rules;
 mod sensors;
 mod serve;
 mod stop;
@@ -25,6 +27,8 @@ use config::{Config, Process};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// A file of rules is wrong: told apart from a case that fails.
+const EXIT_FILE: u8 = 2;
 /// `EX_USAGE` of sysexits(3).
 const EXIT_USAGE: u8 = 64;
 
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Restore(arguments) => past::restore(&arguments),
         Command::Replay(arguments) => past::replay(&arguments),
         Command::Audit(arguments) => past::audit(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments).map_err(Failure::Failed),
         Command::Config(ConfigCommand::Default) => {
             report::line(config::DEFAULT_FILE.trim_end());
@@ -77,6 +82,10 @@ fn main() -> ExitCode {
             report::error(&text);
             ExitCode::from(EXIT_USAGE)
         }
+        Err(Failure::File(text)) => {
+            report::error(&text);
+            ExitCode::from(EXIT_FILE)
+        }
         Err(Failure::Failed(error)) => {
             report::error(&format!("{error:#}"));
             ExitCode::FAILURE
@@ -89,6 +98,8 @@ fn main() -> ExitCode {
 pub(crate) enum Failure {
     /// The user has to change something.
     Usage(String),
+    /// A file of rules, given on the command line, is wrong.
+    File(String),
     /// Something outside went wrong.
     Failed(anyhow::Error),
 }

@@ -4,6 +4,7 @@
 //! value is usable, or every problem there is, each with its key. Nothing is bound or opened here.
 
 mod reader;
+mod rule_tests;
 mod rules;
 mod sections;
 mod store;
@@ -133,6 +134,26 @@ impl Config {
             _ => Err(problems.into_sorted()),
         }
     }
+}
+
+/// The rules of a file: a whole configuration, or `[[rule]]` alone, which may then drive actuators of
+/// any name. `None`: it says nothing about rules.
+///
+/// # Errors
+/// Every problem there is.
+pub(crate) fn read_rules(
+    text: &str,
+    around: &impl Surroundings,
+) -> Result<Option<Vec<RuleSpec>>, Vec<Problem>> {
+    let tree = tree::parse(text).map_err(|problem| vec![problem])?;
+    let tree::Node::Table(fields) = &tree.node else { return Ok(None) };
+    if fields.iter().any(|(name, _)| name != "rule") {
+        return Config::read(text, &[], around).map(|config| config.rules);
+    }
+    let mut problems = Problems::default();
+    let mut root = reader::Section::new("", tree, &mut problems);
+    let rules = rules::read(&mut root, None, &mut problems);
+    if problems.count() == 0 { Ok(rules) } else { Err(problems.into_sorted()) }
 }
 
 /// A span of time as the command line writes it: `250ms`, `10s`, `5m`, `24h`.

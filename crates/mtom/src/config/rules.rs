@@ -1,6 +1,7 @@
 //! `[[rule]]`: its keys, and what the engine says about them, under the line that it is about.
 
 use super::reader::{Problems, Section, duration, text};
+use super::rule_tests;
 use super::sections::sections;
 use super::tree::{Entry, Node, Place};
 use mtom_rules::{Consequence, Engine, RuleError, RuleSpec, Silent};
@@ -79,6 +80,7 @@ fn rule(
             None
         }
     };
+    rule_tests::check(&mut section, problems);
     section.finish(problems);
     let name = name.unwrap_or_else(|| format!("rule {}", at + 1));
     let (when, on) = (when?, on?);

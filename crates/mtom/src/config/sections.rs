@@ -265,20 +265,21 @@ pub(super) fn sections(
     problems: &mut Problems,
 ) -> Option<Vec<(Section, Place)>> {
     let entry = root.take(key)?;
+    let name = root.name(key);
     let items = match entry.node {
         Node::List(items) if items.len() <= LIST_LEN_MAX => items,
         Node::List(_) => {
-            problems.add(key, entry.place, format!("expected at most {LIST_LEN_MAX}"));
+            problems.add(&name, entry.place, format!("expected at most {LIST_LEN_MAX}"));
             Vec::new()
         }
         _ => {
-            problems.add(key, entry.place, format!("expected [[{key}]], each with its keys"));
+            problems.add(&name, entry.place, format!("expected [[{key}]], each with its keys"));
             Vec::new()
         }
     };
     let read = |(at, item): (usize, Entry)| {
         let place = item.place.clone();
-        (Section::new(&format!("{key}.{at}"), item, problems), place)
+        (Section::new(&format!("{name}.{at}"), item, problems), place)
     };
     Some(items.into_iter().enumerate().map(read).collect())
 }

@@ -1,0 +1,22 @@
+//! The commands of rules: run their cases, look for mistakes, play the history through them, ask why.
+//!
+//! Nothing here switches anything: real actuators are driven by the gateway alone.
+
+pub(crate) mod arguments;
+mod cases;
+mod compare;
+mod junit;
+mod run;
+mod script;
+mod source;
+mod timeline;
+mod trial;
+
+use crate::Failure;
+use arguments::Rules;
+
+pub(crate) fn run(arguments: &Rules) -> Result<(), Failure> {
+    match arguments {
+        Rules::Test(arguments) => trial::run(arguments),
+    }
+}

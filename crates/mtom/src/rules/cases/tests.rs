@@ -1,0 +1,85 @@
+use super::*;
+use crate::rules::script::{expect, given};
+use mtom_rules::RuleSpec;
+use std::time::Duration;
+
+const TOPIC: &str = "Environ/Temperature";
+
+/// The rule of the issue, driving LAMP, and a second one that drives FAN.
+fn engine() -> Engine {
+    let lamp = RuleSpec {
+        name: "heat".into(),
+        off: Some("celsius < 24.5".into()),
+        hold_for: Duration::from_secs(10),
+        dwell: Duration::from_secs(5),
+        ..RuleSpec::original("LAMP")
+    };
+    let fan = RuleSpec { name: "fan".into(), ..RuleSpec::original("FAN") };
+    Engine::compile(&[lamp, fan]).unwrap()
+}
+
+fn case(given_text: &str, expect_text: &str) -> Case {
+    Case {
+        rule: "heat".into(),
+        name: "a case".into(),
+        line: 1,
+        given: given(given_text, TOPIC).unwrap(),
+        expect: expect(expect_text).unwrap(),
+        actuators: vec!["LAMP".into()],
+    }
+}
+
+#[track_caller]
+fn passes(given: &str, expect: &str) {
+    let outcome = case(given, expect).run(&engine());
+    let found: Vec<_> = outcome.mismatches.iter().map(sentence).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn the_case_of_the_issue_passes_as_it_stands() {
+    passes(
+        "12:00:00 24.0 | 12:00:02 26.0 | 12:00:04 26.5 | silence 60s",
+        "12:00:12 LAMP on | 12:00:14 LAMP off (silent)",
+    );
+}
+
+#[test]
+fn a_timer_goes_on_through_a_restart_and_one_that_ran_out_meanwhile_fires_once() {
+    passes("12:00:00 26.0 | 12:00:05 26.0 | restart 2s | silence 5s", "12:00:10 LAMP on");
+    passes("12:00:00 26.0 | 12:00:05 26.0 | restart 6s | silence 1s", "12:00:11 LAMP on (reading)");
+    passes("12:00:00 26.0 | restart 60s | restart 60s", "12:01:00 LAMP off (silent)");
+}
+
+#[test]
+fn what_is_late_does_not_fire() {
+    passes("12:00:05 24.0 | late 12:00:01 99.0 | 12:00:10 24.0 | silence 5s", "12:00:15 LAMP off");
+}
+
+#[test]
+fn a_failure_is_explained_on_one_axis() {
+    let case =
+        case("12:00:00 26.0 | 12:00:08 26.0 | silence 12s", "12:00:12 LAMP on | 12:00:30 LAMP off");
+    let outcome = case.run(&engine());
+    expect_test::expect![[r#"
+        explained
+                        12:00:00                                                12:00:30
+          readings      │                │
+          LAMP expected                          ███████████████████████████████████████
+               actual                        █████████████████▒────
+          ~ 12:00:10  LAMP on (reading): expected at 12:00:12, it was 2s earlier: rule "heat", reading 1: Environ/Temperature 26 °C, held for 10 s
+          ~ 12:00:18  LAMP off (silent): expected at 12:00:30, it was 12s earlier: rule "heat", no reading for 10 s
+    "#]]
+    .assert_eq(&format!("explained\n{}\n", case.explain(&outcome).join("\n")));
+}
+
+#[test]
+fn an_end_that_is_too_early_is_told() {
+    let case = case("12:00:00 26.0", "12:00:10 LAMP on");
+    let told = case.explain(&case.run(&engine()));
+    let last = told.last().unwrap();
+    assert!(
+        last.contains("given ends at 12:00:00") && last.contains("add | silence 10s"),
+        "{last}"
+    );
+}

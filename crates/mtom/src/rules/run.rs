@@ -1,0 +1,99 @@
+//! The production engine on a clock that goes as fast as its events.
+//!
+//! Pure: the caller gives events in the order of time; between them every deadline of the engine is
+//! visited at its own time, as a gateway that is never late would do. This is the only place of the
+//! commands that knows how the engine is driven.
+
+use super::compare::{Command, Reason};
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use mtom_rules::{Cause, Decision, Engine, Event, State, StateError};
+
+/// One run of an engine.
+#[derive(Debug)]
+pub(crate) struct Run<'e> {
+    engine: &'e Engine,
+    state: State,
+    decisions: Vec<Decision>,
+    /// The engine's next deadline.
+    due: Option<UnixMicros>,
+}
+
+impl<'e> Run<'e> {
+    /// A run that begins at `start`; silence counts from there.
+    pub(crate) fn new(engine: &'e Engine, start: UnixMicros) -> Self {
+        let state = engine.initial(start);
+        let due = engine.next_deadline(&state);
+        Self { engine, state, decisions: Vec::new(), due }
+    }
+
+    /// Lets the time go on to `until` and gives what is decided on the way.
+    pub(crate) fn pass(&mut self, until: UnixMicros, take: &mut impl FnMut(Command)) {
+        while let Some(due) = self.due
+            && due <= until
+        {
+            self.time(due, take);
+            // What is not done at its time would be asked for ever.
+            if self.due == Some(due) {
+                break;
+            }
+        }
+    }
+
+    /// Gives a reading at the time of its arrival.
+    pub(crate) fn reading(&mut self, stored: &StoredReading, take: &mut impl FnMut(Command)) {
+        let now = stored.arrived_at;
+        // What is due right now is done behind the reading, as the engine itself does it.
+        if self.due.is_some_and(|due| due < now) {
+            self.pass(UnixMicros(now.0.saturating_sub(1)), take);
+        }
+        self.engine.step(&mut self.state, Event::Reading(stored), now, &mut self.decisions);
+        self.after(now, take);
+    }
+
+    /// The process ended and is there again at `back_at`: what ran out meanwhile is done then.
+    ///
+    /// # Errors
+    /// When the engine does not read what it wrote.
+    pub(crate) fn restart(
+        &mut self,
+        back_at: UnixMicros,
+        take: &mut impl FnMut(Command),
+    ) -> Result<(), StateError> {
+        self.state = self.engine.restore(&self.state.encode(), back_at)?;
+        self.time(back_at, take);
+        Ok(())
+    }
+
+    /// When something will be decided if nothing else happens, at the earliest.
+    pub(crate) fn due(&self) -> Option<UnixMicros> {
+        self.due
+    }
+
+    fn time(&mut self, now: UnixMicros, take: &mut impl FnMut(Command)) {
+        self.engine.step(&mut self.state, Event::Time, now, &mut self.decisions);
+        self.after(now, take);
+    }
+
+    fn after(&mut self, now: UnixMicros, take: &mut impl FnMut(Command)) {
+        self.due = self.engine.next_deadline(&self.state);
+        for decision in self.decisions.drain(..) {
+            take(command(decision, now));
+        }
+    }
+}
+
+fn command(decision: Decision, at: UnixMicros) -> Command {
+    let Decision { actuator, led, rule, cause, .. } = decision;
+    let reason = match &cause {
+        Cause::Reading { .. } => Reason::Reading,
+        Cause::Silence { .. } => Reason::Silent,
+        Cause::Start { .. } => Reason::Start,
+        _ => Reason::Other,
+    };
+    let (reading, cause) = (cause.reading_id(), cause.to_string());
+    Command { at, actuator, led, reason: Some(reason), rule, cause, reading }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! A file with rules: what it says, or everything that is wrong with it, each with its line and column.
+
+use super::cases::Case;
+use super::script::{self, Mistake};
+use crate::config::{self, Process};
+use mtom_rules::{Engine, RuleError, RuleSpec};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use toml_edit::{Document, Item, TableLike};
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) specs: Vec<RuleSpec>,
+    pub(crate) engine: Engine,
+    text: String,
+}
+
+/// What is wrong with a file, for people: a line for each mistake.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WrongFile(pub(crate) Vec<String>);
+
+impl Source {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, as `name:line:column: what`.
+    pub(crate) fn open(path: &Path) -> Result<Self, WrongFile> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::read(&name, text),
+            Err(cause) => Err(WrongFile(vec![format!("cannot read {name}: {cause}")])),
+        }
+    }
+
+    fn read(name: &str, text: String) -> Result<Self, WrongFile> {
+        let specs = config::read_rules(&text, &Process)
+            .map_err(|problems| WrongFile(explain(name, &text, &problems)))?
+            .unwrap_or_default();
+        if specs.is_empty() {
+            return Err(WrongFile(vec![format!(
+                "{name}: no rule: expected [[rule]] with when, on and then"
+            )]));
+        }
+        // What was read has been compiled before, so this is for the type alone.
+        let engine = Engine::compile(&specs)
+            .map_err(|errors| WrongFile(errors.iter().map(RuleError::to_string).collect()))?;
+        Ok(Self { specs, engine, text })
+    }
+
+    /// The cases beside the rules.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(crate) fn cases(&self, name: &str) -> Result<Vec<Case>, WrongFile> {
+        let mut cases = Vec::new();
+        let mut mistakes = Vec::new();
+        let Ok(document) = Document::parse(self.text.as_str()) else { return Ok(cases) };
+        let all: Vec<_> = self.specs.iter().flat_map(|spec| &spec.actuators).collect();
+        for (index, spec) in self.specs.iter().enumerate() {
+            let tests = walk(document.as_item(), &["rule", &index.to_string(), "test"]);
+            for (at, test) in tests.into_iter().flat_map(tables).enumerate() {
+                let reader = CaseReader { file: name, text: &self.text, spec, all: &all };
+                match reader.read(test, at) {
+                    Ok(case) => cases.push(case),
+                    Err(found) => mistakes.extend(found),
+                }
+            }
+        }
+        if mistakes.is_empty() { Ok(cases) } else { Err(WrongFile(mistakes)) }
+    }
+}
+
+/// What a case needs to be read.
+struct CaseReader<'a> {
+    file: &'a str,
+    text: &'a str,
+    spec: &'a RuleSpec,
+    /// The actuators of all rules of the file.
+    all: &'a [&'a String],
+}
+
+impl CaseReader<'_> {
+    fn read(&self, test: &dyn TableLike, at: usize) -> Result<Case, Vec<String>> {
+        let text = |key: &str| test.get(key).and_then(Item::as_str).unwrap_or_default();
+        let name = match text("name") {
+            "" => format!("case {}", at + 1),
+            name => name.to_owned(),
+        };
+        let wrong = |key: &str, mistake: Mistake| {
+            let place = self.place(test.get(key), mistake.position);
+            let (file, problem) = (self.file, mistake.problem);
+            format!("{file}:{place}: rule {:?}, case {name:?}, {key}: {problem}", self.spec.name)
+        };
+        let mut mistakes = Vec::new();
+        let given = script::given(text("given"), &self.spec.when)
+            .map_err(|mistake| mistakes.push(wrong("given", mistake)))
+            .unwrap_or_default();
+        let expect = script::expect(text("expect"))
+            .map_err(|mistake| mistakes.push(wrong("expect", mistake)))
+            .unwrap_or_default();
+        let mut actuators: Vec<Arc<str>> =
+            self.spec.actuators.iter().map(|name| name.as_str().into()).collect();
+        for expected in &expect {
+            if !self.all.contains(&&expected.actuator) {
+                let names = self.all.iter().map(|name| name.as_str());
+                let problem = format!(
+                    "no rule of this file drives {:?}: expected one of {}",
+                    expected.actuator,
+                    names.collect::<Vec<_>>().join(", ")
+                );
+                mistakes.push(wrong("expect", Mistake { position: expected.position, problem }));
+            } else if !actuators.iter().any(|name| **name == *expected.actuator) {
+                actuators.push(expected.actuator.as_str().into());
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let begin = test.get("given").and_then(Item::span);
+        let line = begin.map_or(1, |span| line_and_column(self.text, span.start).0);
+        Ok(Case { rule: self.spec.name.clone(), name, line, given, expect, actuators })
+    }
+
+    /// `line:column` of a character of a text value; of the value where it is written with escapes.
+    fn place(&self, item: Option<&Item>, position: usize) -> String {
+        let Some(span) = item.and_then(Item::span) else { return "1:1".into() };
+        let value = item.and_then(Item::as_str).unwrap_or_default();
+        let raw = self.text.get(span.clone()).unwrap_or_default();
+        let offset = raw.find(value).map_or(0, |begin| {
+            let inside = value.char_indices().nth(position).map_or(value.len(), |(at, _)| at);
+            begin + inside
+        });
+        let (line, column) = line_and_column(self.text, span.start + offset);
+        format!("{line}:{column}")
+    }
+}
+
+/// Problems of the configuration with the place of each.
+pub(crate) fn explain(name: &str, text: &str, problems: &[config::Problem]) -> Vec<String> {
+    let document = Document::parse(text);
+    let place = |problem: &config::Problem| {
+        let span = match &document {
+            Ok(document) => span_of(document.as_table(), &problem.key),
+            Err(error) => error.span(),
+        };
+        span.map_or_else(String::new, |span| {
+            let (line, column) = line_and_column(text, span.start);
+            format!("{line}:{column}:")
+        })
+    };
+    let what = |problem: &config::Problem| match problem.key.as_str() {
+        "" => problem.text.clone(),
+        key => format!("{key}: {}", problem.text),
+    };
+    problems.iter().map(|problem| format!("{name}:{} {}", place(problem), what(problem))).collect()
+}
+
+/// Where a key like `rule.0.on` is written: its value, or the nearest thing around it.
+fn span_of(table: &dyn TableLike, key: &str) -> Option<Range<usize>> {
+    let mut found = None;
+    let parts: Vec<&str> = key.split('.').collect();
+    let mut here: Option<&Item> = None;
+    for part in parts {
+        let next = match here {
+            None => table.get(part),
+            Some(item) => walk(item, &[part]),
+        };
+        let Some(next) = next else {
+            // An array inside of a value has no items of its own, only values.
+            break;
+        };
+        found = next.span().or(found);
+        here = Some(next);
+    }
+    found
+}
+
+fn walk<'d>(from: &'d Item, path: &[&str]) -> Option<&'d Item> {
+    let mut here = from;
+    for part in path {
+        here = match part.parse::<usize>() {
+            Ok(index) => here.get(index)?,
+            Err(_) => here.get(part)?,
+        };
+    }
+    Some(here)
+}
+
+/// The tables of `[[rule.test]]`, or of a list of inline tables.
+fn tables(item: &Item) -> Vec<&dyn TableLike> {
+    match item {
+        Item::ArrayOfTables(tables) => tables.iter().map(|table| table as &dyn TableLike).collect(),
+        Item::Value(value) => value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|value| value.as_inline_table().map(|table| table as &dyn TableLike))
+            .collect(),
+        Item::Table(_) | Item::None => Vec::new(),
+    }
+}
+
+/// Both from 1; columns count characters.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    (line, before.get(start..).map_or(0, |line| line.chars().count()) + 1)
+}
+
+#[cfg(test)]
+mod tests;
