@@ -18,7 +18,7 @@ mod rules;
 /// How far before its arrival a device may say that it measured (`design.md` §2).
 const TAKEN_BEFORE_MAX: Duration = Duration::from_hours(30 * 24);
 /// How far after it: clocks differ.
-const TAKEN_AFTER_MAX: Duration = Duration::from_mins(5);
+pub(crate) const TAKEN_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// One transaction. See the module's head for what an error does to it.
 #[derive(Debug)]

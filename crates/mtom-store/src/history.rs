@@ -8,9 +8,10 @@ use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found};
 use crate::maria;
 use crate::migrations::{MIGRATIONS, version_of};
-use crate::record::{Counts, Cursor, ImportRow, Order, RejectRow};
+use crate::record::{CommandRow, Counts, Cursor, ImportRow, Order, RejectRow};
 use audit::Audit;
 use chart::{Chart, ChartQuery};
+use ledger::LedgerQuery;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
@@ -21,11 +22,13 @@ use std::sync::Arc;
 
 pub mod audit;
 pub mod chart;
+pub mod ledger;
 mod original;
 mod page;
 mod pool;
 mod row;
 pub mod rules;
+pub mod scan;
 
 /// The most rows of one page, whatever its query asks for.
 pub const PAGE_LEN_MAX: usize = 1_000;
@@ -176,6 +179,14 @@ impl History {
                 .query_map(params![after, sql_limit(limit)], reject_row)?
                 .collect()
         })
+    }
+
+    /// The ledger, newest first, at most `limit` commands and [`PAGE_LEN_MAX`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn commands(&self, limit: usize) -> Result<Vec<CommandRow>, StoreError> {
+        self.ledger(&LedgerQuery { order: Order::Descending, limit, ..LedgerQuery::default() })
     }
 
     /// How large the file is, and how many readings are in it.

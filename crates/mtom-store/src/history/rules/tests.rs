@@ -1,47 +1,5 @@
-use super::CommandQuery;
-use crate::record::{AlertOutcome, AlertRecord, AlertTarget, CommandRecord};
-use crate::testing::{Folder, SECOND, after};
-
-fn command(number: u64, actuator: &str) -> CommandRecord {
-    CommandRecord {
-        number,
-        actuator: actuator.into(),
-        on: number.is_multiple_of(2),
-        rule: "heat".into(),
-        rule_version: Some("00000000000000ff".into()),
-        reading: Some(number),
-        cause: "reading 1: t 26.5 °C".into(),
-        condition: Some("celsius (26.5) >= 25.0".into()),
-        decided_at: after(number.cast_signed() * SECOND),
-    }
-}
-
-#[test]
-fn the_ledger_is_asked_by_actuator_and_time() {
-    let folder = Folder::new();
-    let mut journal = folder.open();
-    let history = journal.history();
-    assert_eq!(history.actuators().unwrap(), Vec::<String>::new());
-    let mut batch = journal.begin().unwrap();
-    for number in 1..=20 {
-        batch.command(&command(number, ["a", "b", "c"][(number % 3) as usize])).unwrap();
-    }
-    batch.commit().unwrap();
-    assert_eq!(history.actuators().unwrap(), ["a", "b", "c"]);
-    let numbers = |query: CommandQuery| -> Vec<u64> {
-        let query = CommandQuery { limit: 100, ..query };
-        history.ledger(&query).unwrap().iter().map(|row| row.command.number).collect()
-    };
-    let all = CommandQuery::default();
-    assert_eq!(numbers(all.clone()), (1..=20).rev().collect::<Vec<_>>());
-    let of_b = CommandQuery { actuator: Some("b".into()), ..all.clone() };
-    assert_eq!(numbers(of_b.clone()), [19, 16, 13, 10, 7, 4, 1]);
-    let stretch =
-        CommandQuery { from: Some(after(7 * SECOND)), until: Some(after(13 * SECOND)), ..of_b };
-    assert_eq!(numbers(stretch), [10, 7]);
-    assert_eq!(numbers(CommandQuery { before: Some(3), ..all }), [2, 1]);
-    assert_eq!(history.commands(1).unwrap()[0].command, command(20, "c"));
-}
+use crate::record::{AlertOutcome, AlertRecord, AlertTarget};
+use crate::testing::{Folder, after};
 
 #[test]
 fn versions_of_the_rules_are_counted_up_and_never_change() {
