@@ -8,9 +8,9 @@ mod backup;
 mod export;
 mod import;
 mod list;
-mod progress;
+pub(crate) mod progress;
 mod replay;
-mod when;
+pub(crate) mod when;
 
 pub(crate) use audit::run as audit;
 pub(crate) use backup::{back_up, restore};
@@ -22,6 +22,7 @@ pub(crate) use replay::run as replay;
 use crate::config::Config;
 use crate::{Failure, configured};
 use arguments::{Place, Selection};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::{History, PageQuery};
@@ -42,7 +43,7 @@ pub(crate) fn with_journal(
 }
 
 /// Runs `work` with the readers of the journal.
-fn with_history(
+pub(crate) fn with_history(
     place: &Place,
     work: impl FnOnce(History) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -63,4 +64,12 @@ fn query(selection: &Selection, now: UnixMicros, zone: &TimeZone) -> PageQuery {
         value_max: selection.max,
         ..PageQuery::default()
     }
+}
+
+/// A time in a zone, to the millisecond.
+pub(crate) fn local(at: UnixMicros, zone: &TimeZone) -> String {
+    Timestamp::from_microsecond(at.0).map_or_else(
+        |_| at.0.to_string(),
+        |at| zone.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+    )
 }

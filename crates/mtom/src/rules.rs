@@ -5,7 +5,10 @@
 pub(crate) mod arguments;
 mod cases;
 mod compare;
+mod contest;
+mod feed;
 mod junit;
+mod replay;
 mod run;
 mod script;
 mod source;
@@ -18,5 +21,6 @@ use arguments::Rules;
 pub(crate) fn run(arguments: &Rules) -> Result<(), Failure> {
     match arguments {
         Rules::Test(arguments) => trial::run(arguments),
+        Rules::Replay(arguments) => replay::run(arguments),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::arguments::{History as Arguments, Shape};
 use super::export::{each, put};
-use super::{query, with_history};
+use super::{local, query, with_history};
 use crate::{Failure, clock, report, stop};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -196,13 +196,6 @@ impl Widths {
             series = self.series
         )
     }
-}
-
-fn local(at: UnixMicros, zone: &TimeZone) -> String {
-    Timestamp::from_microsecond(at.0).map_or_else(
-        |_| at.0.to_string(),
-        |at| zone.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
-    )
 }
 
 fn rejects(history: &History, arguments: &Arguments, zone: &TimeZone) -> Result<(), anyhow::Error> {

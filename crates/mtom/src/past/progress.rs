@@ -5,7 +5,7 @@ use crate::report;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     word: &'static str,
     /// The last tenth that was said.
@@ -14,7 +14,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// `word` is what is done, as in `exporting`.
-    pub(super) fn new(word: &'static str) -> Self {
+    pub(crate) fn new(word: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let template = "{msg} {bar:40} {percent:>3} % {human_pos}/{human_len} {eta}";
@@ -27,7 +27,7 @@ impl Progress {
         Self { bar, word, tenth: 0 }
     }
 
-    pub(super) fn show(&mut self, done: u64, of: u64) {
+    pub(crate) fn show(&mut self, done: u64, of: u64) {
         if let Some(bar) = &self.bar {
             bar.set_length(of);
             bar.set_position(done);

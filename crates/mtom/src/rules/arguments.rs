@@ -1,6 +1,8 @@
 //! What the user types about rules.
 
-use clap::{Args, Subcommand};
+use crate::past::arguments::Place;
+use crate::past::when::When;
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -10,6 +12,11 @@ pub(crate) enum Rules {
         after_help = "Example: mtom rules test heat.toml --junit heat.xml\n\nA case stands below its [[rule]]:\n  [[rule.test]]\n  name   = \"on once while the heat lasts\"\n  given  = \"12:00:00 24.0 | 12:00:02 26.0 °C | silence 60s\"\n  expect = \"12:00:12 TEMP_LED off (silent)\""
     )]
     Test(Test),
+    /// Plays the history through new rules and shows how their commands differ from those that were really decided
+    #[command(
+        after_help = "Examples:\n  mtom rules replay new.toml --since 30d\n  mtom rules replay new.toml --since 7d --until 1d --format json > differences.jsonl\n\nNothing is switched and nothing is stored."
+    )]
+    Replay(Replay),
 }
 
 #[derive(Debug, Args)]
@@ -19,4 +26,30 @@ pub(crate) struct Test {
     /// Writes the outcome as JUnit XML too
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A TOML file with the new rules: rules alone, or a whole configuration
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// From then on: 2h, 30d, 2026-11-24 or "2026-11-24 08:00"
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub(crate) since: When,
+    /// Until then; without it until now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<When>,
+    /// A table with pictures, or JSON lines: the differences, then the totals
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    pub(crate) format: Shape,
+    /// How many differences the table lists
+    #[arg(long, value_name = "COUNT", default_value_t = 40)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    Table,
+    Json,
 }

@@ -60,6 +60,9 @@ impl Case {
                 What::Restart => {
                     run.restart(step.at, &mut take).expect("an engine reads what it wrote");
                 }
+                What::Override { actuator, led, until } => {
+                    run.override_by_hand(actuator, *led, *until, step.at, &mut take);
+                }
                 What::Readings { readings, taken_at } => {
                     for reading in readings {
                         id += 1;

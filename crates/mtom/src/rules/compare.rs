@@ -32,6 +32,10 @@ pub(crate) enum Reason {
     Reading,
     Silent,
     Start,
+    /// A person, or the end of what a person said.
+    Override,
+    /// The end of a schedule.
+    Schedule,
     /// A cause that has no word here.
     Other,
 }
@@ -173,6 +177,8 @@ impl fmt::Display for Reason {
             Self::Reading => "reading",
             Self::Silent => "silent",
             Self::Start => "start",
+            Self::Override => "override",
+            Self::Schedule => "schedule",
             Self::Other => "other",
         })
     }

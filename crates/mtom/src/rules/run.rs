@@ -5,16 +5,17 @@
 //! commands that knows how the engine is driven.
 
 use super::compare::{Command, Reason};
+use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Cause, Decision, Engine, Event, State, StateError};
+use mtom_rules::{Cause, Decision, Engine, Event, Outputs, State, StateError};
 
 /// One run of an engine.
 #[derive(Debug)]
 pub(crate) struct Run<'e> {
     engine: &'e Engine,
     state: State,
-    decisions: Vec<Decision>,
+    outputs: Outputs,
     /// The engine's next deadline.
     due: Option<UnixMicros>,
 }
@@ -24,7 +25,7 @@ impl<'e> Run<'e> {
     pub(crate) fn new(engine: &'e Engine, start: UnixMicros) -> Self {
         let state = engine.initial(start);
         let due = engine.next_deadline(&state);
-        Self { engine, state, decisions: Vec::new(), due }
+        Self { engine, state, outputs: Outputs::default(), due }
     }
 
     /// Lets the time go on to `until` and gives what is decided on the way.
@@ -47,7 +48,7 @@ impl<'e> Run<'e> {
         if self.due.is_some_and(|due| due < now) {
             self.pass(UnixMicros(now.0.saturating_sub(1)), take);
         }
-        self.engine.step(&mut self.state, Event::Reading(stored), now, &mut self.decisions);
+        self.engine.step(&mut self.state, Event::Reading(stored), now, &mut self.outputs);
         self.after(now, take);
     }
 
@@ -65,19 +66,35 @@ impl<'e> Run<'e> {
         Ok(())
     }
 
+    /// A person says at `now` what an actuator is to be, until a time; `None`: the rules speak again.
+    pub(crate) fn override_by_hand(
+        &mut self,
+        actuator: &str,
+        led: Option<Led>,
+        until: Option<UnixMicros>,
+        now: UnixMicros,
+        take: &mut impl FnMut(Command),
+    ) {
+        self.pass(now, take);
+        let event = Event::Override { actuator, led, until };
+        self.engine.step(&mut self.state, event, now, &mut self.outputs);
+        self.after(now, take);
+    }
+
     /// When something will be decided if nothing else happens, at the earliest.
     pub(crate) fn due(&self) -> Option<UnixMicros> {
         self.due
     }
 
     fn time(&mut self, now: UnixMicros, take: &mut impl FnMut(Command)) {
-        self.engine.step(&mut self.state, Event::Time, now, &mut self.decisions);
+        self.engine.step(&mut self.state, Event::Time, now, &mut self.outputs);
         self.after(now, take);
     }
 
     fn after(&mut self, now: UnixMicros, take: &mut impl FnMut(Command)) {
         self.due = self.engine.next_deadline(&self.state);
-        for decision in self.decisions.drain(..) {
+        self.outputs.alerts.clear();
+        for decision in self.outputs.decisions.drain(..) {
             take(command(decision, now));
         }
     }
@@ -89,6 +106,8 @@ fn command(decision: Decision, at: UnixMicros) -> Command {
         Cause::Reading { .. } => Reason::Reading,
         Cause::Silence { .. } => Reason::Silent,
         Cause::Start { .. } => Reason::Start,
+        Cause::Override { .. } | Cause::OverrideEnded { .. } => Reason::Override,
+        Cause::ScheduleEnded { .. } => Reason::Schedule,
         _ => Reason::Other,
     };
     let (reading, cause) = (cause.reading_id(), cause.to_string());

@@ -31,6 +31,8 @@ pub(crate) enum What {
     Nothing,
     /// The process has ended before and is there again.
     Restart,
+    /// A person says what an actuator is to be; `None`: the rules speak again.
+    Override { actuator: String, led: Option<Led>, until: Option<UnixMicros> },
 }
 
 /// One command that is expected.
@@ -80,7 +82,7 @@ pub(crate) fn expect(text: &str) -> Result<Vec<Expected>, Mistake> {
 
 fn step(item: &mut Item<'_>, topic: &str, clock: &mut Clock) -> Result<Step, Mistake> {
     const EXAMPLE: &str = "expected a time and a reading, as in 12:00:02 26.0 °C; or silence 60s, \
-                           restart, late 12:00:01 30.0";
+                           restart, late 12:00:01 30.0, override TEMP_LED on 10m";
     let Some((position, word)) = item.peek() else {
         return Err(item.mistake(format!("nothing between two |: {EXAMPLE}")));
     };
@@ -102,6 +104,12 @@ fn step(item: &mut Item<'_>, topic: &str, clock: &mut Clock) -> Result<Step, Mis
             clock.at = Some(at);
             item.end("restart")?;
             Ok(Step { at, what: What::Restart })
+        }
+        "override" => {
+            item.next();
+            let at = clock.begun(position, "override")?;
+            let what = by_hand(item, at)?;
+            Ok(Step { at, what })
         }
         "late" => {
             item.next();
@@ -128,6 +136,27 @@ fn step(item: &mut Item<'_>, topic: &str, clock: &mut Clock) -> Result<Step, Mis
         }
         other => Err(Mistake { position, problem: format!("{other:?}: {EXAMPLE}") }),
     }
+}
+
+/// `TEMP_LED on`, `TEMP_LED off 10m` or `TEMP_LED end`, behind `override`.
+fn by_hand(item: &mut Item<'_>, at: UnixMicros) -> Result<What, Mistake> {
+    const EXAMPLE: &str =
+        "override TEMP_LED on 10m, override TEMP_LED off or override TEMP_LED end";
+    let (Some((_, actuator)), Some((position, word))) = (item.next(), item.next()) else {
+        return Err(item.mistake(format!("not whole: expected {EXAMPLE}")));
+    };
+    let led = match word {
+        "on" => Some(Led::On),
+        "off" => Some(Led::Off),
+        "end" => None,
+        other => {
+            return Err(Mistake { position, problem: format!("{other:?}: expected {EXAMPLE}") });
+        }
+    };
+    let is_limited = led.is_some() && item.peek().is_some();
+    let until = if is_limited { Some(at.saturating_add(item.span(EXAMPLE)?)) } else { None };
+    item.end(EXAMPLE)?;
+    Ok(What::Override { actuator: actuator.to_owned(), led, until })
 }
 
 /// `26.0 °C`, `Environ/Temperature 26.0 °C` or JSON, as a message would bring it.
@@ -189,7 +218,7 @@ fn expected(item: &mut Item<'_>, clock: &mut Clock) -> Result<Expected, Mistake>
         let Some((_, found)) = known else {
             let position = item.position_of(word);
             let problem = format!(
-                "({word}): expected (silent) or (reading), or no reason, as in 12:00:14 TEMP_LED off (silent)"
+                "({word}): expected (silent), (reading), (override), (schedule) or no reason, as in 12:00:14 TEMP_LED off (silent)"
             );
             return Err(Mistake { position, problem });
         };

@@ -57,7 +57,7 @@ impl Source {
         let mut cases = Vec::new();
         let mut mistakes = Vec::new();
         let Ok(document) = Document::parse(self.text.as_str()) else { return Ok(cases) };
-        let all: Vec<_> = self.specs.iter().flat_map(|spec| &spec.actuators).collect();
+        let all: Vec<_> = self.specs.iter().flat_map(RuleSpec::actuators).collect();
         for (index, spec) in self.specs.iter().enumerate() {
             let tests = walk(document.as_item(), &["rule", &index.to_string(), "test"]);
             for (at, test) in tests.into_iter().flat_map(tables).enumerate() {
@@ -78,7 +78,7 @@ struct CaseReader<'a> {
     text: &'a str,
     spec: &'a RuleSpec,
     /// The actuators of all rules of the file.
-    all: &'a [&'a String],
+    all: &'a [&'a str],
 }
 
 impl CaseReader<'_> {
@@ -100,15 +100,13 @@ impl CaseReader<'_> {
         let expect = script::expect(text("expect"))
             .map_err(|mistake| mistakes.push(wrong("expect", mistake)))
             .unwrap_or_default();
-        let mut actuators: Vec<Arc<str>> =
-            self.spec.actuators.iter().map(|name| name.as_str().into()).collect();
+        let mut actuators: Vec<Arc<str>> = self.spec.actuators().map(Arc::from).collect();
         for expected in &expect {
-            if !self.all.contains(&&expected.actuator) {
-                let names = self.all.iter().map(|name| name.as_str());
+            if !self.all.contains(&&*expected.actuator) {
                 let problem = format!(
                     "no rule of this file drives {:?}: expected one of {}",
                     expected.actuator,
-                    names.collect::<Vec<_>>().join(", ")
+                    self.all.join(", ")
                 );
                 mistakes.push(wrong("expect", Mistake { position: expected.position, problem }));
             } else if !actuators.iter().any(|name| **name == *expected.actuator) {
