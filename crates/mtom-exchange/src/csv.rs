@@ -62,7 +62,8 @@ fn time(line: &mut Vec<u8>, time: Option<UnixMicros>) {
     }
 }
 
-fn text(line: &mut Vec<u8>, text: &str) {
+/// Writes a text as one cell, so that no spreadsheet takes it for a formula.
+pub fn text(line: &mut Vec<u8>, text: &str) {
     let is_marked = text.starts_with(FORMULA) || text.starts_with('\'');
     let is_quoted = text.starts_with(' ')
         || text.ends_with(' ')

@@ -11,7 +11,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
-mod csv;
+pub mod csv;
 pub mod format;
 mod json_lines;
 mod line_protocol;

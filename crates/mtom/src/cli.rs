@@ -2,7 +2,7 @@
 
 use crate::flash::arguments::Flash;
 use crate::past::arguments as past;
-use crate::rules::arguments::Rules;
+use crate::rules::arguments as rules;
 use clap::{Args, Parser, Subcommand};
 use mtom_device::settings::Format;
 use mtom_protocol::link::Led;
@@ -89,9 +89,22 @@ pub(crate) enum Command {
     /// What has become of everything that arrived; fails when it does not add up
     #[command(after_help = "Examples:\n  mtom audit\n  mtom audit --resend")]
     Audit(past::Audit),
-    /// Rules before they drive anything: run their cases
-    #[command(subcommand, after_help = "Example: mtom rules test heat.toml")]
-    Rules(Rules),
+    /// Rules before they drive anything: run their cases, look for mistakes, play the history through them
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mtom rules test heat.toml\n  mtom rules check\n  mtom rules replay heat.toml --since 30d"
+    )]
+    Rules(rules::Rules),
+    /// Why an actuator is as it is: the reading, the rule, the command and the device's word, each with its time
+    #[command(
+        after_help = "Examples:\n  mtom why TEMP_LED\n  mtom why TEMP_LED --at \"2026-11-24 08:00\""
+    )]
+    Why(rules::Why),
+    /// Every command with its cause, and when it was decided, sent and applied
+    #[command(
+        after_help = "Examples:\n  mtom ledger\n  mtom ledger --since 7d --actuator TEMP_LED --format csv > ledger.csv"
+    )]
+    Ledger(rules::Ledger),
     /// Live readings, actuators and log in the terminal
     #[command(
         after_help = "Examples:\n  mtom watch\n  mtom watch --dashboard http://127.0.0.1:8080 --plain"

@@ -66,6 +66,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => past::replay(&arguments),
         Command::Audit(arguments) => past::audit(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
+        Command::Why(arguments) => rules::why(&arguments),
+        Command::Ledger(arguments) => rules::ledger(&arguments),
         Command::Watch(arguments) => watch::run(&arguments).map_err(Failure::Failed),
         Command::Config(ConfigCommand::Default) => {
             report::line(config::DEFAULT_FILE.trim_end());

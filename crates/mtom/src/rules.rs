@@ -8,12 +8,17 @@ mod compare;
 mod contest;
 mod feed;
 mod junit;
+mod ledger;
 mod replay;
 mod run;
 mod script;
 mod source;
 mod timeline;
 mod trial;
+mod why;
+
+pub(crate) use ledger::run as ledger;
+pub(crate) use why::run as why;
 
 use crate::Failure;
 use arguments::Rules;

@@ -53,3 +53,42 @@ pub(crate) enum Shape {
     Table,
     Json,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The actuator's name
+    pub(crate) actuator: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// What it was to be then: 2h ago, or "2026-11-24 08:00"; without it now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<When>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only decided from then on: 2h, 7d, 2026-11-24 or "2026-11-24 08:00"
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<When>,
+    /// Only decided before then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<When>,
+    /// Only commands to this actuator
+    #[arg(long, value_name = "NAME")]
+    pub(crate) actuator: Option<String>,
+    /// The newest so many; without it and without --since 20, with --since all
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<usize>,
+    /// A table, CSV, or a JSON object a line
+    #[arg(long, value_enum, default_value_t = LedgerShape::Table)]
+    pub(crate) format: LedgerShape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LedgerShape {
+    Table,
+    Csv,
+    Json,
+}
