@@ -79,13 +79,13 @@ impl<'e> Contest<'e> {
 
     /// A command that was really decided, given before the readings that arrived after it.
     pub(crate) fn decided(&mut self, command: Command) {
-        self.run.pass(UnixMicros(command.at.0.saturating_sub(1)), &mut |new| self.tally.new(new));
+        self.run.pass(UnixMicros(command.at.0.saturating_sub(1)), &mut |new| self.tally.wish(new));
         self.tally.push(Side::Old, command);
     }
 
     /// A reading at the time of its arrival.
     pub(crate) fn reading(&mut self, stored: &StoredReading) {
-        self.run.reading(stored, &mut |command| self.tally.new(command));
+        self.run.reading(stored, &mut |command| self.tally.wish(command));
     }
 
     /// The next command that only one side has, as far as that is settled at `now`.
@@ -96,7 +96,7 @@ impl<'e> Contest<'e> {
     /// The rest of the differences, and the account of each actuator.
     pub(crate) fn finish(mut self) -> (Vec<Difference>, Vec<Account>) {
         let last = UnixMicros(self.tally.until.0.saturating_sub(1));
-        self.run.pass(last, &mut |command| self.tally.new(command));
+        self.run.pass(last, &mut |command| self.tally.wish(command));
         self.tally.enter();
         let Tally { until, comparer, bands, .. } = self.tally;
         let account = |(actuator, [old, new]): (Arc<str>, [Band; 2])| Account {
@@ -116,7 +116,7 @@ impl Tally {
         }
     }
 
-    fn new(&mut self, command: Command) {
+    fn wish(&mut self, command: Command) {
         if command.at < self.from {
             self.before.insert(command.actuator, command.led);
         } else {
