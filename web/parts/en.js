@@ -91,6 +91,7 @@ export const en = {
   "event.refused": "{actuator} refused command {number}: {reason}",
   "event.noise": "{actuator} sent {lines} lines that mean nothing",
   "event.skipped": "… and {count} more",
+  "event.rules_applied": "Rules of version {version} run now: {count}, from {source}",
 
   "history.title": "History",
   "history.series": "Series",

@@ -91,6 +91,7 @@ export const zh = {
   "event.refused": "{actuator} 拒绝命令 {number}：{reason}",
   "event.noise": "{actuator} 发来 {lines} 行无意义的内容",
   "event.skipped": "……以及另外 {count} 条",
+  "event.rules_applied": "现在运行版本 {version} 的规则：{count} 条，来自 {source}",
 
   "history.title": "历史数据",
   "history.series": "序列",

@@ -23,6 +23,7 @@ pub(crate) enum LogEvent<'a> {
     Refused { actuator: &'a str, number: u64, reason: &'a str },
     Noise { actuator: &'a str, lines: u64 },
     Skipped { count: u64 },
+    RulesApplied { version: u64, count: u64, source: &'a str },
 }
 
 impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
@@ -62,6 +63,11 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             }
             E::Noise { actuator, lines } => Self::Noise { actuator, lines: *lines },
             E::Skipped { count } => Self::Skipped { count: *count },
+            E::RulesApplied { version, count, source } => Self::RulesApplied {
+                version: *version,
+                count: *count,
+                source: brief(source),
+            },
         }
     }
 }

@@ -99,6 +99,11 @@ impl Board {
         self.lock().get(actuator)?.shown.desired.clone()
     }
 
+    /// Their names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
     /// How many actuators there are.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()

@@ -6,12 +6,13 @@
 
 use crate::Clock;
 use crate::board::{Board, Outcome};
+use crate::control::{Control, Request};
 use crate::drain::Drain;
 use crate::history::Pages;
 use crate::relay::{Audience, INTAKE_LEN, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Ports, Settings, Source};
-use crate::view::{Hop, LogEvent, View};
-use crate::{forwarded, links};
+use crate::view::{Hop, LogEvent, RuleView, View};
+use crate::{forwarded, links, rules};
 use jiff::tz::TimeZone;
 use mtom_broker::client::{self, Change};
 use mtom_broker::embedded::{BindError, Embedded};
@@ -22,12 +23,11 @@ use mtom_forward::live::{LiveHub, serve_live};
 use mtom_forward::server::Limits;
 use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::topic;
-use mtom_store::error::{OpenError, StoreError};
 use mtom_store::history::History;
 use mtom_store::journal::Journal;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -35,6 +35,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+mod error;
+
+pub use error::{RunError, StartError};
 
 /// Where devices speak about themselves, and Home Assistant about itself.
 const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
@@ -50,68 +54,6 @@ pub struct Addresses {
     pub live: String,
     /// The original's history port.
     pub history: String,
-}
-
-/// Why a gateway did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder cannot be made or written.
-    #[error("cannot use the folder {path} (data.dir): choose another with --set data.dir=FOLDER")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        cause: io::Error,
-    },
-    /// The journal cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The journal was opened and cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// An address is taken, not ours or not permitted.
-    #[error("cannot listen on {address} for {what}: choose another with --set {key}=127.0.0.1:0")]
-    Listen {
-        /// Who wants it.
-        what: &'static str,
-        /// The configuration key that says it.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        cause: io::Error,
-    },
-    /// The embedded broker did not start.
-    #[error("the embedded broker did not start: {reason}")]
-    Broker {
-        /// Its words.
-        reason: String,
-    },
-}
-
-/// Why a gateway that was running ended by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// A listening socket is no longer one.
-    #[error("the port {port} failed")]
-    Port {
-        /// `live` or `history`.
-        port: &'static str,
-        /// What the system said.
-        #[source]
-        cause: io::Error,
-    },
-    /// The disk failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A defect: a part ended that never should.
-    #[error("the {part} ended unexpectedly")]
-    Part {
-        /// Which one.
-        part: &'static str,
-    },
 }
 
 /// A gateway that listens and does not serve yet.
@@ -131,6 +73,8 @@ pub struct Gateway {
     drain: Option<Drain>,
     deliveries: mpsc::Receiver<Delivery>,
     outcomes: mpsc::Receiver<Outcome>,
+    control: Control,
+    requests: mpsc::Receiver<Request>,
 }
 
 /// Where messages come from, ready to start.
@@ -146,6 +90,16 @@ struct BoundPorts {
     settings: Ports,
 }
 
+impl BoundPorts {
+    async fn bind(settings: Ports, addresses: &mut Addresses) -> Result<Self, StartError> {
+        let live = bind("live viewers", "live.listen", settings.live).await?;
+        let history = bind("history viewers", "history.listen", settings.history).await?;
+        addresses.live = local(&live).to_string();
+        addresses.history = local(&history).to_string();
+        Ok(Self { live, history, settings })
+    }
+}
+
 impl Gateway {
     /// Opens the journal and binds every address.
     ///
@@ -159,7 +113,7 @@ impl Gateway {
         let path = settings.data_dir.clone();
         std::fs::create_dir_all(&path)
             .map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
-        let journal = Journal::open(&path.join("mtom.db"), clock())?;
+        let mut journal = Journal::open(&path.join("mtom.db"), clock())?;
         let history = journal.history();
         let view = View::default();
         let latest: Vec<_> = history.latest()?.into_iter().map(Arc::new).collect();
@@ -187,9 +141,12 @@ impl Gateway {
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
         let progress = drain.as_ref().map(Drain::progress);
+        let (control, requests) = Control::new(Arc::clone(&settings.rules.read));
+        let (specs, engine) = rules::in_force(&mut journal, &settings.rules, clock())?;
+        view.rules(specs.iter().map(RuleView::from).collect::<Vec<_>>());
         let relay = Relay::new(
             journal,
-            settings.rules,
+            engine,
             Arc::clone(&board),
             Audience { live: hub.clone(), view: view.clone(), newest },
             intake.tally(),
@@ -200,13 +157,7 @@ impl Gateway {
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = match settings.ports {
             None => None,
-            Some(ports) => {
-                let live = bind("live viewers", "live.listen", ports.live).await?;
-                let history = bind("history viewers", "history.listen", ports.history).await?;
-                addresses.live = local(&live).to_string();
-                addresses.history = local(&history).to_string();
-                Some(BoundPorts { live, history, settings: ports })
-            }
+            Some(ports) => Some(BoundPorts::bind(ports, &mut addresses).await?),
         };
         Ok(Self {
             addresses,
@@ -224,6 +175,8 @@ impl Gateway {
             drain,
             deliveries,
             outcomes,
+            control,
+            requests,
         })
     }
 
@@ -256,9 +209,10 @@ impl Gateway {
         let links = links::start(self.links, &board, &clock, &serving);
         let Ok(links) = links else { return Err(RunError::Part { part: "links' thread" }) };
         let (deliveries, outcomes, runtime) = (self.deliveries, self.outcomes, Handle::current());
+        let requests = self.requests;
         let spine = std::thread::Builder::new().name("mtom-relay".into()).spawn({
             let end = end.clone();
-            move || relay.run(deliveries, outcomes, &end, &runtime)
+            move || relay.run(deliveries, outcomes, requests, &end, &runtime)
         });
         let Ok(spine) = spine else { return Err(RunError::Part { part: "relay thread" }) };
         let relay_ended = || RunError::Part { part: "relay" };
@@ -309,6 +263,12 @@ impl Gateway {
     #[must_use]
     pub fn view(&self) -> View {
         self.view.clone()
+    }
+
+    /// Tells it what persons want.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// What it has kept.

@@ -1,12 +1,14 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
 mod board;
+pub mod control;
 mod drain;
 mod forwarded;
 pub mod gateway;
 mod history;
 mod links;
 mod relay;
+mod rules;
 pub mod settings;
 pub mod view;
 

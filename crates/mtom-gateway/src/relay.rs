@@ -13,13 +13,14 @@
 
 use crate::Clock;
 use crate::board::{Board, Outcome};
+use crate::control::Request;
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
 use mtom_forward::live::LiveHub;
 use mtom_protocol::payload::{NotAReading, decode, describe};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Decision, Engine, Event, Outputs, State};
+use mtom_rules::{Decision, Engine, Event, Outputs};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::journal::Journal;
@@ -33,12 +34,15 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 mod ledger;
+mod person;
 mod quiet;
+mod rules;
 mod unstored;
 mod upkeep;
 
 use ledger::{again, newest, record};
 use quiet::Quiet;
+use rules::{Rules, alert_record};
 use unstored::Unstored;
 pub(crate) use upkeep::Upkeep;
 
@@ -56,8 +60,7 @@ const OUTCOME_DELAY: Duration = Duration::from_secs(1);
 /// The thread's state.
 pub(crate) struct Relay {
     journal: Journal,
-    rules: Engine,
-    state: State,
+    rules: Rules,
     board: Arc<Board>,
     live: LiveHub,
     view: View,
@@ -84,11 +87,14 @@ pub(crate) struct Audience {
 struct Effects {
     readings: Vec<Arc<StoredReading>>,
     wanted: Vec<(Arc<str>, Wanted)>,
+    /// Alerts wait in the journal.
+    raised: bool,
     said: Vec<LogEvent>,
 }
 
 enum Wake {
     Deliveries,
+    Request(Request),
     Timer,
     End,
 }
@@ -107,18 +113,10 @@ impl Relay {
         upkeep: Upkeep,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let now = clock();
-        let state = match journal.rule_states()?.pop() {
-            None => rules.initial(now),
-            Some((_, bytes)) => rules.restore(&bytes, now).unwrap_or_else(|error| {
-                tracing::warn!(%error, "rules start anew: their state cannot be read");
-                rules.initial(now)
-            }),
-        };
+        let rules = Rules::restore(&journal, rules, clock())?;
         let relay = Self {
             journal,
             rules,
-            state,
             board,
             live,
             view,
@@ -143,6 +141,7 @@ impl Relay {
         mut self,
         mut deliveries: mpsc::Receiver<Delivery>,
         mut outcomes: mpsc::Receiver<Outcome>,
+        mut requests: mpsc::Receiver<Request>,
         end: &CancellationToken,
         runtime: &Handle,
     ) -> Result<(), StoreError> {
@@ -150,8 +149,15 @@ impl Relay {
         let mut batch = Vec::with_capacity(BATCH_LEN_MAX);
         let mut told = Vec::new();
         loop {
-            let wake = self.wait(&mut deliveries, &mut outcomes, &mut batch, &mut told, end);
+            let wake = self.wait(
+                &mut deliveries,
+                &mut outcomes,
+                &mut requests,
+                (&mut batch, &mut told),
+                end,
+            );
             match runtime.block_on(wake) {
+                Wake::Request(request) => self.obey(request)?,
                 Wake::Deliveries | Wake::Timer => self.turn(&mut batch, &mut told)?,
                 Wake::End => break,
             }
@@ -169,11 +175,12 @@ impl Relay {
         &self,
         deliveries: &mut mpsc::Receiver<Delivery>,
         outcomes: &mut mpsc::Receiver<Outcome>,
-        batch: &mut Vec<Delivery>,
-        told: &mut Vec<Outcome>,
+        requests: &mut mpsc::Receiver<Request>,
+        (batch, told): (&mut Vec<Delivery>, &mut Vec<Outcome>),
         end: &CancellationToken,
     ) -> Wake {
-        let rules_in = self.rules.next_deadline(&self.state).map(|at| at.since((self.clock)()));
+        let rules_in =
+            self.rules.engine.next_deadline(&self.rules.state).map(|at| at.since((self.clock)()));
         let mut wait = rules_in.unwrap_or(Duration::MAX).min(self.upkeep.wait_max());
         if self.failing {
             wait = wait.min(RETRY_PERIOD);
@@ -192,6 +199,7 @@ impl Relay {
                     told.push(outcome);
                     delayed = true;
                 }
+                Some(request) = requests.recv() => return Wake::Request(request),
                 () = end.cancelled(), if !deliveries.is_closed() => deliveries.close(),
                 () = tokio::time::sleep(wait) => return Wake::Timer,
             }
@@ -206,7 +214,7 @@ impl Relay {
     ) -> Result<(), StoreError> {
         let now = (self.clock)();
         let mut effects = Effects::default();
-        let before = self.state.clone();
+        let before = self.rules.state.clone();
         let batch_len = batch.len();
         match self.write(batch, told, now, &mut effects) {
             Ok(false) => {}
@@ -229,7 +237,7 @@ impl Relay {
             }
             Err(error @ StoreError::Unsynced(_)) => return Err(error),
             Err(error) => {
-                self.state = before;
+                self.rules.state = before;
                 self.go_on_without_disk(batch, now);
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
                 let withheld = batch.len();
@@ -255,8 +263,8 @@ impl Relay {
         now: UnixMicros,
         effects: &mut Effects,
     ) -> Result<bool, StoreError> {
-        let timer = self.rules.next_deadline(&self.state).is_some_and(|at| at <= now);
-        let owes = self.unstored.has_state || !self.unstored.commands.is_empty();
+        let timer = self.rules.engine.next_deadline(&self.rules.state).is_some_and(|at| at <= now);
+        let owes = !self.unstored.is_empty() || self.rules.owes();
         if batch.is_empty() && told.is_empty() && !timer && !owes {
             return Ok(false);
         }
@@ -264,12 +272,15 @@ impl Relay {
         let mut numbers = self.numbers.clone();
         let mut transaction = self.journal.begin()?;
         let mut out = Outputs::default();
-        let revision = self.state.revision();
         for command in &self.unstored.commands {
             transaction.command(command)?;
         }
+        effects.raised = !self.unstored.alerts.is_empty();
+        for alert in &self.unstored.alerts {
+            transaction.alert(alert)?;
+        }
         if timer {
-            self.rules.step(&mut self.state, Event::Time, now, &mut out);
+            self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         for delivery in batch {
             for outcome in decode_delivery(delivery) {
@@ -277,7 +288,7 @@ impl Relay {
                     Ok(reading) => {
                         if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
                             let event = Event::Reading(&stored);
-                            self.rules.step(&mut self.state, event, now, &mut out);
+                            self.rules.engine.step(&mut self.rules.state, event, now, &mut out);
                             effects.readings.push(stored);
                         }
                     }
@@ -289,8 +300,10 @@ impl Relay {
             let number = numbers.next().expect("reserve made room for every actuator");
             record(&mut transaction, decision, number, now, effects)?;
         }
-        if self.unstored.has_state || self.state.changed_since(revision) {
-            transaction.rule_state("", &self.state.encode())?;
+        self.rules.keep(&mut transaction)?;
+        let raised = !out.alerts.is_empty();
+        for alert in out.alerts {
+            transaction.alert(&alert_record(alert))?;
         }
         for outcome in told {
             match outcome {
@@ -316,6 +329,8 @@ impl Relay {
         }
         transaction.write()?;
         self.numbers = numbers;
+        self.rules.kept();
+        effects.raised |= raised;
         Ok(true)
     }
 }
@@ -324,7 +339,7 @@ impl Relay {
     /// Says again what the rules wanted when the last process ended.
     fn resume(&mut self) {
         let now = (self.clock)();
-        let standing = self.rules.standing(&self.state);
+        let standing = self.rules.engine.standing(&self.rules.state);
         if standing.is_empty() {
             return;
         }

@@ -1,9 +1,9 @@
 //! What a gateway is started with: valid by construction.
 
+use crate::control::RuleSource;
 pub use crate::drain::Database;
 use mtom_actuator::{LinkAddress, Protocol};
 use mtom_protocol::topic;
-use mtom_rules::Engine;
 pub use mtom_store::retention::Keep;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub struct Settings {
     /// The devices to drive.
     pub actuators: Vec<Actuator>,
     /// Decides what they should be.
-    pub rules: Engine,
+    pub rules: RuleSource,
     /// Another database that gets a copy of everything.
     pub database: Option<Database>,
     /// How much of the history is kept.

@@ -7,6 +7,7 @@ use mtom_broker::intake::Tally;
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
+use mtom_rules::RuleSpec;
 use mtom_store::maria::drain::DrainState;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
@@ -88,6 +89,18 @@ pub struct RuleView {
     pub actuators: Vec<String>,
 }
 
+impl From<&RuleSpec> for RuleView {
+    fn from(spec: &RuleSpec) -> Self {
+        Self {
+            name: spec.name.clone(),
+            when: spec.when.clone(),
+            on: spec.on.clone(),
+            off: spec.off.clone(),
+            actuators: spec.actuators().map(str::to_owned).collect(),
+        }
+    }
+}
+
 /// The account: received = stored + duplicate + rejected + in flight, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -151,6 +164,7 @@ pub enum LogEvent {
     Refused { actuator: String, number: u64, reason: String },
     Noise { actuator: String, lines: u64 },
     Skipped { count: u64 },
+    RulesApplied { version: u64, count: u64, source: String },
 }
 
 /// The link to a device, as people see it.
@@ -401,6 +415,9 @@ impl fmt::Display for LogEvent {
                 write!(f, "{actuator} sent {lines} lines that mean nothing")
             }
             Self::Skipped { count } => write!(f, "and {count} more"),
+            Self::RulesApplied { version, count, source } => {
+                write!(f, "{count} rules of version {version} run now, from {source}")
+            }
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use crate::Failure;
 use crate::config::{self, Config};
+use crate::rules;
+use mtom_gateway::control::RuleSource;
 use mtom_gateway::settings::{self, Actuator, Ports, Settings, Source};
-use mtom_rules::{Engine, RuleError, RuleSpec};
+use mtom_rules::RuleSpec;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// How many sensors are simulated.
 pub(crate) fn sensors(config: &Config) -> u32 {
@@ -30,7 +33,7 @@ pub(crate) fn gateway(
 ) -> Result<Settings, Failure> {
     let actuators = if with_actuators { actuators(config, simulated)? } else { Vec::new() };
     let names: Vec<_> = actuators.iter().map(|actuator| actuator.name.clone()).collect();
-    let rules = if with_actuators { engine(config, &names)? } else { compile(&[])? };
+    let rules = if with_actuators { configured(config, names) } else { source(Vec::new(), names) };
     let source = match config.broker.clone() {
         config::Broker::Embedded { listen } => Source::Embedded { listen },
         config::Broker::External { host, port, client_id, credentials } => {
@@ -101,10 +104,7 @@ pub(crate) fn actuators(
 }
 
 /// The configured rules, or the original's for every actuator.
-///
-/// # Errors
-/// What is wrong with the rules; a configuration that was read has none of it.
-fn engine(config: &Config, names: &[String]) -> Result<Engine, Failure> {
+fn configured(config: &Config, names: Vec<String>) -> RuleSource {
     let originals = || {
         let original = |name: &String| RuleSpec {
             name: format!("original {name}"),
@@ -112,12 +112,31 @@ fn engine(config: &Config, names: &[String]) -> Result<Engine, Failure> {
         };
         names.iter().map(original).collect()
     };
-    compile(&config.rules.clone().unwrap_or_else(originals))
+    source(config.rules.clone().unwrap_or_else(originals), names)
 }
 
-fn compile(specs: &[RuleSpec]) -> Result<Engine, Failure> {
-    let all = |errors: Vec<RuleError>| {
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+/// Rules, and how others are read: they may drive the actuators with these `names`.
+fn source(specs: Vec<RuleSpec>, names: Vec<String>) -> RuleSource {
+    let text = rules::to_toml(&specs);
+    let read = move |text: &str| {
+        let specs = config::read_rules(text, &config::Process)
+            .map_err(|problems| rules::explain("rules", text, &problems))?
+            .unwrap_or_default();
+        let is_strange = |name: &&str| !names.iter().any(|known| known == name);
+        let strangers: Vec<_> =
+            specs.iter().flat_map(RuleSpec::actuators).filter(is_strange).collect();
+        let expected = if names.is_empty() {
+            "none: there is no [[actuator]]".into()
+        } else {
+            names.join(", ")
+        };
+        match *strangers {
+            [] => Ok(specs),
+            _ => Err(strangers
+                .iter()
+                .map(|name| format!("there is no actuator {name:?}: expected {expected}"))
+                .collect()),
+        }
     };
-    Engine::compile(specs).map_err(|errors| Failure::Usage(all(errors)))
+    RuleSource { specs, text, read: Arc::new(read) }
 }

@@ -13,11 +13,14 @@ mod replay;
 mod run;
 mod script;
 mod source;
+mod text;
 mod timeline;
 mod trial;
 mod why;
 
 pub(crate) use ledger::run as ledger;
+pub(crate) use source::explain;
+pub(crate) use text::to_toml;
 pub(crate) use why::run as why;
 
 use crate::Failure;

@@ -82,10 +82,13 @@ impl House {
         drop(sender);
         let (runtime, end) = (Handle::current(), CancellationToken::new());
         end.cancel();
-        tokio::task::spawn_blocking(move || relay.run(deliveries, outcomes, &end, &runtime))
-            .await
-            .unwrap()
-            .unwrap();
+        let (_, requests) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || {
+            relay.run(deliveries, outcomes, requests, &end, &runtime)
+        })
+        .await
+        .unwrap()
+        .unwrap();
         let mut acknowledged = Vec::new();
         for receipt in receipts {
             acknowledged.push(receipt.is_safe().await);

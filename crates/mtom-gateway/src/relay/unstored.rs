@@ -5,6 +5,7 @@
 //! the ledger, and the state of the rules, are written with the first batch that can be.
 
 use super::ledger::newest;
+use super::rules::alert_record;
 use super::{Relay, decode_delivery};
 use crate::view::Wanted;
 use mtom_broker::intake::Delivery;
@@ -13,7 +14,7 @@ use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Event, Outputs};
 use mtom_store::batch::counted_time;
-use mtom_store::record::CommandRecord;
+use mtom_store::record::{AlertRecord, CommandRecord};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -24,19 +25,34 @@ const KEYS_MAX: usize = 65_536;
 /// Commands that wait for the ledger. Full: the oldest is left out of it.
 const COMMANDS_MAX: usize = 1_000;
 
+/// Alerts that wait for the disk, which they need to be delivered. Full: the oldest is forgotten.
+const ALERTS_MAX: usize = 1_000;
+
 /// What waits for the disk.
 #[derive(Default)]
 pub(super) struct Unstored {
     seen: HashSet<(Arc<str>, Arc<str>, ReadingKey)>,
     pub(super) commands: Vec<CommandRecord>,
-    /// The state of the rules is newer than the one on disk.
-    pub(super) has_state: bool,
+    /// So do alerts.
+    pub(super) alerts: Vec<AlertRecord>,
 }
 
 impl Unstored {
     /// Everything is on the disk.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// Nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.alerts.is_empty()
+    }
+
+    fn note_alert(&mut self, alert: AlertRecord) {
+        if self.alerts.len() >= ALERTS_MAX {
+            self.alerts.remove(0);
+        }
+        self.alerts.push(alert);
     }
 
     /// False when the reading came before.
@@ -61,9 +77,8 @@ impl Relay {
     /// Shows and decides on what cannot be stored now. Nobody is acknowledged.
     pub(super) fn go_on_without_disk(&mut self, batch: &[Delivery], now: UnixMicros) {
         let mut out = Outputs::default();
-        let revision = self.state.revision();
-        if self.rules.next_deadline(&self.state).is_some_and(|at| at <= now) {
-            self.rules.step(&mut self.state, Event::Time, now, &mut out);
+        if self.rules.engine.next_deadline(&self.rules.state).is_some_and(|at| at <= now) {
+            self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         let mut shown = Vec::new();
         for reading in batch.iter().flat_map(decode_delivery).filter_map(Result::ok) {
@@ -73,12 +88,14 @@ impl Relay {
             let (at, suspect) = counted_time(reading.taken_at, now);
             let stored =
                 Arc::new(StoredReading { id: UNSTORED_ID, at, arrived_at: now, suspect, reading });
-            self.rules.step(&mut self.state, Event::Reading(&stored), now, &mut out);
+            self.rules.engine.step(&mut self.rules.state, Event::Reading(&stored), now, &mut out);
             self.live.offer(&stored);
             shown.push(stored);
         }
         self.view.readings(&shown);
-        self.unstored.has_state |= self.state.changed_since(revision);
+        for alert in out.alerts {
+            self.unstored.note_alert(alert_record(alert));
+        }
         for decision in newest(out.decisions) {
             self.want_without_disk(decision, now);
         }

@@ -27,11 +27,11 @@ mod maria_server;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-broker/tests/it/mosquitto.rs"]
 mod mosquitto;
+mod mtom;
+mod original;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-store/tests/it/other_host.rs"]
 mod other_host;
-mod mtom;
-mod original;
 mod past;
 mod topologies;
 mod viewer;

@@ -1,0 +1,133 @@
+//! What a person tells a running gateway: other rules, and what an actuator is to be for a while.
+//!
+//! Whoever asks waits for the answer, which comes when what was asked for is on the disk.
+
+use mtom_protocol::link::Led;
+use mtom_protocol::time::UnixMicros;
+use mtom_rules::{Engine, RuleSpec};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that wait for the relay. Full: whoever asks waits.
+const REQUESTS_LEN: usize = 16;
+
+/// Reads rules as they stand in a file, for the actuators that there are. All mistakes, or the rules.
+pub type ReadRules = Arc<dyn Fn(&str) -> Result<Vec<RuleSpec>, Vec<String>> + Send + Sync>;
+
+/// The rules of the configuration, and how others are read.
+#[derive(Clone)]
+pub struct RuleSource {
+    /// What is configured.
+    pub specs: Vec<RuleSpec>,
+    /// The same as text.
+    pub text: String,
+    /// Reads such a text.
+    pub read: ReadRules,
+}
+
+/// Tells the gateway.
+#[derive(Clone)]
+pub struct Control {
+    read: ReadRules,
+    requests: mpsc::Sender<Request>,
+}
+
+/// Why it was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// The rules have mistakes, each a sentence.
+    #[error("the rules are not taken: {}", .0.join("; "))]
+    Rules(Vec<String>),
+    /// There is no such actuator.
+    #[error("there is no actuator {name:?}: expected {known}")]
+    Actuator {
+        /// The name that was asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// There is no such version.
+    #[error("there are no rules of version {0}: expected one that `mtom rules versions` lists")]
+    Version(u64),
+    /// The disk takes nothing.
+    #[error("the journal cannot be written: {0}")]
+    Disk(String),
+    /// It is ending.
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+/// What the relay is to do.
+pub(crate) enum Request {
+    Rules {
+        engine: Box<Engine>,
+        specs: Vec<RuleSpec>,
+        text: String,
+        source: String,
+        answer: oneshot::Sender<Result<u64, ControlError>>,
+    },
+    Override {
+        actuator: String,
+        led: Option<Led>,
+        until: Option<UnixMicros>,
+        answer: oneshot::Sender<Result<(), ControlError>>,
+    },
+}
+
+impl Control {
+    pub(crate) fn new(read: ReadRules) -> (Self, mpsc::Receiver<Request>) {
+        let (requests, receiver) = mpsc::channel(REQUESTS_LEN);
+        (Self { read, requests }, receiver)
+    }
+
+    /// Looks whether rules could be taken, and takes nothing.
+    ///
+    /// # Errors
+    /// [`ControlError::Rules`]
+    pub fn check(&self, text: &str) -> Result<(), ControlError> {
+        self.compile(text).map(drop)
+    }
+
+    /// Lets other rules take the place of those that run; the number of their version.
+    ///
+    /// # Errors
+    /// [`ControlError`]: the rules that ran run on.
+    pub async fn apply(&self, text: &str, source: &str) -> Result<u64, ControlError> {
+        let (specs, engine) = self.compile(text)?;
+        let (text, source) = (text.to_owned(), source.to_owned());
+        let engine = Box::new(engine);
+        self.ask(|answer| Request::Rules { engine, specs, text, source, answer }).await
+    }
+
+    /// Says what an actuator is to be, whatever the rules want, until a time or for ever; `None` gives it
+    /// back to the rules.
+    ///
+    /// # Errors
+    /// [`ControlError`]: nothing has changed.
+    pub async fn set(
+        &self,
+        actuator: &str,
+        led: Option<Led>,
+        until: Option<UnixMicros>,
+    ) -> Result<(), ControlError> {
+        let actuator = actuator.to_owned();
+        self.ask(|answer| Request::Override { actuator, led, until, answer }).await
+    }
+
+    fn compile(&self, text: &str) -> Result<(Vec<RuleSpec>, Engine), ControlError> {
+        let specs = (self.read)(text).map_err(ControlError::Rules)?;
+        let engine = Engine::compile(&specs).map_err(|errors| {
+            ControlError::Rules(errors.iter().map(ToString::to_string).collect())
+        })?;
+        Ok((specs, engine))
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, ControlError>>) -> Request,
+    ) -> Result<T, ControlError> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.map_err(|_| ControlError::Stopping)?;
+        answered.await.unwrap_or(Err(ControlError::Stopping))
+    }
+}

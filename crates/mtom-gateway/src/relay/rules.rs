@@ -1,0 +1,150 @@
+//! The rules as the relay runs them: where they go on after a start, what is kept of them with each
+//! batch, and how others take their place.
+
+use mtom_protocol::link::Led;
+use mtom_protocol::time::UnixMicros;
+use mtom_rules::{Alert, Decision, Engine, State, Target};
+use mtom_store::batch::Batch;
+use mtom_store::error::StoreError;
+use mtom_store::history::{History, IdQuery, PAGE_LEN_MAX};
+use mtom_store::journal::Journal;
+use mtom_store::record::{AlertRecord, AlertTarget};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The key of the state of all rules together, as an older version kept it.
+const WHOLE: &str = "";
+
+/// Rules, and what they remember.
+pub(super) struct Rules {
+    pub(super) engine: Engine,
+    pub(super) state: State,
+    /// What of the state is in the journal; `None`: nothing.
+    kept: Option<u64>,
+    /// Keys in the journal of rules that are gone.
+    stale: BTreeSet<String>,
+}
+
+impl Rules {
+    /// Goes on where the journal says they were.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(super) fn restore(
+        journal: &Journal,
+        engine: Engine,
+        now: UnixMicros,
+    ) -> Result<Self, StoreError> {
+        let parts = journal.rule_states()?;
+        let own: BTreeSet<String> = engine.part_keys().collect();
+        let is_theirs =
+            |key: &str| key == WHOLE || (key.starts_with("rule/") && !own.contains(key));
+        let stale =
+            parts.iter().map(|(key, _)| key).filter(|key| is_theirs(key)).cloned().collect();
+        let restored = match parts.iter().find(|(key, _)| key == WHOLE) {
+            Some((_, whole)) => engine.restore(whole, now),
+            None if parts.is_empty() => Ok(engine.initial(now)),
+            None => engine.restore_parts(parts.iter().map(|(_, bytes)| &**bytes), now),
+        };
+        let state = restored.unwrap_or_else(|error| {
+            tracing::warn!(%error, "rules start anew: their state cannot be read");
+            engine.initial(now)
+        });
+        let mut rules = Self { engine, state, kept: None, stale };
+        rules.warm(&journal.history(), now)?;
+        Ok(rules)
+    }
+
+    /// Other rules take the place of these. A rule that says what it said goes on; the others start
+    /// afresh. Returns what stood of rules that are gone, for actuators that none drives now.
+    pub(super) fn replace(
+        &mut self,
+        engine: Engine,
+        history: &History,
+        now: UnixMicros,
+    ) -> Result<Vec<Decision>, StoreError> {
+        let stood = self.engine.standing(&self.state);
+        let before: BTreeSet<String> = self.engine.part_keys().collect();
+        let parts: Vec<_> = self.state.parts().collect();
+        let state = engine.restore_parts(parts.iter().map(|part| &*part.bytes), now);
+        let own: BTreeSet<String> = engine.part_keys().collect();
+        let state = state.unwrap_or_else(|error| {
+            tracing::error!(%error, "rules start anew: their own state cannot be read");
+            engine.initial(now)
+        });
+        self.stale.extend(before.difference(&own).cloned());
+        (self.engine, self.state, self.kept) = (engine, state, None);
+        self.warm(history, now)?;
+        let is_driven =
+            |decision: &Decision| own.contains(&format!("actuator/{}", decision.actuator));
+        Ok(stood.into_iter().filter(|decision| !is_driven(decision)).collect())
+    }
+
+    /// Writes down what has changed since [`Rules::kept`] was called last.
+    pub(super) fn keep(&self, transaction: &mut Batch<'_>) -> Result<(), StoreError> {
+        let mut write = |part: mtom_rules::Part| transaction.rule_state(&part.key, &part.bytes);
+        match self.kept {
+            Some(revision) => self.state.parts_since(revision).try_for_each(&mut write)?,
+            None => self.state.parts().try_for_each(&mut write)?,
+        }
+        self.stale.iter().try_for_each(|key| transaction.forget_rule_state(key))
+    }
+
+    /// What was written is in the journal.
+    pub(super) fn kept(&mut self) {
+        self.kept = Some(self.state.revision());
+        self.stale.clear();
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn owes(&self) -> bool {
+        !self.stale.is_empty()
+            || self.kept.is_none_or(|revision| self.state.changed_since(revision))
+    }
+
+    /// Fills windows with what arrived of late: they are not kept, because the history has it all.
+    fn warm(&mut self, history: &History, now: UnixMicros) -> Result<(), StoreError> {
+        let Some(window) = self.engine.window_max() else { return Ok(()) };
+        let from = UnixMicros(now.0.saturating_sub(micros(window)));
+        let mut chunk = Vec::new();
+        if !history.arrivals(from, UnixMicros(i64::MAX))?.next(&mut chunk)? {
+            return Ok(());
+        }
+        let first = chunk.iter().map(|arrival| arrival.id).min().unwrap_or(0);
+        let mut after = first.checked_sub(1);
+        loop {
+            let query = IdQuery { after, limit: PAGE_LEN_MAX, ..IdQuery::default() };
+            let page = history.page_by_id(query)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.id);
+            for stored in &page {
+                self.engine.warm(&mut self.state, stored);
+            }
+        }
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// What the journal keeps of an alert.
+pub(super) fn alert_record(alert: Alert) -> AlertRecord {
+    let target = match alert.target {
+        Target::Publish { topic, qos, retain } => {
+            let qos = u8::from(qos == mtom_rules::Qos::AtLeastOnce);
+            AlertTarget::Topic { topic: topic.to_string(), qos, retain }
+        }
+        Target::Webhook { url } => AlertTarget::Url(url.to_string()),
+    };
+    AlertRecord {
+        rule: alert.rule.to_string(),
+        rule_version: alert.version.to_string(),
+        target,
+        body: alert.body,
+        begins: alert.led == Led::On,
+        reading: alert.cause.reading_id(),
+        cause: alert.cause.to_string(),
+        raised_at: alert.at,
+    }
+}

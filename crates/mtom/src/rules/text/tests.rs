@@ -1,0 +1,24 @@
+use super::to_toml;
+use crate::config::{self, Process};
+use mtom_rules::{RuleSpec, Silent};
+use std::time::Duration;
+
+#[test]
+fn the_text_of_rules_reads_as_the_same_rules() {
+    let specs = vec![
+        RuleSpec { name: "original A".into(), ..RuleSpec::original("A") },
+        RuleSpec {
+            name: "all \"of it\" \\ \u{7f}\u{a0}".replace('\u{7f}', ""),
+            when: "+/Temperature/#".into(),
+            on: "celsius >= 25.0 && device in [\"a\",\n\t\"b\"]".into(),
+            off: Some("celsius < 24.5".into()),
+            hold_for: Duration::from_millis(1_500),
+            dwell: Duration::from_secs(7_200),
+            max_age: None,
+            silent: Silent::Hold,
+            ..RuleSpec::original("B")
+        },
+    ];
+    let read = config::read_rules(&to_toml(&specs), &Process).unwrap().unwrap();
+    assert_eq!(read, specs);
+}
