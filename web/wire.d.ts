@@ -118,7 +118,7 @@ export type Log = { log: Array<LogLine>, };
 /**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "skipped", count: number, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.
@@ -223,6 +223,14 @@ export type Commands = { commands: Array<Command>, };
  * One row of the ledger: reading → rule → command → sent → acknowledged.
  */
 export type Command = { number: number, actuator: string, led: LedState, rule: string,
+/**
+ * What the rule said: 16 hexadecimal digits; null where no rule decided.
+ */
+rule_version: string | null,
+/**
+ * The condition with the values of the reading; null where none decided.
+ */
+condition: string | null,
 /**
  * The journal number of the reading that led to it; null when time or a restart did.
  */

@@ -246,6 +246,43 @@ pub(crate) struct Commands<'a> {
     commands: Vec<Command<'a>>,
 }
 
+/// `GET /api/v1/why`: why an actuator is to be as it is.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Why<'a> {
+    command: Command<'a>,
+    /// The reading that led to it; null when none did, or when it is no longer kept.
+    reading: Option<Reading<'a>>,
+}
+
+/// `GET /api/v1/rules/versions`, newest first: the first one runs.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct RuleSets<'a> {
+    versions: Vec<RuleSet<'a>>,
+}
+
+/// A version of the rules.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct RuleSet<'a> {
+    version: u64,
+    applied_at: String,
+    applied_at_micros: i64,
+    /// Who brought it.
+    source: &'a str,
+    /// TOML.
+    text: &'a str,
+}
+
+/// `PUT /api/v1/rules` and `POST /api/v1/rules/rollback`
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Applied {
+    /// The version that runs now; null when it was only looked at.
+    pub(crate) version: Option<u64>,
+}
+
 /// One row of the ledger: reading → rule → command → sent → acknowledged.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -254,6 +291,10 @@ pub(crate) struct Command<'a> {
     actuator: &'a str,
     led: LedState,
     rule: &'a str,
+    /// What the rule said: 16 hexadecimal digits; null where no rule decided.
+    rule_version: Option<&'a str>,
+    /// The condition with the values of the reading; null where none decided.
+    condition: Option<&'a str>,
     /// The journal number of the reading that led to it; null when time or a restart did.
     reading: Option<u64>,
     cause: &'a str,

@@ -63,11 +63,9 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             }
             E::Noise { actuator, lines } => Self::Noise { actuator, lines: *lines },
             E::Skipped { count } => Self::Skipped { count: *count },
-            E::RulesApplied { version, count, source } => Self::RulesApplied {
-                version: *version,
-                count: *count,
-                source: brief(source),
-            },
+            E::RulesApplied { version, count, source } => {
+                Self::RulesApplied { version: *version, count: *count, source: brief(source) }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 mod access;
 mod api;
 mod assets;
+mod change;
 mod events;
 mod live;
 mod metrics;

@@ -97,7 +97,7 @@ impl ChartAsked {
     }
 }
 
-fn time(name: &str, text: &str) -> Result<UnixMicros, Problem> {
+pub(crate) fn time(name: &str, text: &str) -> Result<UnixMicros, Problem> {
     let micros = text.parse().ok().map(UnixMicros);
     micros
         .or_else(|| UnixMicros::parse_rfc3339(text))

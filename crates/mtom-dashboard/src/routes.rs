@@ -1,20 +1,25 @@
-//! The addresses and their answers. Everything is read; nothing is changed.
+//! The addresses and their answers. What is read is here, what is changed in [`change`].
 
 use crate::access::{self, Access};
-use crate::api::{Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status};
-use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
+use crate::api::{
+    Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status, Why,
+};
+use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, live, metrics};
+use crate::{assets, change, live, metrics};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post, put};
+use mtom_protocol::time::UnixMicros;
 use mtom_store::error::StoreError;
-use mtom_store::history::{History, PAGE_LEN_MAX};
+use mtom_store::history::ledger::LedgerQuery;
+use mtom_store::history::{History, IdQuery, PAGE_LEN_MAX};
+use mtom_store::record::Order;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -34,7 +39,11 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/latest", get(latest))
         .route("/api/v1/actuators", get(actuators))
-        .route("/api/v1/rules", get(rules))
+        .route("/api/v1/rules", get(rules).put(change::apply))
+        .route("/api/v1/rules/versions", get(change::versions))
+        .route("/api/v1/rules/rollback", post(change::rollback))
+        .route("/api/v1/actuators/{name}/set", put(change::set))
+        .route("/api/v1/why", get(why))
         .route("/api/v1/log", get(log))
         .route("/api/v1/readings", get(readings))
         .route("/api/v1/chart", get(chart))
@@ -44,7 +53,8 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/commands", get(commands))
         .route("/api/v1/audit", get(audit))
         .fallback(unknown)
-        .method_not_allowed_fallback(not_get)
+        .method_not_allowed_fallback(other_method)
+        .layer(DefaultBodyLimit::max(change::RULES_LEN_MAX))
         .layer(middleware::from_fn_with_state(access, access::guard))
         .with_state(shared)
 }
@@ -57,11 +67,21 @@ struct RejectsQuery {
     limit: Option<usize>,
 }
 
-/// `GET /api/v1/commands?limit=`
+/// `GET /api/v1/commands?actuator=&before=&limit=`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CommandsQuery {
+    actuator: Option<String>,
+    before: Option<u64>,
     limit: Option<usize>,
+}
+
+/// `GET /api/v1/why?actuator=&at=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhyQuery {
+    actuator: String,
+    at: Option<String>,
 }
 
 type Asked<T> = Result<Query<T>, QueryRejection>;
@@ -85,8 +105,9 @@ async fn unknown(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("nothing is at {}", uri.path()), INDEX_NEXT)
 }
 
-async fn not_get() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered", INDEX_NEXT)
+async fn other_method() -> Problem {
+    let detail = "this address does not answer that method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail, INDEX_NEXT)
 }
 
 async fn healthz() -> &'static str {
@@ -170,14 +191,57 @@ async fn commands(
     State(shared): State<Arc<Shared>>,
     query: Asked<CommandsQuery>,
 ) -> Result<Response, Problem> {
-    let limit = limit(taken(query)?.limit)?;
-    let rows = shared.read(move |history| history.commands(limit)).await?;
+    let CommandsQuery { actuator, before, limit: asked } = taken(query)?;
+    let query = LedgerQuery {
+        actuator,
+        after: before,
+        order: Order::Descending,
+        limit: limit(asked)?,
+        ..LedgerQuery::default()
+    };
+    let rows = shared.read(move |history| history.ledger(&query)).await?;
     Ok(json(&Commands::new(&rows)))
+}
+
+/// The command that stood at a time, and the reading that led to it.
+async fn why(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<WhyQuery>,
+) -> Result<Response, Problem> {
+    let WhyQuery { actuator, at } = taken(query)?;
+    let at = at.map(|at| time("at", &at)).transpose()?;
+    // What was decided at that very moment stands.
+    let until = at.map(|at| UnixMicros(at.0.saturating_add(1)));
+    let name = actuator.clone();
+    let query = LedgerQuery {
+        actuator: Some(actuator),
+        until,
+        order: Order::Descending,
+        limit: 1,
+        ..LedgerQuery::default()
+    };
+    let found = shared
+        .read(move |history| {
+            let Some(row) = history.ledger(&query)?.pop() else { return Ok(None) };
+            let after = row.command.reading.and_then(|id| id.checked_sub(1));
+            let ask = IdQuery { after, limit: 1, ..IdQuery::default() };
+            let reading = match row.command.reading {
+                Some(id) => history.page_by_id(ask)?.pop().filter(|reading| reading.id == id),
+                None => None,
+            };
+            Ok(Some((row, reading)))
+        })
+        .await?;
+    let (row, reading) = found.ok_or_else(|| {
+        let detail = format!("no command to an actuator {name:?} is in the ledger by then");
+        Problem::new(StatusCode::NOT_FOUND, detail, "GET /api/v1/commands lists them")
+    })?;
+    Ok(json(&Why::new(&row, reading.as_ref())))
 }
 
 impl Shared {
     /// Asks the history on a thread that may block. As many as there are permits ask at a time.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -195,7 +259,7 @@ impl Shared {
     }
 }
 
-fn taken<T>(query: Asked<T>) -> Result<T, Problem> {
+pub(crate) fn taken<T>(query: Asked<T>) -> Result<T, Problem> {
     query.map(|Query(query)| query).map_err(|error| {
         Problem::bad_query(
             error.body_text(),
@@ -204,7 +268,7 @@ fn taken<T>(query: Asked<T>) -> Result<T, Problem> {
     })
 }
 
-fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     match asked {
         None => Ok(LIMIT_DEFAULT),
         Some(limit) if (1..=PAGE_LEN_MAX).contains(&limit) => Ok(limit),
@@ -215,7 +279,7 @@ fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
-fn json(body: &impl Serialize) -> Response {
+pub(crate) fn json(body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("our own types always have a JSON form");
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }

@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mtom_gateway::Clock;
+use mtom_gateway::control::Control;
 use mtom_gateway::view::View;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
@@ -33,6 +34,8 @@ pub struct Dashboard {
     pub info: Info,
     /// Tells the time of answers.
     pub clock: Clock,
+    /// Takes what persons want; `None`: nothing can be changed.
+    pub control: Option<Control>,
 }
 
 /// About the installation. Addresses are `host:port`; empty where nothing listens.
@@ -97,6 +100,7 @@ pub(crate) struct Shared {
     pub(crate) history: History,
     pub(crate) info: Info,
     pub(crate) clock: Clock,
+    pub(crate) control: Option<Control>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
@@ -125,7 +129,7 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock } = dashboard;
+    let Dashboard { view, history, info, clock, control } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
     let end = stop.child_token();
@@ -135,6 +139,7 @@ pub(crate) async fn serve_within(
         history,
         info,
         clock,
+        control,
         limits,
         readers: Semaphore::new(limits.readers_max),
         viewers: Arc::new(Semaphore::new(limits.viewers_max)),

@@ -67,6 +67,7 @@ impl Server {
             history: journal.history(),
             info,
             clock: Arc::new(|| NOW),
+            control: None,
         };
         let served = serve_within(listener, dashboard, limits, stop.clone());
         #[allow(clippy::disallowed_methods, reason = "a test waits for it in `stop`")]
@@ -105,11 +106,23 @@ impl Server {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", self.address)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, kind: &str, body: &str) -> Answer {
+        let (host, len) = (self.address, body.len());
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n"
+        );
+        self.ask_with(&head, body).await
+    }
+
     /// A request whose head lacks only its end.
     pub(crate) async fn ask(&self, head: &str) -> Answer {
+        self.ask_with(head, "").await
+    }
+
+    async fn ask_with(&self, head: &str, body: &str) -> Answer {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
-        let head = format!("{head}Connection: close\r\n\r\n");
-        socket.write_all(head.as_bytes()).await.unwrap();
+        let request = format!("{head}Connection: close\r\n\r\n{body}");
+        socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         soon("an answer", socket.read_to_end(&mut answer)).await.unwrap();
         Answer::read(&String::from_utf8_lossy(&answer))

@@ -116,6 +116,7 @@ fn dashboard(
             simulated,
         },
         clock,
+        control: Some(gateway.control()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
+    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, RuleSet, RuleSets, Rules,
+    State, Status, Why,
 };
 use crate::events::{LogEvent, brief};
 use crate::server::Info;
@@ -14,7 +15,7 @@ use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::{Unit, fahrenheit};
 use mtom_store::history::{PAGE_LEN_MAX, Page};
-use mtom_store::record::{CommandRow, RejectRow};
+use mtom_store::record::{CommandRow, RejectRow, RuleSetRow};
 
 impl<'a> From<&'a StoredReading> for Reading<'a> {
     fn from(stored: &'a StoredReading) -> Self {
@@ -237,6 +238,8 @@ impl<'a> From<&'a CommandRow> for Command<'a> {
             actuator: &command.actuator,
             led: if command.on { LedState::On } else { LedState::Off },
             rule: &command.rule,
+            rule_version: command.rule_version.as_deref(),
+            condition: command.condition.as_deref(),
             reading: command.reading,
             cause: &command.cause,
             decided_at: command.decided_at.rfc3339(),
@@ -249,6 +252,25 @@ impl<'a> From<&'a CommandRow> for Command<'a> {
             refused_at_micros: row.refused_at.map(|at| at.0),
             refused_reason: row.refused_reason.as_deref(),
         }
+    }
+}
+
+impl<'a> Why<'a> {
+    pub(crate) fn new(row: &'a CommandRow, reading: Option<&'a StoredReading>) -> Self {
+        Self { command: Command::from(row), reading: reading.map(Reading::from) }
+    }
+}
+
+impl<'a> RuleSets<'a> {
+    pub(crate) fn new(rows: &'a [RuleSetRow]) -> Self {
+        let set = |row: &'a RuleSetRow| RuleSet {
+            version: row.version,
+            applied_at: row.applied_at.rfc3339(),
+            applied_at_micros: row.applied_at.0,
+            source: &row.source,
+            text: &row.text,
+        };
+        Self { versions: rows.iter().map(set).collect() }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Effects;
 use crate::view::Wanted;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::Decision;
+use mtom_rules::{Cause, Decision, MANUAL};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::record::CommandRecord;
@@ -34,15 +34,26 @@ pub(super) fn record(
         actuator: decision.actuator.to_string(),
         on: decision.led == Led::On,
         rule: decision.rule.to_string(),
-        rule_version: Some(decision.version.to_string()),
+        rule_version: version(&decision),
         reading,
         cause: cause.clone(),
-        condition: None,
+        condition: condition(&decision.cause),
         decided_at: now,
     })?;
     let wanted = Wanted { led: decision.led, number, at: now, rule: decision.rule, cause };
     effects.wanted.push((decision.actuator, wanted));
     Ok(())
+}
+
+/// What the rule said; a person is no rule.
+pub(super) fn version(decision: &Decision) -> Option<String> {
+    (&*decision.rule != MANUAL).then(|| decision.version.to_string())
+}
+
+/// The condition with the values of the reading.
+pub(super) fn condition(cause: &Cause) -> Option<String> {
+    let condition = &cause.witness()?.condition;
+    (!condition.is_empty()).then(|| condition.to_string())
 }
 
 /// Writes a decision that stands into the ledger under a number that the device will take.

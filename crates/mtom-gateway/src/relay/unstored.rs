@@ -4,7 +4,7 @@
 //! key is shown and decided on once. Numbers of commands were reserved on disk before; their entries in
 //! the ledger, and the state of the rules, are written with the first batch that can be.
 
-use super::ledger::newest;
+use super::ledger::{condition, newest, version};
 use super::rules::alert_record;
 use super::{Relay, decode_delivery};
 use crate::view::Wanted;
@@ -116,10 +116,10 @@ impl Relay {
             actuator: decision.actuator.to_string(),
             on: led == Led::On,
             rule: decision.rule.to_string(),
-            rule_version: Some(decision.version.to_string()),
+            rule_version: version(&decision),
             reading: None,
             cause: cause.clone(),
-            condition: None,
+            condition: condition(&decision.cause),
             decided_at: now,
         });
         let wanted = Wanted { led, number, at: now, rule: decision.rule, cause };
