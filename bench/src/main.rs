@@ -32,6 +32,7 @@ mod linux {
     pub(crate) mod plain;
     pub(crate) mod proc;
     pub(crate) mod role;
+    pub(crate) mod rules;
     pub(crate) mod run;
     pub(crate) mod stalled;
     pub(crate) mod store;

@@ -8,8 +8,8 @@ use crate::programs;
 use crate::repo::Repo;
 use crate::setup::{self, Need};
 
-/// What measures the store alone needs neither mosquitto nor the binary.
-const STORE_ALONE: [&str; 3] = ["store", "history", "drain"];
+/// What measures the store or the rules alone needs neither mosquitto nor the binary.
+const PARTS_ALONE: [&str; 4] = ["store", "history", "drain", "rules"];
 
 /// Sets up mosquitto, builds in release, becomes the benchmark program with `args`.
 ///
@@ -17,9 +17,9 @@ const STORE_ALONE: [&str; 3] = ["store", "history", "drain"];
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     let mut build = vec!["build", "--release", "--package=mtom-bench"];
     let mut names = args.iter().filter(|arg| arg.starts_with(|c: char| c.is_ascii_lowercase()));
-    let is_store_alone =
-        names.clone().next().is_some() && names.all(|name| STORE_ALONE.contains(&name.as_str()));
-    if !is_store_alone {
+    let is_part_alone =
+        names.clone().next().is_some() && names.all(|name| PARTS_ALONE.contains(&name.as_str()));
+    if !is_part_alone {
         if let Some((_, lack)) = setup::provide(repo, &[Need::Mosquitto]).into_iter().next() {
             bail!("the benchmarks measure against mosquitto: {lack}");
         }

@@ -2,7 +2,8 @@
 
 use super::viewers;
 use super::{
-    drain, fleet, floors, history, idle, ingest, latency, load, proc, role, stalled, store, table,
+    drain, fleet, floors, history, idle, ingest, latency, load, proc, role, rules, stalled, store,
+    table,
 };
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
@@ -20,6 +21,7 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
   store     committed readings/s and bytes of each, beside a bare loop of prepared INSERT statements;
             how soon a batch is safe while fifty clients read the history and do not hurry
   history   pages and charts among 10^6 and 10^7 readings, beside the original's query
+  rules     events/s of the rules engine, beside the same rule written by hand and cel's interpreter
   drain     readings/s into a MariaDB of its own, beside bare INSERT statements of a thousand rows
 
 Without names: the first five, about four minutes. --quick: one short round of each, for a first look.
@@ -51,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) stored: usize,
     /// Readings of each run of the drain.
     pub(crate) drained: u64,
+    /// Events of each run of the rules.
+    pub(crate) events: usize,
 }
 
 impl Plan {
@@ -63,6 +67,7 @@ impl Plan {
         idle: Duration::from_secs(20),
         stored: 1_000_000,
         drained: 200_000,
+        events: 3_000_000,
     };
     const QUICK: Self = Self {
         rounds: 1,
@@ -73,6 +78,7 @@ impl Plan {
         idle: Duration::from_secs(5),
         stored: 100_000,
         drained: 50_000,
+        events: 500_000,
     };
 }
 
@@ -108,7 +114,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 return Ok(());
             }
             name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet" | "store" | "history"
-            | "drain") => names.push(name),
+            | "drain" | "rules") => names.push(name),
             other => bail!("no benchmark `{other}`; --help lists them"),
         }
     }
@@ -132,6 +138,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 }
                 "history" => history::measure(plan, &counts, &mut table),
                 "drain" => drain::measure(plan, &mut table).await,
+                "rules" => rules::measure(plan, &mut table),
                 _ => idle::measure(plan, &mut table).await,
             }
         });

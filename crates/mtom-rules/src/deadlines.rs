@@ -72,7 +72,7 @@ impl Deadlines {
         while place > 0 {
             let above = (place - 1) / 2;
             let Some(other) = self.heap.get(above).copied() else { break };
-            if self.due_of(other) <= self.due_of(item) {
+            if self.key(other) <= self.key(item) {
                 break;
             }
             self.put(place, other);
@@ -86,11 +86,11 @@ impl Deadlines {
         loop {
             let left = 2 * place + 1;
             let below = match (self.heap.get(left).copied(), self.heap.get(left + 1).copied()) {
-                (Some(one), Some(two)) if self.due_of(two) < self.due_of(one) => (left + 1, two),
+                (Some(one), Some(two)) if self.key(two) < self.key(one) => (left + 1, two),
                 (Some(one), _) => (left, one),
                 (None, _) => break,
             };
-            if self.due_of(below.1) >= self.due_of(item) {
+            if self.key(below.1) >= self.key(item) {
                 break;
             }
             self.put(place, below.1);
@@ -99,8 +99,10 @@ impl Deadlines {
         self.put(place, item);
     }
 
-    fn due_of(&self, item: u32) -> UnixMicros {
-        self.due.get(item as usize).copied().unwrap_or(UnixMicros(i64::MAX))
+    /// Of two that are due together the one that was there first comes first, whatever was before: a run
+    /// and its repetition do the same.
+    fn key(&self, item: u32) -> (UnixMicros, u32) {
+        (self.due.get(item as usize).copied().unwrap_or(UnixMicros(i64::MAX)), item)
     }
 
     fn put_due(&mut self, item: usize, due: UnixMicros) {

@@ -28,6 +28,9 @@ mod restore;
 /// How far back `other` looks in rules that never fall silent, when it is rebuilt after a restart.
 const OTHER_REACH: Duration = Duration::from_secs(86_400);
 
+/// How late readings may be, for windows to be what they were before a restart, in such rules.
+const LATE_REACH: Duration = Duration::from_secs(3_600);
+
 /// Compiled rules. Never changes; shared by reference.
 pub struct Engine {
     rules: Vec<Rule>,
@@ -136,12 +139,12 @@ impl Engine {
         state.lamps.iter().filter_map(|entry| decision(&entry.lamp)).collect()
     }
 
-    /// How far back the readings must go that [`Engine::warm`] is given; `None`: no rule needs any.
+    /// How far back the readings must go that [`Engine::warm`] is given; `None`: no rule needs any. Windows
+    /// end at their newest reading, so this is longer than the longest of them by how late a reading may be
+    /// that a rule still looks at.
     #[must_use]
     pub fn window_max(&self) -> Option<Duration> {
-        let windows = self.rules.iter().flat_map(|rule| &rule.needs.windows).copied().map(reach);
-        let others = self.rules.iter().filter(|rule| !rule.needs.others.is_empty());
-        windows.chain(others.map(|rule| rule.timing.max_age.unwrap_or(OTHER_REACH))).max()
+        self.rules.iter().filter_map(Rule::reach).max()
     }
 
     /// Fills windows and `other` after [`Engine::initial`] or [`Engine::restore`]: give it the readings of
@@ -374,6 +377,15 @@ impl Engine {
 }
 
 impl Rule {
+    /// How far back it looks, if it looks back.
+    fn reach(&self) -> Option<Duration> {
+        let late = self.timing.max_age;
+        let windows = self.needs.windows.iter().copied().map(reach).max();
+        let windows = windows.map(|reach| reach + late.unwrap_or(LATE_REACH));
+        let others = (!self.needs.others.is_empty()).then(|| late.unwrap_or(OTHER_REACH));
+        windows.max(others)
+    }
+
     fn subject<'a>(
         &'a self,
         stored: &'a StoredReading,

@@ -100,9 +100,11 @@ impl Lamp {
         };
         if !self.wants_change(claim) {
             // The same, and from now on this rule says so.
-            if let Some(told) = self.told.as_mut().filter(|told| told.rule != *driver.rule) {
+            let told = self.told.as_mut();
+            if let Some(told) = told.filter(|told| told.has_left || told.rule != *driver.rule) {
                 told.rule = driver.rule.clone();
                 told.version = driver.version;
+                told.has_left = false;
             }
             return None;
         }
@@ -110,11 +112,17 @@ impl Lamp {
             return None;
         }
         let own = causes.iter().rev().find(|(index, _)| *index == driver.index);
-        let cause = own.map(|(_, cause)| cause.clone()).unwrap_or_else(|| Cause::Succession {
-            from: self.told.as_ref().map_or_else(|| driver.rule.clone(), |told| told.rule.clone()),
-            since: claim.since,
-            witness: claim.witness.clone(),
-        });
+        let cause = match (own, &claim.witness) {
+            (Some((_, cause)), _) => cause.clone(),
+            // It took over from a rule that still has a claim, and has waited for its dwell.
+            (None, Some(witness)) if self.is_outranked(drivers) => {
+                Cause::Reading { witness: witness.clone(), held: now.since(claim.since) }
+            }
+            (None, witness) => {
+                let from = self.told.as_ref().map_or(driver.rule, |told| &told.rule).clone();
+                Cause::Succession { from, since: claim.since, witness: witness.clone() }
+            }
+        };
         Some(self.tell(claim.led, driver, cause, false, now))
     }
 
@@ -150,13 +158,20 @@ impl Lamp {
     }
 
     fn wants_change(&self, claim: &Shown) -> bool {
-        self.told.as_ref().is_none_or(|told| told.led != claim.led || told.has_left)
+        self.told.as_ref().is_none_or(|told| told.led != claim.led)
     }
 
-    /// A change from one rule to another waits for the dwell of the new one, as its own changes do;
-    /// silence waits for nothing.
+    /// Whether the rule that decided last still has a claim.
+    fn is_outranked(&self, drivers: &[Driver<'_>]) -> bool {
+        let has_claim = |told: &Told| {
+            drivers.iter().any(|driver| *driver.rule == told.rule && driver.claim.is_some())
+        };
+        self.told.as_ref().is_some_and(has_claim)
+    }
+
+    /// A change waits for the owner's dwell, whoever led to the present state; silence waits for nothing.
     fn due(&self, driver: &Driver<'_>, claim: &Shown) -> Option<UnixMicros> {
-        let told = self.told.as_ref().filter(|told| told.rule != *driver.rule)?;
+        let told = self.told.as_ref()?;
         claim.witness.as_ref()?;
         Some(told.since.saturating_add(driver.dwell))
     }

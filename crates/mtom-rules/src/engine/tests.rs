@@ -8,7 +8,10 @@ use mtom_protocol::unit::Unit;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod alerts;
+mod house;
 mod properties;
+mod several;
 
 const START: UnixMicros = UnixMicros(1_800_000_000_000_000);
 
@@ -22,13 +25,22 @@ struct Bench {
     /// Switched off: no time is given.
     asleep: bool,
     decided: Vec<(UnixMicros, Decision)>,
+    alerts: Vec<Alert>,
 }
 
 impl Bench {
     fn new(specs: &[RuleSpec]) -> Self {
         let engine = compile(specs);
         let state = engine.initial(START);
-        Self { engine, state, now: START, id: 0, asleep: false, decided: Vec::new() }
+        Self {
+            engine,
+            state,
+            now: START,
+            id: 0,
+            asleep: false,
+            decided: Vec::new(),
+            alerts: Vec::new(),
+        }
     }
 
     fn step(&mut self, event: Event<'_>) {
@@ -39,6 +51,7 @@ impl Bench {
         // A clock set back is a change of everything.
         let changed = !before.is_like(&self.state) || self.state.clock() < before.clock();
         assert_eq!(self.state.changed_since(revision), changed, "revision tells what changed");
+        self.alerts.extend(out.alerts);
         self.decided.extend(out.decisions.into_iter().map(|decision| (self.now, decision)));
     }
 
@@ -84,11 +97,21 @@ impl Bench {
                 self.step(Event::Time);
             }
             ("clock", to) => self.now = moment(to),
+            ("manual", "end") => self.manual(None, None),
+            ("manual", what) => {
+                let (led, until) = what.split_once(' ').unwrap_or((what, ""));
+                let led = if led == "on" { Led::On } else { Led::Off };
+                self.manual(Some(led), (!until.is_empty()).then(|| moment(until)));
+            }
             _ => {
                 let stored = self.read(what);
                 self.step(Event::Reading(&stored));
             }
         }
+    }
+
+    fn manual(&mut self, led: Option<Led>, until: Option<UnixMicros>) {
+        self.step(Event::Override { actuator: "TEMP_LED", led, until });
     }
 
     /// `25.0`, `77°F`, `kitchen 25.0`, with `@3s` (measured then) and `#4` (its number).
@@ -155,6 +178,8 @@ fn amend(mut spec: RuleSpec, text: &str) -> RuleSpec {
             "off" => spec.off = Some(value.into()),
             "for" => spec.hold_for = span(value),
             "dwell" => spec.dwell = span(value),
+            "schedule" => spec.schedule = Some(value.replace(" & ", "; ")),
+            "priority" => spec.priority = value.parse().unwrap(),
             "max_age" => spec.max_age = Some(span(value)),
             "silent" => {
                 spec.silent = match value {
