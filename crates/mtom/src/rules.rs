@@ -4,9 +4,12 @@
 
 pub(crate) mod arguments;
 mod cases;
+mod chatter;
+mod check;
 mod compare;
 mod contest;
 mod feed;
+mod findings;
 mod junit;
 mod ledger;
 mod replay;
@@ -29,6 +32,7 @@ use arguments::Rules;
 pub(crate) fn run(arguments: &Rules) -> Result<(), Failure> {
     match arguments {
         Rules::Test(arguments) => trial::run(arguments),
+        Rules::Check(arguments) => check::run(arguments),
         Rules::Replay(arguments) => replay::run(arguments),
     }
 }

@@ -12,6 +12,11 @@ pub(crate) enum Rules {
         after_help = "Example: mtom rules test heat.toml --junit heat.xml\n\nA case stands below its [[rule]]:\n  [[rule.test]]\n  name   = \"on once while the heat lasts\"\n  given  = \"12:00:00 24.0 | 12:00:02 26.0 °C | silence 60s\"\n  expect = \"12:00:12 TEMP_LED off (silent)\""
     )]
     Test(Test),
+    /// Says everything that is wrong with rules, and what looks wrong beside the stored readings
+    #[command(
+        after_help = "Examples:\n  mtom rules check\n  mtom rules check new.toml --strict\n\nExit code 1 on errors, with --strict on warnings too."
+    )]
+    Check(Check),
     /// Plays the history through new rules and shows how their commands differ from those that were really decided
     #[command(
         after_help = "Examples:\n  mtom rules replay new.toml --since 30d\n  mtom rules replay new.toml --since 7d --until 1d --format json > differences.jsonl\n\nNothing is switched and nothing is stored."
@@ -91,4 +96,15 @@ pub(crate) enum LedgerShape {
     Table,
     Csv,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A TOML file with [[rule]]; without it the rules of the configuration
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
 }

@@ -48,9 +48,10 @@ struct Tally {
 }
 
 /// When the new rules must begin to look, so that they know their state at `from`.
-pub(crate) fn lead(specs: &[RuleSpec], from: UnixMicros) -> UnixMicros {
+pub(crate) fn lead(engine: &Engine, specs: &[RuleSpec], from: UnixMicros) -> UnixMicros {
     let own = |spec: &RuleSpec| spec.hold_for + spec.dwell + spec.max_age.unwrap_or_default();
-    let lead = LEAD + specs.iter().map(own).max().unwrap_or_default();
+    let own = specs.iter().map(own).max().unwrap_or_default();
+    let lead = LEAD + own + engine.window_max().unwrap_or_default();
     let micros = i64::try_from(lead.as_micros()).unwrap_or(i64::MAX);
     UnixMicros(from.0.saturating_sub(micros).max(0))
 }
@@ -69,7 +70,7 @@ impl<'e> Contest<'e> {
         let bands = names.map(|name| (Arc::from(name), [band.clone(), band.clone()])).collect();
         let comparer = Comparer::new(SLACK);
         let tally = Tally { from, until, comparer, bands, before: BTreeMap::new() };
-        Self { run: Run::new(engine, lead(specs, from)), tally }
+        Self { run: Run::new(engine, lead(engine, specs, from)), tally }
     }
 
     /// What an actuator was told last before the stretch begins.

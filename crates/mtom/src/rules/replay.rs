@@ -77,7 +77,7 @@ impl Replay<'_> {
             }
         }
         let mut ledger = Ledger::new(history, *from, *until);
-        let stretch = (lead(&source.specs, *from), *until);
+        let stretch = (lead(&source.engine, &source.specs, *from), *until);
         let readings = feed::each(history, &source.specs, stretch, "replaying", |stored| {
             while let Some(command) = ledger.before(stored.arrived_at)? {
                 contest.decided(command);

@@ -34,6 +34,17 @@ impl Source {
         }
     }
 
+    /// `line:column:` of a key of a rule, as in `on`; of the rule where the key is not written.
+    pub(crate) fn place(&self, rule: usize, key: &str) -> String {
+        let document = Document::parse(self.text.as_str()).ok();
+        let key = format!("rule.{rule}.{key}");
+        let span = document.as_ref().and_then(|document| span_of(document.as_table(), &key));
+        span.map_or_else(String::new, |span| {
+            let (line, column) = line_and_column(&self.text, span.start);
+            format!("{line}:{column}:")
+        })
+    }
+
     fn read(name: &str, text: String) -> Result<Self, WrongFile> {
         let specs = config::read_rules(&text, &Process)
             .map_err(|problems| WrongFile(explain(name, &text, &problems)))?

@@ -91,7 +91,11 @@ fn what_only_one_side_has_comes_in_the_order_of_time_with_its_cause() {
 
 #[test]
 fn the_new_rules_know_their_state_when_the_stretch_begins() {
-    assert!(lead(&specs(), BEGIN) <= at(-15));
+    let windowed = RuleSpec { on: "avg(\"30m\") >= 25.0".into(), ..specs().remove(0) };
+    for (specs, minute) in [(specs(), -15), (vec![windowed], -45)] {
+        let engine = Engine::compile(&specs).unwrap();
+        assert!(lead(&engine, &specs, BEGIN) <= at(minute));
+    }
     let (found, accounts) = contest(&[(-4, 26.0), (0, 26.0), (4, 26.0)], &[(-4, Led::On)]);
     assert_eq!(found.len(), 1, "only the silence at the end: {found:?}");
     assert_eq!(accounts[0].new.1.switches, 1);
