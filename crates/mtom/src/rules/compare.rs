@@ -82,18 +82,19 @@ impl Comparer {
         if states.insert(Arc::clone(&command.actuator), command.led) == Some(command.led) {
             return false;
         }
-        let (slack, at) = (self.slack, command.at);
+        let distance = |other: &Command| other.at.since(command.at).max(command.at.since(other.at));
         let is_like = |other: &Difference| {
             let theirs = &other.command;
             other.side != side
                 && theirs.actuator == command.actuator
                 && theirs.led == command.led
-                && theirs.at.since(at).max(at.since(theirs.at)) <= slack
+                && distance(theirs) <= self.slack
                 && (theirs.reason.is_none()
                     || command.reason.is_none()
                     || theirs.reason == command.reason)
         };
-        match self.open.iter().position(is_like) {
+        let like = self.open.iter().enumerate().filter(|(_, other)| is_like(other));
+        match like.min_by_key(|(_, other)| distance(&other.command)).map(|(at, _)| at) {
             Some(like) => drop(self.open.remove(like)),
             None => self.open.push_back(Difference { side, command }),
         }

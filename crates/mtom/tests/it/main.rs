@@ -33,6 +33,7 @@ mod original;
 #[path = "../../../mtom-store/tests/it/other_host.rs"]
 mod other_host;
 mod past;
+mod rules;
 mod topologies;
 mod viewer;
 
