@@ -1,10 +1,10 @@
 //! Runs the cases that stand beside rules, and says how what happened differs from what was expected.
 //!
 //! Pure. All rules of the file run together, as they will; compared are the commands to the actuators
-//! of the case's own rule and to those that it names.
+//! of the case's own rule, and the actuators and alerts that it names.
 
 use super::compare::{Command, Mismatch, mismatches, word};
-use super::run::Run;
+use super::run::{Run, is_alert};
 use super::script::{Expected, Step, What, show};
 use super::timeline::{Band, ends, marks};
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -81,6 +81,7 @@ impl Case {
             at: expected.at,
             actuator: expected.actuator.as_str().into(),
             led: expected.led,
+            is_alert: is_alert(&expected.actuator),
             reason: expected.reason,
             rule: self.rule.as_str().into(),
             cause: String::new(),
@@ -94,14 +95,15 @@ impl Case {
         let times = self.expect.iter().map(|expected| expected.at);
         let from = times.clone().min().map_or(first, |at| at.min(first));
         let until = times.max().map_or(outcome.end, |at| at.max(outcome.end));
-        let name_len = self.actuators.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let drawn = || self.actuators.iter().filter(|name| !is_alert(name));
+        let name_len = drawn().map(|name| name.chars().count()).max().unwrap_or(0);
         let indent = name_len + 12;
         let mut lines = Vec::new();
         lines.push(format!("{:indent$}{}", "", ends(&show(from), &show(until), WIDTH)));
         let readings = self.given.iter().filter(|step| matches!(step.what, What::Readings { .. }));
         let readings = marks(readings.map(|step| step.at), from, until, WIDTH);
         lines.push(format!("  {:<1$}{readings}", "readings", indent - 2).trim_end().to_owned());
-        for actuator in &self.actuators {
+        for actuator in drawn() {
             let mut bands = [Band::new(from, until, WIDTH), Band::new(from, until, WIDTH)];
             let [expected, actual] = &mut bands;
             for wanted in self.expect.iter().filter(|wanted| *wanted.actuator == **actuator) {

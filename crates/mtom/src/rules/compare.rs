@@ -11,12 +11,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One actuator is to be so from then on.
+/// One actuator is to be so from then on; or, once, an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) at: UnixMicros,
+    /// Its name; of an alert where it goes, as in `publish alarm/heat`.
     pub(crate) actuator: Arc<str>,
+    /// What it is to be; of an alert whether its episode begins or ends.
     pub(crate) led: Led,
+    /// One alert like another is news; one command like another is none.
+    pub(crate) is_alert: bool,
     /// What kind of cause; `None` where nobody says.
     pub(crate) reason: Option<Reason>,
     pub(crate) rule: Arc<str>,
@@ -79,7 +83,8 @@ impl Comparer {
     /// Takes a command; those of one side must not go back in time. Says whether it was a change.
     pub(crate) fn push(&mut self, side: Side, command: Command) -> bool {
         let states = &mut self.states[side as usize];
-        if states.insert(Arc::clone(&command.actuator), command.led) == Some(command.led) {
+        let before = states.insert(Arc::clone(&command.actuator), command.led);
+        if before == Some(command.led) && !command.is_alert {
             return false;
         }
         let distance = |other: &Command| other.at.since(command.at).max(command.at.since(other.at));

@@ -139,6 +139,7 @@ impl<'a> Ledger<'a> {
             at: row.command.decided_at,
             led: led(&row),
             actuator: row.command.actuator.into(),
+            is_alert: false,
             reason: None,
             rule: row.command.rule.into(),
             cause: row.command.cause,

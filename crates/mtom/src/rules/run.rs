@@ -8,7 +8,16 @@ use super::compare::{Command, Reason};
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Cause, Decision, Engine, Event, Outputs, State, StateError};
+use mtom_rules::{
+    Alert, Cause, Consequence, Decision, Engine, Event, Outputs, RuleSpec, State, StateError,
+    Target,
+};
+use std::sync::Arc;
+
+/// What stands before the topic of an alert.
+const PUBLISH: &str = "publish ";
+/// What stands before the address of one.
+const WEBHOOK: &str = "webhook ";
 
 /// One run of an engine.
 #[derive(Debug)]
@@ -93,7 +102,9 @@ impl<'e> Run<'e> {
 
     fn after(&mut self, now: UnixMicros, take: &mut impl FnMut(Command)) {
         self.due = self.engine.next_deadline(&self.state);
-        self.outputs.alerts.clear();
+        for alert in self.outputs.alerts.drain(..) {
+            take(command_of_alert(alert, now));
+        }
         for decision in self.outputs.decisions.drain(..) {
             take(command(decision, now));
         }
@@ -102,7 +113,27 @@ impl<'e> Run<'e> {
 
 fn command(decision: Decision, at: UnixMicros) -> Command {
     let Decision { actuator, led, rule, cause, .. } = decision;
-    let reason = match &cause {
+    told(at, actuator, led, false, rule, &cause)
+}
+
+fn command_of_alert(alert: Alert, at: UnixMicros) -> Command {
+    let Alert { rule, target, led, cause, .. } = alert;
+    let target = match target {
+        Target::Publish { topic, .. } => format!("{PUBLISH}{topic}"),
+        Target::Webhook { url } => format!("{WEBHOOK}{url}"),
+    };
+    told(at, target.into(), led, true, rule, &cause)
+}
+
+fn told(
+    at: UnixMicros,
+    actuator: Arc<str>,
+    led: Led,
+    is_alert: bool,
+    rule: Arc<str>,
+    cause: &Cause,
+) -> Command {
+    let reason = match cause {
         Cause::Reading { .. } => Reason::Reading,
         Cause::Silence { .. } => Reason::Silent,
         Cause::Start { .. } => Reason::Start,
@@ -111,7 +142,21 @@ fn command(decision: Decision, at: UnixMicros) -> Command {
         _ => Reason::Other,
     };
     let (reading, cause) = (cause.reading_id(), cause.to_string());
-    Command { at, actuator, led, reason: Some(reason), rule, cause, reading }
+    Command { at, actuator, led, is_alert, reason: Some(reason), rule, cause, reading }
+}
+
+/// What a rule may tell beside its actuators, in the words of [`Command::actuator`].
+pub(crate) fn alerts(spec: &RuleSpec) -> impl Iterator<Item = String> {
+    spec.then.iter().filter_map(|consequence| match consequence {
+        Consequence::Actuator(_) => None,
+        Consequence::Publish { topic, .. } => Some(format!("{PUBLISH}{topic}")),
+        Consequence::Webhook { url, .. } => Some(format!("{WEBHOOK}{url}")),
+    })
+}
+
+/// Whether a name in a case means an alert. No name of an actuator has a space.
+pub(crate) fn is_alert(name: &str) -> bool {
+    name.starts_with(PUBLISH) || name.starts_with(WEBHOOK)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A file with rules: what it says, or everything that is wrong with it, each with its line and column.
 
 use super::cases::Case;
+use super::run::alerts;
 use super::script::{self, Mistake};
 use crate::config::{self, Process};
 use mtom_rules::{Engine, RuleError, RuleSpec};
@@ -68,7 +69,8 @@ impl Source {
         let mut cases = Vec::new();
         let mut mistakes = Vec::new();
         let Ok(document) = Document::parse(self.text.as_str()) else { return Ok(cases) };
-        let all: Vec<_> = self.specs.iter().flat_map(RuleSpec::actuators).collect();
+        let actuators = self.specs.iter().flat_map(RuleSpec::actuators).map(str::to_owned);
+        let all: Vec<_> = actuators.chain(self.specs.iter().flat_map(alerts)).collect();
         for (index, spec) in self.specs.iter().enumerate() {
             let tests = walk(document.as_item(), &["rule", &index.to_string(), "test"]);
             for (at, test) in tests.into_iter().flat_map(tables).enumerate() {
@@ -88,8 +90,8 @@ struct CaseReader<'a> {
     file: &'a str,
     text: &'a str,
     spec: &'a RuleSpec,
-    /// The actuators of all rules of the file.
-    all: &'a [&'a str],
+    /// The actuators and alerts of all rules of the file.
+    all: &'a [String],
 }
 
 impl CaseReader<'_> {
@@ -113,9 +115,9 @@ impl CaseReader<'_> {
             .unwrap_or_default();
         let mut actuators: Vec<Arc<str>> = self.spec.actuators().map(Arc::from).collect();
         for expected in &expect {
-            if !self.all.contains(&&*expected.actuator) {
+            if !self.all.contains(&expected.actuator) {
                 let problem = format!(
-                    "no rule of this file drives {:?}: expected one of {}",
+                    "no rule of this file has {:?}: expected one of {}",
                     expected.actuator,
                     self.all.join(", ")
                 );

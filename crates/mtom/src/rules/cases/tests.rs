@@ -83,3 +83,35 @@ fn an_end_that_is_too_early_is_told() {
         "{last}"
     );
 }
+
+#[test]
+fn alerts_are_compared_where_a_case_names_them_and_each_is_news() {
+    use mtom_rules::{Consequence, Edge, Qos};
+    let alarm = Consequence::Publish {
+        topic: "alarm/heat".into(),
+        payload: None,
+        edge: Edge::On,
+        qos: Qos::AtMostOnce,
+        retain: false,
+    };
+    let mut spec = RuleSpec { name: "heat".into(), ..RuleSpec::original("LAMP") };
+    spec.then.push(alarm);
+    let engine = Engine::compile(&[spec]).unwrap();
+    let given = "12:00:00 24.0 | 12:00:02 26.0 | 12:00:04 24.0 | 12:00:06 26.0";
+    let lamp = "12:00:00 LAMP off | 12:00:02 LAMP on | 12:00:04 LAMP off | 12:00:06 LAMP on";
+    let of = |expect: &str, names: &[&str]| {
+        let mut case = case(given, expect);
+        case.actuators.extend(names.iter().map(|name| Arc::from(*name)));
+        let outcome = case.run(&engine);
+        outcome.mismatches.iter().map(sentence).collect::<Vec<_>>()
+    };
+    assert_eq!(of(lamp, &[]), Vec::<String>::new());
+    let both = "12:00:00 LAMP off | 12:00:02 LAMP on | 12:00:02 publish alarm/heat on \
+                | 12:00:04 LAMP off | 12:00:06 LAMP on | 12:00:06 publish alarm/heat on";
+    assert_eq!(of(both, &["publish alarm/heat"]), Vec::<String>::new());
+    let found = of(lamp, &["publish alarm/heat"]);
+    assert!(
+        found.len() == 2 && found[0].starts_with("+ 12:00:02  publish alarm/heat on"),
+        "{found:?}"
+    );
+}

@@ -5,6 +5,7 @@ fn command(second: i64, led: Led) -> Command {
         at: UnixMicros(second * 1_000_000),
         actuator: "LAMP".into(),
         led,
+        is_alert: false,
         reason: None,
         rule: "r".into(),
         cause: "c".into(),

@@ -24,6 +24,7 @@ fn decided(minute: i64, led: Led) -> Command {
         at: at(minute).saturating_add(Duration::from_millis(3)),
         actuator: "LAMP".into(),
         led,
+        is_alert: false,
         reason: None,
         rule: "old".into(),
         cause: "as it was".into(),
