@@ -50,7 +50,7 @@ impl Case {
                 actual.push(command);
             }
         };
-        let mut id = 0;
+        let mut all: Vec<StoredReading> = Vec::new();
         let mut end = start;
         for step in &self.given {
             end = step.at;
@@ -58,15 +58,17 @@ impl Case {
                 What::Nothing => run.pass(step.at, &mut take),
                 // What a restart leaves of the state is written and read by the same engine.
                 What::Restart => {
-                    run.restart(step.at, &mut take).expect("an engine reads what it wrote");
+                    run.restart(step.at, &all, &mut take).expect("an engine reads what it wrote");
                 }
                 What::Override { actuator, led, until } => {
                     run.override_by_hand(actuator, *led, *until, step.at, &mut take);
                 }
                 What::Readings { readings, taken_at } => {
                     for reading in readings {
-                        id += 1;
-                        run.reading(&stored(reading, id, step.at, *taken_at), &mut take);
+                        let id = all.len() as u64 + 1;
+                        let reading = stored(reading, id, step.at, *taken_at);
+                        run.reading(&reading, &mut take);
+                        all.push(reading);
                     }
                 }
             }

@@ -61,16 +61,23 @@ impl<'e> Run<'e> {
         self.after(now, take);
     }
 
-    /// The process ended and is there again at `back_at`: what ran out meanwhile is done then.
+    /// The process ended and is there again at `back_at`: what ran out meanwhile is done then. `stored`
+    /// is what has come so far; windows are filled from it, as from the journal.
     ///
     /// # Errors
     /// When the engine does not read what it wrote.
     pub(crate) fn restart(
         &mut self,
         back_at: UnixMicros,
+        stored: &[StoredReading],
         take: &mut impl FnMut(Command),
     ) -> Result<(), StateError> {
         self.state = self.engine.restore(&self.state.encode(), back_at)?;
+        if let Some(window_max) = self.engine.window_max() {
+            for reading in stored.iter().filter(|reading| back_at.since(reading.at) <= window_max) {
+                self.engine.warm(&mut self.state, reading);
+            }
+        }
         self.time(back_at, take);
         Ok(())
     }

@@ -115,3 +115,16 @@ fn alerts_are_compared_where_a_case_names_them_and_each_is_news() {
         "{found:?}"
     );
 }
+
+#[test]
+fn windows_are_there_again_after_a_restart() {
+    let on = "avg(\"5m\") >= 25.0".into();
+    let max_age = Some(Duration::from_secs(600));
+    let spec = RuleSpec { name: "heat".into(), on, max_age, ..RuleSpec::original("LAMP") };
+    let engine = Engine::compile(&[spec]).unwrap();
+    // Without the 20 °C before the restart the mean would be 26 °C.
+    let given = "12:00:00 20.0 | 12:01:00 20.0 | restart 5s | 12:02:00 26.0 | 12:06:30 26.0";
+    let outcome = case(given, "12:00:00 LAMP off | 12:06:30 LAMP on").run(&engine);
+    let found: Vec<_> = outcome.mismatches.iter().map(sentence).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}

@@ -29,6 +29,6 @@ fn a_restart_keeps_what_is_pending() {
     let engine = engine();
     let mut run = Run::new(&engine, UnixMicros(0));
     let mut found = Vec::new();
-    run.restart(UnixMicros(30_000_000), &mut |command| found.push(command.at.0)).unwrap();
+    run.restart(UnixMicros(30_000_000), &[], &mut |command| found.push(command.at.0)).unwrap();
     assert_eq!((found, run.due()), (vec![30_000_000], None), "silence ran out meanwhile");
 }
