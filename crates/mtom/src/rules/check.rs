@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         actuators.extend(config::simulated_names(&config.actuators, &config.simulate));
         let history = if journal.exists() { Some(History::open(&journal)?) } else { None };
         let latest = history.as_ref().map(History::latest).transpose()?;
-        let mut found = findings(&source.specs, latest.as_deref(), Some(&actuators));
+        let actuators = (!source.is_configuration()).then_some(actuators.as_slice());
+        let mut found = findings(&source.specs, latest.as_deref(), actuators);
         match (&history, &latest) {
             (Some(history), Some(latest)) => found.extend(chatter(history, latest, &source)?),
             _ => report::note(&format!(

@@ -148,7 +148,12 @@ fn told(
         Cause::ScheduleEnded { .. } => Reason::Schedule,
         _ => Reason::Other,
     };
-    let (reading, cause) = (cause.reading_id(), cause.to_string());
+    let reading = cause.reading_id();
+    // With the condition and its values, as far as the engine knows them.
+    let cause = match cause.witness().filter(|witness| !witness.condition.is_empty()) {
+        Some(witness) => format!("{cause}; {}", witness.condition),
+        None => cause.to_string(),
+    };
     Command { at, actuator, led, is_alert, reason: Some(reason), rule, cause, reading }
 }
 

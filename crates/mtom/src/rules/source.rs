@@ -35,6 +35,12 @@ impl Source {
         }
     }
 
+    /// Whether it holds more than rules; then its actuators were looked at when it was read.
+    pub(crate) fn is_configuration(&self) -> bool {
+        let document = Document::parse(self.text.as_str()).ok();
+        document.is_some_and(|document| document.iter().any(|(key, _)| key != "rule"))
+    }
+
     /// `line:column:` of a key of a rule, as in `on`; of the rule where the key is not written.
     pub(crate) fn place(&self, rule: usize, key: &str) -> String {
         let document = Document::parse(self.text.as_str()).ok();

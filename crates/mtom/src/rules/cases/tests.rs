@@ -67,7 +67,7 @@ fn a_failure_is_explained_on_one_axis() {
           readings      │                │
           LAMP expected                          ███████████████████████████████████████
                actual                        █████████████████▒────
-          ~ 12:00:10  LAMP on (reading): expected at 12:00:12, it was 2s earlier: rule "heat", reading 1: Environ/Temperature 26 °C, held for 10 s
+          ~ 12:00:10  LAMP on (reading): expected at 12:00:12, it was 2s earlier: rule "heat", reading 1: Environ/Temperature 26 °C, held for 10 s; celsius >= 25.0, where celsius is 26
           ~ 12:00:18  LAMP off (silent): expected at 12:00:30, it was 12s earlier: rule "heat", no reading for 10 s
     "#]]
     .assert_eq(&format!("explained\n{}\n", case.explain(&outcome).join("\n")));

@@ -82,8 +82,18 @@ fn what_only_one_side_has_comes_in_the_order_of_time_with_its_cause() {
     assert_eq!(
         shown,
         [
-            (Side::New, 4, Led::On, "reading 104: Environ/Temperature 26 °C"),
-            (Side::New, 12, Led::Off, "reading 112: Environ/Temperature 20 °C"),
+            (
+                Side::New,
+                4,
+                Led::On,
+                "reading 104: Environ/Temperature 26 °C; celsius >= 25.0, where celsius is 26"
+            ),
+            (
+                Side::New,
+                12,
+                Led::Off,
+                "reading 112: Environ/Temperature 20 °C; !(celsius >= 25.0), where celsius is 20"
+            ),
             (Side::Old, 12, Led::On, "as it was"),
             (Side::Old, 20, Led::Off, "as it was"),
         ]

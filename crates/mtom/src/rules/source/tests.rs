@@ -30,6 +30,10 @@ fn cases_stand_beside_their_rules_in_tables_or_inline() {
 
 #[test]
 fn a_configuration_with_rules_is_read_whole() {
+    let source = |text: &str| Source::read("a.toml", text.to_owned()).unwrap();
+    assert!(!source(RULE).is_configuration());
+    let actuator = "[[actuator]]\nname = \"LAMP\"\nlink = \"tcp:127.0.0.1:7000\"\n";
+    assert!(source(&format!("{actuator}{RULE}")).is_configuration());
     let text = format!("[log]\nlevel = \"loud\"\n{RULE}");
     wrong(&text, &["a.toml:2:9: log.level", "a.toml:7:"]);
 }
