@@ -98,3 +98,44 @@ fn every_mistake_has_its_place_and_an_example() {
         assert_eq!(mistake.position, position, "{text}: {mistake:?}");
     }
 }
+
+#[test]
+fn no_text_panics_and_every_mistake_lies_within_it() {
+    let parts = [
+        "12:00:00",
+        "26.0",
+        "°C",
+        "|",
+        " ",
+        "silence",
+        "60s",
+        "restart",
+        "late",
+        "override",
+        "on",
+        "off",
+        "(silent)",
+        "(",
+        ")",
+        "Tue",
+        "2026-03-29",
+        "a/b",
+        "{\"t\":1}",
+        "é",
+        "-",
+        ":",
+        "99999999999999999999s",
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20_000 {
+        let text: String = (0..random.usize(..12))
+            .map(|_| {
+                random.choice(parts).unwrap().to_owned() + if random.bool() { " " } else { "" }
+            })
+            .collect();
+        let len = text.chars().count();
+        for mistake in [given(&text, TOPIC).err(), expect(&text).err()].into_iter().flatten() {
+            assert!(mistake.position <= len, "{text:?}: {mistake:?}");
+        }
+    }
+}
