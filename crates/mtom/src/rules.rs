@@ -1,6 +1,7 @@
 //! The commands of rules: run their cases, look for mistakes, play the history through them, ask why.
 //!
-//! Nothing here switches anything: real actuators are driven by the gateway alone.
+//! Nothing here switches anything: real actuators are driven by the gateway alone, which is told of new
+//! rules.
 
 pub(crate) mod arguments;
 mod cases;
@@ -10,6 +11,7 @@ mod compare;
 mod contest;
 mod feed;
 mod findings;
+mod gateway;
 mod junit;
 mod ledger;
 mod replay;
@@ -19,6 +21,7 @@ mod source;
 mod text;
 mod timeline;
 mod trial;
+mod versions;
 mod why;
 
 pub(crate) use ledger::run as ledger;
@@ -34,5 +37,8 @@ pub(crate) fn run(arguments: &Rules) -> Result<(), Failure> {
         Rules::Test(arguments) => trial::run(arguments),
         Rules::Check(arguments) => check::run(arguments),
         Rules::Replay(arguments) => replay::run(arguments),
+        Rules::Apply(arguments) => versions::apply(arguments),
+        Rules::Versions(arguments) => versions::versions(arguments),
+        Rules::Rollback(arguments) => versions::rollback(arguments),
     }
 }

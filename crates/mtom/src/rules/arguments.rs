@@ -22,6 +22,44 @@ pub(crate) enum Rules {
         after_help = "Examples:\n  mtom rules replay new.toml --since 30d\n  mtom rules replay new.toml --since 7d --until 1d --format json > differences.jsonl\n\nNothing is switched and nothing is stored."
     )]
     Replay(Replay),
+    /// Lets the rules of a file take the place of those that run, in one step and without a restart
+    #[command(
+        after_help = "Example: mtom rules apply new.toml\n\nThe rules become a new version; mtom rules rollback N goes back to an older one.\nRules of mtom.toml count again when they are edited."
+    )]
+    Apply(Apply),
+    /// Lists the versions of the rules, the one that runs first
+    #[command(
+        after_help = "Examples:\n  mtom rules versions\n  mtom rules versions --show 3 > old.toml"
+    )]
+    Versions(Versions),
+    /// Goes back to an older version of the rules, which becomes the newest
+    #[command(after_help = "Example: mtom rules rollback 3")]
+    Rollback(Rollback),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// A TOML file with rules alone, or a whole configuration
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Versions {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Prints the rules of this version
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) show: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// As `mtom rules versions` lists it
+    pub(crate) version: u64,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
