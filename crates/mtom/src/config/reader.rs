@@ -65,6 +65,11 @@ impl Section {
         format!("{}{key}", self.prefix)
     }
 
+    /// The name of the table itself.
+    pub(crate) fn prefix(&self) -> &str {
+        self.prefix.trim_end_matches('.')
+    }
+
     /// Where each key that is not taken yet stands.
     pub(crate) fn places(&self) -> Vec<(String, Place)> {
         self.fields.iter().map(|(name, entry)| (name.clone(), entry.place.clone())).collect()
@@ -196,7 +201,12 @@ pub(crate) fn duration(node: Node) -> Result<Duration, String> {
 }
 
 fn expected(what: &str, found: &Node) -> String {
-    let found = match found {
+    format!("expected {what}, found {}", shown(found))
+}
+
+/// A value as a message shows it.
+pub(crate) fn shown(node: &Node) -> String {
+    match node {
         Node::Text(text) => format!("{text:?}"),
         Node::Integer(value) => value.to_string(),
         Node::Float(value) => value.to_string(),
@@ -204,8 +214,7 @@ fn expected(what: &str, found: &Node) -> String {
         Node::List(_) => "a list".into(),
         Node::Table(_) => "a section".into(),
         Node::Date => "a date".into(),
-    };
-    format!("expected {what}, found {found}")
+    }
 }
 
 /// How many letters have to change (Levenshtein).

@@ -1,11 +1,14 @@
-//! `[[rule]]`: its keys, and what the engine says about them, under the line that it is about.
+//! `[[rule]]`, in `mtom.toml` or in a file of its own: its keys, and what the engine says about them, under
+//! the line that it is about.
 
-use super::reader::{Problems, Section, duration, text};
+use super::reader::{Problems, Section, boolean, duration, shown, text};
 use super::rule_tests;
 use super::sections::sections;
 use super::tree::{Entry, Node, Place};
-use mtom_rules::{Consequence, Engine, RuleError, RuleSpec, Silent};
+use mtom_rules::{Consequence, Edge, Engine, Qos, RuleError, RuleSpec, Silent};
 use std::time::Duration;
+
+const THEN: &str = "[{ actuator = \"TEMP_LED\" }]";
 
 /// Where each key of one rule stands.
 struct Places {
@@ -33,10 +36,11 @@ pub(super) fn read(
     for (at, (section, place)) in found.into_iter().enumerate() {
         let place = Places { rule: place, keys: section.places() };
         if let Some(spec) = rule(at, section, &place.rule, problems) {
-            let unknown = |name: &&str| names.is_some_and(|names| !names.iter().any(|n| n == name));
+            let unknown =
+                |name: &&str| names.is_some_and(|names| !names.iter().any(|known| known == name));
             for name in spec.actuators().filter(unknown) {
-                let names = names.unwrap_or_default();
-                let text = format!("there is no actuator {name:?}: expected {}", either(names));
+                let expected = either(names.unwrap_or_default());
+                let text = format!("there is no actuator {name:?}: expected {expected}");
                 problems.add(&format!("rule.{at}.then"), place.of("then"), text);
             }
             specs.push(spec);
@@ -71,21 +75,42 @@ fn rule(
     let dwell = section.get("dwell", problems, duration).unwrap_or(default.dwell);
     let max_age = section.get("max_age", problems, max_age).unwrap_or(default.max_age);
     let silent = section.get("silent", problems, silent).unwrap_or(default.silent);
+    let schedule = section.get("schedule", problems, text);
+    let priority = section.get("priority", problems, priority).unwrap_or(default.priority);
     let then_key = section.name("then");
-    let actuators = match section.take("then") {
+    let then = match section.take("then") {
         Some(entry) => consequences(&then_key, entry, problems),
         None => {
-            let text = "missing: expected [{ actuator = \"TEMP_LED\" }]";
-            problems.add(&then_key, place.clone(), text);
+            problems.add(&then_key, place.clone(), format!("missing: expected {THEN}"));
             None
         }
     };
     rule_tests::check(&mut section, problems);
     section.finish(problems);
     let name = name.unwrap_or_else(|| format!("rule {}", at + 1));
-    let (when, on) = (when?, on?);
-    let then = actuators?.into_iter().map(Consequence::Actuator).collect();
-    Some(RuleSpec { name, when, on, off, hold_for, dwell, max_age, silent, then, ..default })
+    let (when, on, then) = (when?, on?, then?);
+    Some(RuleSpec {
+        name,
+        when,
+        on,
+        off,
+        hold_for,
+        dwell,
+        max_age,
+        silent,
+        schedule,
+        priority,
+        then,
+    })
+}
+
+fn priority(node: Node) -> Result<i32, String> {
+    let expected =
+        |found: String| format!("expected a whole number, as in priority = 1, found {found}");
+    match node {
+        Node::Integer(value) => i32::try_from(value).map_err(|_| expected(value.to_string())),
+        other => Err(expected(shown(&other))),
+    }
 }
 
 /// A time span, or `never`.
@@ -105,24 +130,80 @@ fn silent(node: Node) -> Result<Silent, String> {
     }
 }
 
-/// `then = [{ actuator = "TEMP_LED" }]`; `None` together with a problem.
-fn consequences(key: &str, entry: Entry, problems: &mut Problems) -> Option<Vec<String>> {
+/// The entries of `then`; `None` together with a problem.
+fn consequences(key: &str, entry: Entry, problems: &mut Problems) -> Option<Vec<Consequence>> {
     let Node::List(items) = entry.node else {
-        problems.add(key, entry.place, "expected [{ actuator = \"TEMP_LED\" }]");
+        problems.add(key, entry.place, format!("expected {THEN}"));
         return None;
     };
     if items.is_empty() {
-        problems.add(key, entry.place, "empty: expected [{ actuator = \"TEMP_LED\" }]");
+        problems.add(key, entry.place, format!("empty: expected {THEN}"));
         return None;
     }
-    let mut actuators = Vec::new();
+    let mut then = Vec::new();
     for (at, item) in items.into_iter().enumerate() {
         let place = item.place.clone();
         let mut section = Section::new(&format!("{key}.{at}"), item, problems);
-        actuators.push(section.require("actuator", &place, problems, text));
+        then.push(consequence(&mut section, &place, problems));
         section.finish(problems);
     }
-    actuators.into_iter().collect()
+    then.into_iter().collect()
+}
+
+/// What it is follows from which of the three keys is there.
+fn consequence(
+    section: &mut Section,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Consequence> {
+    let keys = section.places();
+    let has = |wanted: &str| keys.iter().any(|(key, _)| key == wanted);
+    match (has("actuator"), has("publish"), has("webhook")) {
+        (false, true, false) => {
+            let topic = section.get("publish", problems, text);
+            let payload = section.get("payload", problems, text);
+            let edge = section.get("edge", problems, edge).unwrap_or_default();
+            let qos = section.get("qos", problems, qos).unwrap_or_default();
+            let retain = section.get("retain", problems, boolean).unwrap_or_default();
+            Some(Consequence::Publish { topic: topic?, payload, edge, qos, retain })
+        }
+        (false, false, true) => {
+            let url = section.get("webhook", problems, text);
+            let body = section.get("body", problems, text);
+            let edge = section.get("edge", problems, edge).unwrap_or_default();
+            Some(Consequence::Webhook { url: url?, body, edge })
+        }
+        (true, false, false) | (false, false, false) => {
+            section.require("actuator", place, problems, text).map(Consequence::Actuator)
+        }
+        _ => {
+            let text = "is several at once: expected one of actuator, publish and webhook";
+            problems.add(section.prefix(), place.clone(), text);
+            for key in
+                ["actuator", "publish", "webhook", "payload", "body", "edge", "qos", "retain"]
+            {
+                section.take(key);
+            }
+            None
+        }
+    }
+}
+
+fn edge(node: Node) -> Result<Edge, String> {
+    match text(node)?.as_str() {
+        "on" => Ok(Edge::On),
+        "off" => Ok(Edge::Off),
+        "both" => Ok(Edge::Both),
+        other => Err(format!("expected on, off or both, found {other:?}")),
+    }
+}
+
+fn qos(node: Node) -> Result<Qos, String> {
+    match node {
+        Node::Integer(0) => Ok(Qos::AtMostOnce),
+        Node::Integer(1) => Ok(Qos::AtLeastOnce),
+        other => Err(format!("expected 0 or 1, found {}", shown(&other))),
+    }
 }
 
 fn either(names: &[String]) -> String {
@@ -132,3 +213,6 @@ fn either(names: &[String]) -> String {
         more => format!("one of {}", more.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

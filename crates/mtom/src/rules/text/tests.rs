@@ -1,6 +1,6 @@
 use super::to_toml;
 use crate::config::{self, Process};
-use mtom_rules::{RuleSpec, Silent};
+use mtom_rules::{Consequence, Edge, Qos, RuleSpec, Silent};
 use std::time::Duration;
 
 #[test]
@@ -16,7 +16,23 @@ fn the_text_of_rules_reads_as_the_same_rules() {
             dwell: Duration::from_secs(7_200),
             max_age: None,
             silent: Silent::Hold,
-            ..RuleSpec::original("B")
+            schedule: Some("Mon-Fri 07:00-19:00 Europe/Berlin".into()),
+            priority: -7,
+            then: vec![
+                Consequence::Actuator("B".into()),
+                Consequence::Publish {
+                    topic: "alarm/heat".into(),
+                    payload: Some("{{ device }} \"{{ celsius }}\"".into()),
+                    edge: Edge::Both,
+                    qos: Qos::AtLeastOnce,
+                    retain: true,
+                },
+                Consequence::Webhook {
+                    url: "https://example.org/x?y=1".into(),
+                    body: None,
+                    edge: Edge::Off,
+                },
+            ],
         },
     ];
     let read = config::read_rules(&to_toml(&specs), &Process).unwrap().unwrap();
