@@ -85,26 +85,56 @@ struct Cast<'a> {
     specs: &'a [RuleSpec],
     names: Names,
     /// `None`: no rule looks at it.
-    known: HashMap<(i64, i64), Option<StoredReading>>,
+    known: Vec<Option<StoredReading>>,
+    /// Where in `known` the readings of a series and topic are.
+    places: HashMap<(i64, i64), usize>,
+    /// By the number of the topic, which is small: the series that came last on it, and its place. It
+    /// spares nearly every reading the hash.
+    last: Vec<(i64, usize)>,
 }
+
+/// Topics with a higher number are found by their hash alone.
+const TOPICS_LEN_MAX: usize = 1 << 16;
 
 impl<'a> Cast<'a> {
     fn new(history: &'a History, specs: &'a [RuleSpec]) -> Result<Self> {
-        Ok(Self { history, specs, names: history.names()?, known: HashMap::new() })
+        let (names, known, places) = (history.names()?, Vec::new(), HashMap::new());
+        Ok(Self { history, specs, names, known, places, last: Vec::new() })
     }
 
     fn reading(&mut self, arrival: &Arrival) -> Result<Option<&StoredReading>> {
-        let key = (arrival.series, arrival.topic);
-        if !self.known.contains_key(&key) {
-            let reading = self.introduce(arrival)?;
-            self.known.insert(key, reading);
-        }
-        let Some(Some(stored)) = self.known.get_mut(&key) else { return Ok(None) };
+        let topic = usize::try_from(arrival.topic).unwrap_or(usize::MAX);
+        let place = match self.last.get(topic) {
+            Some((series, place)) if *series == arrival.series => *place,
+            _ => self.place(arrival, topic)?,
+        };
+        let Some(Some(stored)) = self.known.get_mut(place) else { return Ok(None) };
         stored.id = arrival.id;
         stored.at = arrival.at;
         stored.arrived_at = arrival.arrived_at;
         stored.reading.value = arrival.value;
         Ok(Some(stored))
+    }
+
+    fn place(&mut self, arrival: &Arrival, topic: usize) -> Result<usize> {
+        let key = (arrival.series, arrival.topic);
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => {
+                let reading = self.introduce(arrival)?;
+                self.known.push(reading);
+                self.places.insert(key, self.known.len() - 1);
+                self.known.len() - 1
+            }
+        };
+        if topic < TOPICS_LEN_MAX {
+            if self.last.len() <= topic {
+                // No series has this number.
+                self.last.resize(topic + 1, (i64::MIN, usize::MAX));
+            }
+            self.last[topic] = (arrival.series, place);
+        }
+        Ok(place)
     }
 
     fn introduce(&mut self, arrival: &Arrival) -> Result<Option<StoredReading>> {
