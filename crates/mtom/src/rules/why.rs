@@ -78,7 +78,12 @@ impl Story<'_> {
             command.number
         )];
         lines.extend(self.of_reading());
-        lines.push(line("rule", &command.rule.escape_debug().to_string()));
+        let version = command.rule_version.as_ref();
+        let version = version.map_or_else(String::new, |version| format!("  (version {version})"));
+        lines.push(line("rule", &format!("{}{version}", command.rule.escape_debug())));
+        if let Some(condition) = &command.condition {
+            lines.push(line("as", &condition.escape_debug().to_string()));
+        }
         lines.push(line("because", &command.cause.escape_debug().to_string()));
         let arrived = self.reading.as_ref().map(|stored| stored.arrived_at);
         lines.push(self.time("decided", command.decided_at, arrived, ""));

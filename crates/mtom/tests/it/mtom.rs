@@ -161,9 +161,20 @@ pub(crate) fn wait_for_line(stdout: ChildStdout, wanted: &'static str) {
 
 /// A bare HTTP GET.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    ask(address, &format!("GET {path} HTTP/1.1\r\n"), "").await
+}
+
+/// A bare HTTP PUT.
+pub(crate) async fn put(address: SocketAddr, path: &str, kind: &str, body: &str) -> (u16, String) {
+    let len = body.len();
+    let head = format!("PUT {path} HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n");
+    ask(address, &head, body).await
+}
+
+async fn ask(address: SocketAddr, head: &str, body: &str) -> (u16, String) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n{body}");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();

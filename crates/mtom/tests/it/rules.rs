@@ -1,6 +1,6 @@
 //! The commands of rules on the real binary: their cases, the check, the replay, and why.
 
-use crate::mtom::{Mtom, command, mosquitto_pub, output};
+use crate::mtom::{Mtom, command, mosquitto_pub, output, put};
 use crate::soon;
 use serde_json::Value;
 use std::fmt::Write;
@@ -218,4 +218,130 @@ async fn what_a_gateway_did_replays_to_the_same_commands_and_can_be_asked_why() 
     assert!(other.contains("- 2 commands only as it was, + 0 only with"), "{other}");
     assert!(other.contains("rule heat: reading 2: Environ/Temperature 26 °C"), "{other}");
     assert!(other.contains("rule heat: reading 4: Environ/Temperature 23 °C"), "{other}");
+}
+
+/// A file of one rule for the lamp.
+fn file(folder: &Path, name: &str, keys: &str) {
+    let rule = format!(
+        "[[rule]]\nname = \"heat\"\nwhen = \"Environ/Temperature\"\n{keys}\n\
+         dwell = \"0s\"\nmax_age = \"never\"\nthen = [{{ actuator = \"TEMP_LED\" }}]\n"
+    );
+    std::fs::write(folder.join(name), rule).unwrap();
+}
+
+/// The rules of the configuration in a folder, as a gateway and the commands about it read it.
+fn configuration(folder: &Path, page: u16) {
+    let text = format!("[dashboard]\nlisten = \"127.0.0.1:{page}\"\n[simulate]\nactuators = 1\n");
+    std::fs::write(folder.join("mtom.toml"), text).unwrap();
+}
+
+async fn lamp_is(gateway: &Mtom, led: &str) -> Value {
+    soon("the lamp's report", async {
+        loop {
+            let answer = gateway.get("/api/v1/actuators").await;
+            let lamp = answer["actuators"][0].clone();
+            if lamp["reported"]["led"] == led {
+                break lamp;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+fn hot(gateway: &Mtom) -> bool {
+    mosquitto_pub(gateway.ready.mqtt, "Environ/Temperature", "26 °C".as_bytes())
+}
+
+#[tokio::test]
+async fn rules_are_replaced_while_they_run_and_brought_back() {
+    let gateway = Mtom::up(&["simulate.actuators=1"]);
+    let dir = gateway.dir.clone();
+    configuration(&dir, gateway.ready.dashboard.port());
+    file(&dir, "cold.toml", "on = \"celsius < 20.0\"");
+    file(&dir, "wrong.toml", "on = \"celsius >= \"");
+    if !hot(&gateway) {
+        return;
+    }
+    lamp_is(&gateway, "on").await;
+
+    let (code, _, complaint) = mtom(&dir, &["rules", "apply", "wrong.toml"]);
+    assert!(code == 2 && complaint.contains("wrong.toml:4"), "{code}: {complaint}");
+    let (code, said, complaint) = mtom(&dir, &["rules", "apply", "cold.toml"]);
+    assert_eq!(code, 0, "{complaint}");
+    assert!(said.contains("version 2 runs now"), "{said}");
+    assert!(hot(&gateway));
+    lamp_is(&gateway, "off").await;
+    let why = gateway.get("/api/v1/why?actuator=TEMP_LED").await;
+    assert_eq!(why["command"]["condition"], "!(celsius < 20.0), where celsius is 26", "{why}");
+    assert_eq!(why["reading"]["celsius"], 26.0, "{why}");
+
+    let (code, said, complaint) = mtom(&dir, &["rules", "rollback", "1"]);
+    assert!(code == 0 && said.contains("version 3 runs now"), "{said}{complaint}");
+    assert!(hot(&gateway));
+    lamp_is(&gateway, "on").await;
+    let (code, _, complaint) = mtom(&dir, &["rules", "rollback", "9"]);
+    assert!(code == 64 && complaint.contains("no rules of version 9"), "{code}: {complaint}");
+    let (_, versions, _) = mtom(&dir, &["rules", "versions", "--data", "."]);
+    let sources: Vec<_> =
+        versions.lines().map(|line| line.rsplit("from ").next().unwrap()).collect();
+    assert_eq!(sources, ["version 1", "cold.toml", "mtom.toml"], "{versions}");
+
+    // What was applied outlives the process.
+    drop(gateway);
+    let gateway = Mtom::serve("up", &dir, &["simulate.actuators=1"]);
+    let rules = gateway.get("/api/v1/rules").await;
+    assert_eq!(rules["rules"][0]["name"], "original TEMP_LED", "{rules}");
+}
+
+#[tokio::test]
+async fn a_time_that_a_condition_must_hold_goes_on_over_kill_nine() {
+    let rule = r#"rule=[{name="heat",when="Environ/Temperature",on="celsius >= 25.0",for="3s",dwell="0s",max_age="never",then=[{actuator="TEMP_LED"}]}]"#;
+    let sets = ["simulate.actuators=1", rule];
+    let mut gateway = Mtom::up(&sets);
+    let folder = tempfile::tempdir().unwrap();
+    if !hot(&gateway) {
+        return;
+    }
+    // It was acknowledged, so the beginning of the three seconds is on the disk.
+    gateway.kill();
+    for name in ["mtom.db", "mtom.db-wal"] {
+        let _ = std::fs::copy(gateway.dir.join(name), folder.path().join(name));
+    }
+    let gateway = Mtom::serve("up", folder.path(), &sets);
+    lamp_is(&gateway, "on").await;
+    let why = gateway.get("/api/v1/why?actuator=TEMP_LED").await;
+    let arrived = why["reading"]["arrived_at_micros"].as_i64().unwrap();
+    let decided = why["command"]["decided_at_micros"].as_i64().unwrap();
+    assert!(decided - arrived >= 3_000_000, "not before its time: {why}");
+    let commands = gateway.get("/api/v1/commands").await;
+    assert_eq!(commands["commands"].as_array().unwrap().len(), 1, "once: {commands}");
+}
+
+#[tokio::test]
+async fn a_persons_word_stands_above_the_rules_until_its_time() {
+    let gateway = Mtom::up(&["simulate.actuators=1"]);
+    if !hot(&gateway) {
+        return;
+    }
+    lamp_is(&gateway, "on").await;
+    let set = async |body: &str| {
+        let path = "/api/v1/actuators/TEMP_LED/set";
+        put(gateway.ready.dashboard, path, "application/json", body).await
+    };
+    assert_eq!(set(r#"{"led":"off","seconds":600}"#).await.0, 204);
+    lamp_is(&gateway, "off").await;
+    assert!(hot(&gateway));
+    let why = gateway.get("/api/v1/why?actuator=TEMP_LED").await;
+    assert_eq!(
+        (&why["command"]["rule"], &why["command"]["led"]),
+        (&"manual".into(), &"off".into())
+    );
+    assert_eq!(set(r#"{"led":"auto"}"#).await.0, 204);
+    lamp_is(&gateway, "on").await;
+    let dashboard = gateway.ready.dashboard;
+    let body = r#"{"led":"on"}"#;
+    let (status, said) =
+        put(dashboard, "/api/v1/actuators/LAMP/set", "application/json", body).await;
+    assert!(status == 404 && said.contains("expected TEMP_LED"), "{status}: {said}");
 }
