@@ -9,9 +9,12 @@ use crate::{Failure, clock, report};
 use anyhow::Context;
 use hyper::Method;
 use jiff::tz::TimeZone;
+use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use mtom_store::journal::Journal;
-use std::path::Path;
+use mtom_store::record::RuleSetRow;
+use serde_json::Value;
+use std::net::SocketAddr;
 
 /// Versions that are listed at most.
 const LISTED_MAX: usize = 1_000;
@@ -22,38 +25,45 @@ pub(crate) fn apply(arguments: &Apply) -> Result<(), Failure> {
         .map_err(|WrongFile(mistakes)| Failure::File(mistakes.join("\n")))?;
     let text =
         std::fs::read_to_string(&arguments.file).with_context(|| format!("cannot read {name}"))?;
-    let source = arguments.file.file_name().map_or(name, |name| name.to_string_lossy().into());
-    bring(&arguments.place, &source, &text, |text| Ask {
-        method: Method::PUT,
-        path: "/api/v1/rules",
-        kind: "application/toml",
-        body: text.to_owned(),
-    })
+    let source: String =
+        arguments.file.file_name().map_or(name, |name| name.to_string_lossy().into());
+    let path = format!("/api/v1/rules?source={}", percent(&source));
+    let request =
+        Ask { method: Method::PUT, path: &path, kind: "application/toml", body: text.clone() };
+    let asked = asked(&arguments.place, request)?;
+    take_effect(&arguments.place, asked, || Ok((source, text)))
 }
 
 pub(crate) fn rollback(arguments: &Rollback) -> Result<(), Failure> {
     let version = arguments.version;
-    let row = with_history_of(&arguments.place, |history| Ok(history.rule_set(version)?))?;
-    let Some(row) = row else {
-        let text = format!(
-            "there are no rules of version {version}: expected one that `mtom rules versions` lists"
-        );
-        return Err(Failure::Usage(text));
-    };
-    bring(&arguments.place, &format!("version {version}"), &row.text, |_| Ask {
+    let request = Ask {
         method: Method::POST,
         path: "/api/v1/rules/rollback",
         kind: "application/json",
         body: format!("{{\"version\":{version}}}"),
+    };
+    let asked = asked(&arguments.place, request)?;
+    take_effect(&arguments.place, asked, || {
+        let row = with_history_of(&arguments.place, |history| Ok(history.rule_set(version)?))?;
+        let row = row.ok_or_else(|| Failure::Usage(unknown(version)))?;
+        Ok((format!("version {version}"), row.text))
     })
 }
 
 pub(crate) fn versions(arguments: &Versions) -> Result<(), Failure> {
-    let rows = with_history_of(&arguments.place, |history| Ok(history.rule_sets(LISTED_MAX)?))?;
+    let request = Ask {
+        method: Method::GET,
+        path: "/api/v1/rules/versions?limit=1000",
+        kind: "application/json",
+        body: String::new(),
+    };
+    let rows = match asked(&arguments.place, request)? {
+        Some((_, answer)) => answer["versions"].as_array().into_iter().flatten().map(row).collect(),
+        None => with_history_of(&arguments.place, |history| Ok(history.rule_sets(LISTED_MAX)?))?,
+    };
     if let Some(version) = arguments.show {
-        let Some(row) = rows.iter().find(|row| row.version == version) else {
-            return Err(Failure::Usage(format!("there are no rules of version {version}")));
-        };
+        let row = rows.iter().find(|row| row.version == version);
+        let row = row.ok_or_else(|| Failure::Usage(unknown(version)))?;
         report::line(row.text.trim_end());
         return Ok(());
     }
@@ -68,50 +78,69 @@ pub(crate) fn versions(arguments: &Versions) -> Result<(), Failure> {
         let word = if rules == 1 { "rule" } else { "rules" };
         report::line(&format!(
             "{runs} version {:<4} since {since}  {rules} {word}, from {}",
-            row.version, row.source
+            row.version,
+            row.source.escape_debug()
         ));
     }
     Ok(())
 }
 
-/// Hands rules to the gateway of this configuration, or writes them into its journal where none runs.
-fn bring(
+fn unknown(version: u64) -> String {
+    format!(
+        "there are no rules of version {version}: expected one that `mtom rules versions` lists"
+    )
+}
+
+/// A version in the words of the API.
+fn row(json: &Value) -> RuleSetRow {
+    let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+    RuleSetRow {
+        version: json["version"].as_u64().unwrap_or_default(),
+        applied_at: UnixMicros(json["applied_at_micros"].as_i64().unwrap_or_default()),
+        source: text("source"),
+        text: text("text"),
+    }
+}
+
+/// The address of the gateway of this configuration and its answer; `None` where none runs, and where a
+/// folder is named.
+fn asked(place: &Place, request: Ask<'_>) -> Result<Option<(SocketAddr, Value)>, Failure> {
+    let mut found = None;
+    if place.data.is_none() {
+        with_journal(place, |config, _| {
+            let page = config.dashboard;
+            let answer = if page.port() == 0 { None } else { ask(page, request)? };
+            found = answer.map(|answer| (page, answer));
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Says what the gateway has done; where none runs writes the rules into its journal.
+fn take_effect(
     place: &Place,
-    source: &str,
-    text: &str,
-    request: impl FnOnce(&str) -> Ask<'_>,
+    asked: Option<(SocketAddr, Value)>,
+    rules: impl FnOnce() -> Result<(String, String), Failure>,
 ) -> Result<(), Failure> {
-    with_journal(place, |config, path| {
-        let page = config.dashboard;
-        let mut request = request(text);
-        let asked;
-        if request.method == Method::PUT {
-            asked = format!("{}?source={}", request.path, percent(source));
-            request.path = &asked;
-        }
-        if place.data.is_none()
-            && page.port() != 0
-            && let Some(answer) = ask(page, request)?
-        {
-            let version = answer.get("version").map(ToString::to_string).unwrap_or_default();
-            report::line(&format!("version {version} runs now, by the gateway at http://{page}"));
-            return Ok(());
-        }
-        let version = write(&path, source, text)?;
+    if let Some((page, answer)) = asked {
+        let version = &answer["version"];
+        report::line(&format!("version {version} runs now, by the gateway at http://{page}"));
+        return Ok(());
+    }
+    let (source, text) = rules()?;
+    with_journal(place, |_, path| {
+        let now = clock::system()();
+        let mut journal = Journal::open(&path, now).context(
+            "the rules cannot be kept: where a gateway runs, its page has to answer \
+             (dashboard.listen of the same configuration)",
+        )?;
+        let version = journal.add_rule_set(&source, &text, now)?;
         report::line(&format!(
             "version {version} runs from the next start on: no gateway runs now"
         ));
         Ok(())
     })
-}
-
-fn write(path: &Path, source: &str, text: &str) -> Result<u64, Failure> {
-    let now = clock::system()();
-    let mut journal = Journal::open(path, now).context(
-        "the rules cannot be kept: where a gateway runs, its page has to answer \
-         (dashboard.listen of the same configuration)",
-    )?;
-    Ok(journal.add_rule_set(source, text, now)?)
 }
 
 fn with_history_of<T>(

@@ -255,7 +255,8 @@ fn hot(gateway: &Mtom) -> bool {
 
 #[tokio::test]
 async fn rules_are_replaced_while_they_run_and_brought_back() {
-    let gateway = Mtom::up(&["simulate.actuators=1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Mtom::serve("up", folder.path(), &["simulate.actuators=1"]);
     let dir = gateway.dir.clone();
     configuration(&dir, gateway.ready.dashboard.port());
     file(&dir, "cold.toml", "on = \"celsius < 20.0\"");
@@ -281,8 +282,8 @@ async fn rules_are_replaced_while_they_run_and_brought_back() {
     assert!(hot(&gateway));
     lamp_is(&gateway, "on").await;
     let (code, _, complaint) = mtom(&dir, &["rules", "rollback", "9"]);
-    assert!(code == 64 && complaint.contains("no rules of version 9"), "{code}: {complaint}");
-    let (_, versions, _) = mtom(&dir, &["rules", "versions", "--data", "."]);
+    assert!(code == 1 && complaint.contains("no rules of version 9"), "{code}: {complaint}");
+    let (_, versions, _) = mtom(&dir, &["rules", "versions"]);
     let sources: Vec<_> =
         versions.lines().map(|line| line.rsplit("from ").next().unwrap()).collect();
     assert_eq!(sources, ["version 1", "cold.toml", "mtom.toml"], "{versions}");
@@ -292,6 +293,14 @@ async fn rules_are_replaced_while_they_run_and_brought_back() {
     let gateway = Mtom::serve("up", &dir, &["simulate.actuators=1"]);
     let rules = gateway.get("/api/v1/rules").await;
     assert_eq!(rules["rules"][0]["name"], "original TEMP_LED", "{rules}");
+    drop(gateway);
+    // Where none runs, the journal takes them for the next start.
+    let (code, said, complaint) = mtom(&dir, &["rules", "rollback", "2", "--data", "."]);
+    assert!(code == 0 && said.contains("version 4 runs from the next start"), "{said}{complaint}");
+    let (_, shown, _) = mtom(&dir, &["rules", "versions", "--data", ".", "--show", "4"]);
+    assert!(shown.contains("celsius < 20.0"), "{shown}");
+    let (code, _, complaint) = mtom(&dir, &["rules", "rollback", "9", "--data", "."]);
+    assert!(code == 64 && complaint.contains("mtom rules versions"), "{code}: {complaint}");
 }
 
 #[tokio::test]
