@@ -151,10 +151,11 @@ impl Memory {
         stored: &StoredReading,
         now: UnixMicros,
     ) -> Arrival {
-        if stored.id <= self.last_id {
+        // A reading that could not be stored has no number yet, and comes once.
+        if stored.id != 0 && stored.id <= self.last_id {
             return Arrival::Again;
         }
-        self.last_id = stored.id;
+        self.last_id = self.last_id.max(stored.id);
         // At exactly `max_age` silence is due, so such a reading could not change anything either.
         let stale = timing.max_age.is_some_and(|max_age| now.since(stored.at) >= max_age);
         let in_order = self.note_series(stored);

@@ -45,7 +45,8 @@ async fn exchange(address: SocketAddr, ask: Ask<'_>) -> Result<Option<serde_json
         .header(HOST, address.to_string())
         .header(CONTENT_TYPE, ask.kind)
         .body(Full::new(Bytes::from(ask.body)))?;
-    let answer = async {
+    // The connection ends when nobody can ask any more.
+    let answer = async move {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_LEN_MAX).collect().await;
