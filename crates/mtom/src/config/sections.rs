@@ -273,7 +273,9 @@ pub(super) fn sections(
             Vec::new()
         }
         _ => {
-            problems.add(&name, entry.place, format!("expected [[{key}]], each with its keys"));
+            let is_name = |part: &&str| part.parse::<usize>().is_err();
+            let table = name.split('.').filter(is_name).collect::<Vec<_>>().join(".");
+            problems.add(&name, entry.place, format!("expected [[{table}]], each with its keys"));
             Vec::new()
         }
     };
