@@ -5,6 +5,7 @@
 //! from when it was due. With and without take turns, and so does who is first.
 
 use super::folder::Temporary;
+use super::proc;
 use super::run::Plan;
 use super::store::{BATCH_LEN, BEGINNING, Batch, SHAPES};
 use super::table::{Row, Table, median, quantile};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use mtom_store::journal::Journal;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +32,8 @@ const LOG_LEN_MAX: u64 = 64_000_000;
 struct Report {
     /// Until a batch is safe, of 99 in 100.
     p99_ms: f64,
+    /// What it takes of the CPU, which a busy computer does not blur.
+    cpu_p99_ms: f64,
     /// Bytes.
     log_len_max: u64,
     pages: u64,
@@ -48,10 +52,12 @@ pub(crate) fn measure(plan: Plan, table: &mut Table) -> Result<()> {
     }
     let ratios: Vec<f64> =
         with.iter().zip(&without).map(|(with, without)| with.p99_ms / without.p99_ms).collect();
-    let p99 = |reports: &[Report]| {
-        let of_rounds: Vec<f64> = reports.iter().map(|report| report.p99_ms).collect();
+    let of_rounds = |reports: &[Report], what: fn(&Report) -> f64| {
+        let of_rounds: Vec<f64> = reports.iter().map(what).collect();
         format!("{:.1} ms", median(&of_rounds))
     };
+    let p99 = |reports: &[Report]| of_rounds(reports, |report| report.p99_ms);
+    let cpu_p99 = |reports: &[Report]| of_rounds(reports, |report| report.cpu_p99_ms);
     let log_len = with.iter().map(|report| report.log_len_max).max().context("a round")?;
     let pages: u64 = with.iter().map(|report| report.pages).sum();
     ensure!(log_len <= LOG_LEN_MAX, "the log of the database grew to {log_len} bytes");
@@ -65,9 +71,11 @@ pub(crate) fn measure(plan: Plan, table: &mut Table) -> Result<()> {
         target: format!("≤ {TARGET}"),
     });
     table.note(format!(
-        "slow readers: {} batches of {BATCH_LEN} in each round, one each {} ms; {pages} pages were read; the log took at most {:.0} MB (≤ {} MB).",
+        "slow readers: {} batches of {BATCH_LEN} in each round, one each {} ms; {pages} pages were read. CPU of a batch, p99: {} with readers, {} without. The log took at most {:.0} MB (≤ {} MB).",
         plan.stored / PART / BATCH_LEN,
         PERIOD.as_millis(),
+        cpu_p99(&with),
+        cpu_p99(&without),
         log_len as f64 / 1e6,
         LOG_LEN_MAX / 1_000_000,
     ));
@@ -93,26 +101,27 @@ fn run(plan: Plan, clients: u32) -> Result<Report> {
             client.thread().unpark();
             pages += client.join().ok().context("a reader panicked")??;
         }
-        let (p99_ms, log_len_max) = written?;
-        Ok(Report { p99_ms, log_len_max, pages })
+        Ok(Report { pages, ..written? })
     })
 }
 
-/// Milliseconds until a batch is safe, and the greatest length of the log.
-fn write(plan: Plan, journal: &mut Journal, log: &std::path::Path) -> Result<(f64, u64)> {
+fn write(plan: Plan, journal: &mut Journal, log: &Path) -> Result<Report> {
     let [shape, ..] = SHAPES;
     let mut batch = Batch::of(shape);
-    let (mut times, mut log_len_max) = (Vec::new(), 0);
+    let (mut times, mut cpu_times, mut log_len_max) = (Vec::new(), Vec::new(), 0);
     let mut due = Instant::now();
     for first in (0..plan.stored / PART).step_by(BATCH_LEN) {
         batch.fill(first)?;
         due += PERIOD;
         wait(due, || false);
+        let cpu = proc::own_thread_cpu()?;
         batch.commit(journal)?;
         times.push(due.elapsed().as_secs_f64() * 1e3);
+        cpu_times.push((proc::own_thread_cpu()? - cpu).as_secs_f64() * 1e3);
         log_len_max = log_len_max.max(std::fs::metadata(log)?.len());
     }
-    Ok((quantile(&times, 0.99), log_len_max))
+    let [p99_ms, cpu_p99_ms] = [&times, &cpu_times].map(|times| quantile(times, 0.99));
+    Ok(Report { p99_ms, cpu_p99_ms, log_len_max, pages: 0 })
 }
 
 /// Pages from one place on, and how many.
