@@ -5,17 +5,21 @@
 //! delivered again by the broker. It reconnects for ever, with a growing, jittered delay.
 
 use crate::intake::{Intake, Message, Receipt};
+use crate::outlet::{NotTaken, Outgoing, Outgoings};
 use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
-use rumqttc::SubscribeReasonCode;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use rumqttc::{AckMode, AsyncClient, Event, EventLoop, Incoming, MqttOptions, Publish, QoS};
+use rumqttc::{PublishOptions, SubscribeReasonCode};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Bounds the requests of one connection: every packet id may be acknowledged, plus subscriptions.
+/// Bounds the requests of one connection: every packet id may be acknowledged, plus subscriptions and what
+/// we say ourselves.
 const REQUESTS_LEN: usize = 66_000;
+/// Messages of our own that the broker has not answered. Full: the next waits.
+const UNANSWERED_MAX: usize = 16;
 const PACKET_LEN_MAX: usize = 2 * 1024 * 1024;
 const KEEP_ALIVE_SECONDS: u16 = 15;
 const RETRY_MIN: Duration = Duration::from_millis(250);
@@ -64,12 +68,13 @@ pub enum Change {
     },
 }
 
-/// Receives until `stop`.
+/// Receives, and sends what comes out of `outgoings`, until `stop`.
 ///
 /// `jitter` gives a number from 0 to 1 for each delay.
 pub async fn run(
     settings: Settings,
     intake: Intake,
+    mut outgoings: Outgoings,
     changed: impl Fn(Change),
     jitter: impl Fn() -> f64,
     stop: CancellationToken,
@@ -80,7 +85,7 @@ pub async fn run(
         let mut connection = Connection::new(&settings, known);
         let outcome = tokio::select! {
             () = stop.cancelled() => break,
-            outcome = connection.serve(&intake, &changed) => outcome,
+            outcome = connection.serve(&intake, &mut outgoings, &changed) => outcome,
         };
         if connection.up {
             known = true;
@@ -123,7 +128,14 @@ impl<'a> Connection<'a> {
     }
 
     /// Serves until the connection ends; returns why.
-    async fn serve(&mut self, intake: &Intake, changed: &impl Fn(Change)) -> String {
+    async fn serve(
+        &mut self,
+        intake: &Intake,
+        outgoings: &mut Outgoings,
+        changed: &impl Fn(Change),
+    ) -> String {
+        // Dropped with the connection: whoever waits hears that it ended.
+        let mut published = FuturesUnordered::new();
         // In order, as the messages came [MQTT-4.6.0-2]. The broker's window bounds it.
         let mut unsafe_yet = FuturesOrdered::new();
         let mut unanswered = 0;
@@ -168,6 +180,10 @@ impl<'a> Connection<'a> {
                         return reason;
                     }
                 }
+                Some(outgoing) = outgoings.next(), if self.up && published.len() < UNANSWERED_MAX => {
+                    published.push(self.publish(outgoing));
+                }
+                Some(()) = published.next(), if !published.is_empty() => {}
             }
         }
     }
@@ -185,6 +201,23 @@ impl<'a> Connection<'a> {
                 .map_err(|error| format!("cannot subscribe to {filter}: {error}"))?;
         }
         Ok(self.settings.filters.len())
+    }
+
+    /// Sends a message of our own; the future ends when the broker has it, or never will.
+    fn publish(&self, outgoing: Outgoing) -> impl Future<Output = ()> + use<> {
+        let Outgoing { announcement, answer } = outgoing;
+        let qos = if announcement.acknowledged { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+        let options = PublishOptions::new(qos).retain(announcement.retain);
+        let sent =
+            self.client.try_publish_tracked(announcement.topic, announcement.payload, options);
+        async move {
+            let outcome = match sent {
+                Ok(notice) => notice.wait_completion_async().await.map_err(NotTaken::new),
+                Err(error) => Err(NotTaken::new(error)),
+            };
+            // Who no longer waits has no use for the answer.
+            let _ = answer.send(outcome);
+        }
     }
 
     fn acknowledge(&self, publish: &Publish) -> Result<(), String> {

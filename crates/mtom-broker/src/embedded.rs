@@ -10,12 +10,13 @@
 //! ends with [`Embedded::run`].
 
 use crate::intake::{Intake, Message};
+use crate::outlet::Outlet;
 use rmqtt::codec::types::QoS;
 use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, Register, ReturnType, Type};
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
-use rmqtt::types::{Publish, PublishAclResult};
+use rmqtt::types::{CodecPublish, Publish, PublishAclResult};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -24,6 +25,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+mod inside;
+
+pub(crate) use inside::Inside;
 
 /// The largest MQTT packet in bytes; a client that sends more is disconnected. Room for a payload
 /// of 1 MiB, which is then refused with its reason instead of by a silent disconnect.
@@ -69,8 +74,8 @@ pub struct Embedded {
     // Dropping it takes the hook away.
     hooks: Box<dyn Register>,
     address: SocketAddr,
-    in_flight: TaskTracker,
-    closing: CancellationToken,
+    gate: Gate,
+    inside: Inside,
 }
 
 impl Embedded {
@@ -81,18 +86,26 @@ impl Embedded {
     pub async fn bind(listen: SocketAddr, intake: Intake) -> Result<Self, BindError> {
         let start = |cause: &dyn std::fmt::Display| BindError::Start { reason: cause.to_string() };
         let runtime = OwnRuntime::new().map_err(|cause| start(&cause))?;
-        let in_flight = TaskTracker::new();
-        let closing = CancellationToken::new();
-        let gate = Gate { intake, in_flight: in_flight.clone(), closing: closing.clone() };
+        let gate =
+            Gate { intake, in_flight: TaskTracker::new(), closing: CancellationToken::new() };
+        let (door, handle) = (gate.clone(), runtime.get().handle().clone());
         let started = runtime.get().spawn(async move {
             let listener = listener(listen)?;
             let address = listener.local_addr().map_err(|cause| start(&cause))?;
-            let (context, hooks) = context(gate).await.map_err(|cause| start(&cause))?;
+            let (context, hooks) = context(door.clone()).await.map_err(|cause| start(&cause))?;
+            let inside = Inside::new(handle, context.clone(), door);
             let server = MqttServer::new(context).listener_by_id(listener, 1).build();
-            Ok::<_, BindError>((server, hooks, address))
+            Ok::<_, BindError>((server, hooks, address, inside))
         });
-        let (server, hooks, address) = started.await.map_err(|panicked| start(&panicked))??;
-        Ok(Self { runtime, server, hooks, address, in_flight, closing })
+        let (server, hooks, address, inside) =
+            started.await.map_err(|panicked| start(&panicked))??;
+        Ok(Self { runtime, server, hooks, address, gate, inside })
+    }
+
+    /// The way for what the gateway itself says.
+    #[must_use]
+    pub fn outlet(&self) -> Outlet {
+        Outlet::embedded(self.inside.clone())
     }
 
     /// Where it listens.
@@ -103,7 +116,8 @@ impl Embedded {
 
     /// Serves until `stop`, then lets the messages in flight become safe and closes every connection.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { mut runtime, server, hooks, in_flight, closing, .. } = self;
+        let Self { mut runtime, server, hooks, gate, .. } = self;
+        let Gate { in_flight, closing, .. } = gate;
         // Dropping the server's future closes the listener; its sessions live on until the end.
         let accepting = runtime.get().spawn(server.run());
         stop.cancelled().await;
@@ -190,6 +204,7 @@ async fn context(gate: Gate) -> rmqtt::Result<(ServerContext, Box<dyn Register>)
 }
 
 /// Authorises a publish and waits until it is safe.
+#[derive(Clone)]
 struct Gate {
     intake: Intake,
     in_flight: TaskTracker,
@@ -210,16 +225,22 @@ impl Gate {
         }
         // An empty retained payload clears what was retained [MQTT-3.3.1-10]; it measures nothing.
         let clears = publish.retain && publish.payload.is_empty();
-        if clears || !self.intake.wants(topic) {
-            return PublishAclResult::allow();
+        if clears || !self.intake.wants(topic) || self.hand_over(publish).await {
+            PublishAclResult::allow()
+        } else {
+            PublishAclResult::rejected(true, None)
         }
+    }
+
+    /// True when the message is safe.
+    async fn hand_over(&self, publish: &CodecPublish) -> bool {
         let message = Message {
-            topic: Arc::from(topic),
+            topic: Arc::from(&*publish.topic),
             payload: publish.payload.clone(),
             retained_copy: false,
             properties: properties(publish),
         };
-        let safe = if self.closing.is_cancelled() {
+        if self.closing.is_cancelled() {
             false
         } else if publish.qos == QoS::AtMostOnce {
             self.intake.offer(message).await
@@ -228,13 +249,12 @@ impl Gate {
                 Some(receipt) => receipt.is_safe().await,
                 None => false,
             }
-        };
-        if safe { PublishAclResult::allow() } else { PublishAclResult::rejected(true, None) }
+        }
     }
 }
 
 /// The first few user properties that are not too long.
-fn properties(publish: &Publish) -> Vec<(Box<str>, Box<str>)> {
+fn properties(publish: &CodecPublish) -> Vec<(Box<str>, Box<str>)> {
     let all = publish.properties.iter().flat_map(|properties| &properties.user_properties);
     let short = all.filter(|(name, value)| name.len().max(value.len()) <= PROPERTY_LEN_MAX);
     let kept = short.take(PROPERTIES_LEN_MAX);

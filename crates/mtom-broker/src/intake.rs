@@ -72,6 +72,7 @@ pub struct Intake {
     // Full: the sender waits, so its socket is not read and its messages stay unacknowledged.
     queue: mpsc::Sender<Delivery>,
     wanted: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    ignored: Arc<dyn Fn(&str) + Send + Sync>,
     tally: Tally,
 }
 
@@ -125,16 +126,29 @@ impl Intake {
         wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> (Self, mpsc::Receiver<Delivery>) {
         let (queue, deliveries) = mpsc::channel(len);
-        (Self { queue, wanted: Arc::new(wanted), tally: Tally::default() }, deliveries)
+        let (wanted, ignored) = (Arc::new(wanted), Arc::new(|_: &str| ()));
+        (Self { queue, wanted, ignored, tally: Tally::default() }, deliveries)
+    }
+
+    /// Tells `ignored` the topic of each message that nobody listens to.
+    #[must_use]
+    pub fn telling(self, ignored: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { ignored: Arc::new(ignored), ..self }
     }
 
     /// Says whether anybody listens to `topic`, and counts the message if nobody does.
     pub(crate) fn wants(&self, topic: &str) -> bool {
-        let wanted = (self.wanted)(topic);
+        let wanted = self.is_wanted(topic);
         if !wanted {
             self.tally.counters.ignored.fetch_add(1, Ordering::Relaxed);
+            (self.ignored)(topic);
         }
         wanted
+    }
+
+    /// Says whether anybody listens to `topic`.
+    pub(crate) fn is_wanted(&self, topic: &str) -> bool {
+        (self.wanted)(topic)
     }
 
     /// Hands over a QoS 0 message; waits while the queue is full. False: the gateway has ended.

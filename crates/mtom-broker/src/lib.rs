@@ -6,4 +6,5 @@
 pub mod client;
 pub mod embedded;
 pub mod intake;
+pub mod outlet;
 pub mod publisher;

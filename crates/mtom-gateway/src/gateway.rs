@@ -5,11 +5,12 @@
 //! nothing more, the relay stores what is in flight, then viewers and links are closed.
 
 use crate::Clock;
-use crate::board::{Board, Outcome};
-use crate::control::{Control, Request};
+use crate::alerts::{self, Alerts};
+use crate::board::Board;
+use crate::control::Control;
 use crate::drain::Drain;
 use crate::history::Pages;
-use crate::relay::{Audience, INTAKE_LEN, Relay, Upkeep};
+use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Ports, Settings, Source};
 use crate::view::{Hop, LogEvent, RuleView, View};
 use crate::{forwarded, links, rules};
@@ -17,6 +18,7 @@ use jiff::tz::TimeZone;
 use mtom_broker::client::{self, Change};
 use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::access::Access;
 use mtom_forward::history::serve_history;
 use mtom_forward::live::{LiveHub, serve_live};
@@ -32,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -71,16 +73,17 @@ pub struct Gateway {
     board: Arc<Board>,
     relay: Relay,
     drain: Option<Drain>,
-    deliveries: mpsc::Receiver<Delivery>,
-    outcomes: mpsc::Receiver<Outcome>,
+    inbox: Inbox,
     control: Control,
-    requests: mpsc::Receiver<Request>,
+    alerts: Alerts,
+    /// Ends what feeds the relay.
+    feeding: CancellationToken,
 }
 
 /// Where messages come from, ready to start.
 enum Feeder {
     Embedded(Box<Embedded>),
-    External(client::Settings),
+    External(client::Settings, Outgoings),
     Forwarded(String),
 }
 
@@ -123,20 +126,7 @@ impl Gateway {
         let board = Arc::new(board);
         let links =
             settings.actuators.iter().map(|actuator| links::Link::new(actuator, &board)).collect();
-        let topics = settings.topics.clone();
-        let (intake, deliveries) = Intake::new(INTAKE_LEN, {
-            let (view, clock) = (view.clone(), clock.clone());
-            move |name| {
-                // What is played back was stored when it was new.
-                let wanted = !name.starts_with(REPLAY_PREFIX)
-                    && topics.iter().any(|filter| topic::matches(filter, name));
-                // What devices say about themselves is no reading by design: not worth a line.
-                if !wanted && !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
-                    view.ignored(name, clock());
-                }
-                wanted
-            }
-        });
+        let (intake, deliveries) = intake(settings.topics.clone(), &view, &clock);
         view.tally(intake.tally());
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
@@ -144,21 +134,27 @@ impl Gateway {
         let (control, requests) = Control::new(Arc::clone(&settings.rules.read));
         let (specs, engine) = rules::in_force(&mut journal, &settings.rules, clock())?;
         view.rules(specs.iter().map(RuleView::from).collect::<Vec<_>>());
+        let raised = Arc::new(Notify::new());
         let relay = Relay::new(
             journal,
             engine,
             Arc::clone(&board),
-            Audience { live: hub.clone(), view: view.clone(), newest },
+            Audience { live: hub.clone(), view: view.clone(), newest, raised: Arc::clone(&raised) },
             intake.tally(),
             Upkeep::new(settings.keep, path.clone(), progress),
             clock.clone(),
         )?;
-        let (feeder, mqtt) = feeder(settings.source, settings.topics, &path, &intake).await?;
+        let (feeder, mqtt, outlet) =
+            feeder(settings.source, settings.topics, &path, &intake).await?;
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = match settings.ports {
             None => None,
             Some(ports) => Some(BoundPorts::bind(ports, &mut addresses).await?),
         };
+        let feeding = CancellationToken::new();
+        let (noted, notes) = mpsc::channel(alerts::NOTES_LEN);
+        let told = (view.clone(), Arc::clone(&clock));
+        let alerts = Alerts::new(history.clone(), outlet, raised, noted, told, feeding.clone());
         Ok(Self {
             addresses,
             view,
@@ -173,10 +169,10 @@ impl Gateway {
             board,
             relay,
             drain,
-            deliveries,
-            outcomes,
+            inbox: Inbox { deliveries, outcomes, requests, notes },
             control,
-            requests,
+            alerts,
+            feeding,
         })
     }
 
@@ -185,9 +181,9 @@ impl Gateway {
     /// # Errors
     /// [`RunError`] when a part ended by itself; everything else was ended in order then too.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { view, clock, intake, board, relay, .. } = self;
+        let Self { view, clock, intake, board, relay, feeding, .. } = self;
         // Two steps: what feeds the relay ends first, what it feeds ends after it.
-        let (feeding, end) = (stop.child_token(), CancellationToken::new());
+        let end = CancellationToken::new();
         let serving = CancellationToken::new();
         let mut feeders = JoinSet::new();
         feed(&mut feeders, self.feeder, intake, &view, &clock, &self.zone, &feeding);
@@ -208,11 +204,12 @@ impl Gateway {
         }
         let links = links::start(self.links, &board, &clock, &serving);
         let Ok(links) = links else { return Err(RunError::Part { part: "links' thread" }) };
-        let (deliveries, outcomes, runtime) = (self.deliveries, self.outcomes, Handle::current());
-        let requests = self.requests;
+        let mut alerts = JoinSet::new();
+        alerts.spawn(self.alerts.run());
+        let (inbox, runtime) = (self.inbox, Handle::current());
         let spine = std::thread::Builder::new().name("mtom-relay".into()).spawn({
             let end = end.clone();
-            move || relay.run(deliveries, outcomes, requests, &end, &runtime)
+            move || relay.run(inbox, &end, &runtime)
         });
         let Ok(spine) = spine else { return Err(RunError::Part { part: "relay thread" }) };
         let relay_ended = || RunError::Part { part: "relay" };
@@ -227,6 +224,7 @@ impl Gateway {
             () = stop.cancelled() => Ok(()),
             Some(_) = feeders.join_next() => Err(RunError::Part { part: "broker" }),
             Some(ended) = servers.join_next() => Err(port_ended(ended)),
+            Some(_) = alerts.join_next() => Err(RunError::Part { part: "delivery of alerts" }),
             ended = &mut spine => {
                 spine_ended = Some(ended);
                 Err(relay_ended())
@@ -234,6 +232,8 @@ impl Gateway {
         };
         feeding.cancel();
         while feeders.join_next().await.is_some() {}
+        // They tell the relay what was delivered.
+        while alerts.join_next().await.is_some() {}
         end.cancel();
         let ended = match spine_ended {
             Some(ended) => ended,
@@ -299,12 +299,33 @@ fn local(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
 }
 
+/// The door for what is on one of `topics`.
+fn intake(
+    topics: Vec<String>,
+    view: &View,
+    clock: &Clock,
+) -> (Intake, mpsc::Receiver<Delivery>) {
+    let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
+        // What is played back was stored when it was new.
+        !name.starts_with(REPLAY_PREFIX)
+            && topics.iter().any(|filter| topic::matches(filter, name))
+    });
+    let (view, clock) = (view.clone(), Arc::clone(clock));
+    let intake = intake.telling(move |name| {
+        // What devices say about themselves is no reading by design: not worth a line.
+        if !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
+            view.ignored(name, clock());
+        }
+    });
+    (intake, deliveries)
+}
+
 async fn feeder(
     source: Source,
     filters: Vec<String>,
     dir: &Path,
     intake: &Intake,
-) -> Result<(Feeder, String), StartError> {
+) -> Result<(Feeder, String, Option<Outlet>), StartError> {
     match source {
         Source::Embedded { listen } => {
             let embedded =
@@ -317,8 +338,8 @@ async fn feeder(
                     },
                     BindError::Start { reason } => StartError::Broker { reason },
                 })?;
-            let address = embedded.address().to_string();
-            Ok((Feeder::Embedded(Box::new(embedded)), address))
+            let (address, outlet) = (embedded.address().to_string(), embedded.outlet());
+            Ok((Feeder::Embedded(Box::new(embedded)), address, Some(outlet)))
         }
         Source::External { host, port, client_id, credentials } => {
             let address = format!("{host}:{port}");
@@ -327,9 +348,10 @@ async fn feeder(
                 None => own_client_id(dir)?,
             };
             let settings = client::Settings { host, port, client_id, credentials, filters };
-            Ok((Feeder::External(settings), address))
+            let (outlet, outgoings) = Outlet::external();
+            Ok((Feeder::External(settings, outgoings), address, Some(outlet)))
         }
-        Source::Forwarded { url } => Ok((Feeder::Forwarded(url), String::new())),
+        Source::Forwarded { url } => Ok((Feeder::Forwarded(url), String::new(), None)),
     }
 }
 
@@ -361,7 +383,7 @@ fn feed(
         Feeder::Embedded(broker) => {
             tasks.spawn(broker.run(stop));
         }
-        Feeder::External(settings) => {
+        Feeder::External(settings, outgoings) => {
             let url = format!("mqtt://{}:{}", settings.host, settings.port);
             let changed = move |change| match change {
                 Change::Connected { session_lost } => {
@@ -382,7 +404,7 @@ fn feed(
                     );
                 }
             };
-            tasks.spawn(client::run(settings, intake, changed, fastrand::f64, stop));
+            tasks.spawn(client::run(settings, intake, outgoings, changed, fastrand::f64, stop));
         }
         Feeder::Forwarded(url) => {
             tasks.spawn(forwarded::run(url, intake, view, clock, zone.clone(), stop));

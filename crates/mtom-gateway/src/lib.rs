@@ -1,5 +1,6 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
+mod alerts;
 mod board;
 pub mod control;
 mod drain;

@@ -13,7 +13,6 @@
 
 use crate::Clock;
 use crate::board::{Board, Outcome};
-use crate::control::Request;
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
 use mtom_forward::live::LiveHub;
@@ -25,14 +24,15 @@ use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::journal::Journal;
 use mtom_store::latency;
-use mtom_store::record::{CommandOutcome, Reject, Stored};
+use mtom_store::record::{Reject, Stored};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+mod inbox;
 mod ledger;
 mod person;
 mod quiet;
@@ -40,7 +40,9 @@ mod rules;
 mod unstored;
 mod upkeep;
 
-use ledger::{again, newest, record};
+pub(crate) use inbox::Inbox;
+use inbox::{Wake, Work};
+use ledger::{again, close, newest, record};
 use quiet::Quiet;
 use rules::{Rules, alert_record};
 use unstored::Unstored;
@@ -65,6 +67,7 @@ pub(crate) struct Relay {
     live: LiveHub,
     view: View,
     newest: watch::Sender<u64>,
+    raised: Arc<Notify>,
     clock: Clock,
     tally: Tally,
     numbers: Range<u64>,
@@ -80,6 +83,8 @@ pub(crate) struct Audience {
     pub(crate) view: View,
     /// The newest reading's number, for whoever copies them elsewhere.
     pub(crate) newest: watch::Sender<u64>,
+    /// Rules have raised alerts, for whoever delivers them.
+    pub(crate) raised: Arc<Notify>,
 }
 
 /// What one transaction leads to.
@@ -92,13 +97,6 @@ struct Effects {
     said: Vec<LogEvent>,
 }
 
-enum Wake {
-    Deliveries,
-    Request(Request),
-    Timer,
-    End,
-}
-
 impl Relay {
     /// A relay whose rules go on where the journal says they were.
     ///
@@ -108,7 +106,7 @@ impl Relay {
         journal: Journal,
         rules: Engine,
         board: Arc<Board>,
-        Audience { live, view, newest }: Audience,
+        Audience { live, view, newest, raised }: Audience,
         tally: Tally,
         upkeep: Upkeep,
         clock: Clock,
@@ -121,6 +119,7 @@ impl Relay {
             live,
             view,
             newest,
+            raised,
             clock,
             tally,
             numbers: 0..0,
@@ -139,84 +138,35 @@ impl Relay {
     /// [`StoreError::Unsynced`]: nothing of the last batch was acknowledged.
     pub(crate) fn run(
         mut self,
-        mut deliveries: mpsc::Receiver<Delivery>,
-        mut outcomes: mpsc::Receiver<Outcome>,
-        mut requests: mpsc::Receiver<Request>,
+        mut inbox: Inbox,
         end: &CancellationToken,
         runtime: &Handle,
     ) -> Result<(), StoreError> {
         self.resume();
-        let mut batch = Vec::with_capacity(BATCH_LEN_MAX);
-        let mut told = Vec::new();
+        let mut work = Work::default();
+        work.batch.reserve(BATCH_LEN_MAX);
         loop {
-            let wake = self.wait(
-                &mut deliveries,
-                &mut outcomes,
-                &mut requests,
-                (&mut batch, &mut told),
-                end,
-            );
-            match runtime.block_on(wake) {
+            let wait = self.wait_max();
+            match runtime.block_on(inbox.next(&mut work, wait, end)) {
                 Wake::Request(request) => self.obey(request)?,
-                Wake::Deliveries | Wake::Timer => self.turn(&mut batch, &mut told)?,
+                Wake::Work | Wake::Timer => self.turn(&mut work)?,
                 Wake::End => break,
             }
         }
-        while let Ok(outcome) = outcomes.try_recv() {
-            told.push(outcome);
-        }
-        self.turn(&mut batch, &mut told)?;
+        inbox.take_last(&mut work);
+        self.turn(&mut work)?;
         // The next process knows how far the other database is before that answers.
         self.upkeep.follow(&mut self.journal, (self.clock)());
         Ok(())
     }
 
-    async fn wait(
-        &self,
-        deliveries: &mut mpsc::Receiver<Delivery>,
-        outcomes: &mut mpsc::Receiver<Outcome>,
-        requests: &mut mpsc::Receiver<Request>,
-        (batch, told): (&mut Vec<Delivery>, &mut Vec<Outcome>),
-        end: &CancellationToken,
-    ) -> Wake {
-        let rules_in =
-            self.rules.engine.next_deadline(&self.rules.state).map(|at| at.since((self.clock)()));
-        let mut wait = rules_in.unwrap_or(Duration::MAX).min(self.upkeep.wait_max());
-        if self.failing {
-            wait = wait.min(RETRY_PERIOD);
-        }
-        let mut delayed = !told.is_empty();
-        loop {
-            if delayed {
-                wait = wait.min(OUTCOME_DELAY);
-            }
-            tokio::select! {
-                biased;
-                count = deliveries.recv_many(batch, BATCH_LEN_MAX) => {
-                    return if count == 0 { Wake::End } else { Wake::Deliveries };
-                }
-                Some(outcome) = outcomes.recv() => {
-                    told.push(outcome);
-                    delayed = true;
-                }
-                Some(request) = requests.recv() => return Wake::Request(request),
-                () = end.cancelled(), if !deliveries.is_closed() => deliveries.close(),
-                () = tokio::time::sleep(wait) => return Wake::Timer,
-            }
-        }
-    }
-
     /// One transaction and what follows from it.
-    fn turn(
-        &mut self,
-        batch: &mut Vec<Delivery>,
-        told: &mut Vec<Outcome>,
-    ) -> Result<(), StoreError> {
+    fn turn(&mut self, work: &mut Work) -> Result<(), StoreError> {
         let now = (self.clock)();
         let mut effects = Effects::default();
         let before = self.rules.state.clone();
-        let batch_len = batch.len();
-        match self.write(batch, told, now, &mut effects) {
+        let batch_len = work.batch.len();
+        match self.write(work, now, &mut effects) {
             Ok(false) => {}
             Ok(true) => {
                 // Before the sync, which takes most of the time: a person waits for the light.
@@ -232,20 +182,23 @@ impl Relay {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the journal can be written again");
                 }
-                told.clear();
-                self.follow(batch, effects, now);
+                work.told.clear();
+                for note in work.notes.drain(..) {
+                    // Who no longer waits has no use for it.
+                    let _ = note.written.send(());
+                }
+                self.follow(&mut work.batch, effects, now);
             }
             Err(error @ StoreError::Unsynced(_)) => return Err(error),
             Err(error) => {
                 self.rules.state = before;
-                self.go_on_without_disk(batch, now);
+                self.go_on_without_disk(&work.batch, now);
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
-                let withheld = batch.len();
-                batch.clear();
+                work.batch.clear();
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        withheld,
+                        withheld = batch_len,
                         "nothing can be stored: acknowledgements are withheld until it can"
                     );
                 }
@@ -258,14 +211,13 @@ impl Relay {
 
     fn write(
         &mut self,
-        batch: &[Delivery],
-        told: &[Outcome],
+        Work { batch, told, notes }: &Work,
         now: UnixMicros,
         effects: &mut Effects,
     ) -> Result<bool, StoreError> {
         let timer = self.rules.engine.next_deadline(&self.rules.state).is_some_and(|at| at <= now);
         let owes = !self.unstored.is_empty() || self.rules.owes();
-        if batch.is_empty() && told.is_empty() && !timer && !owes {
+        if batch.is_empty() && told.is_empty() && notes.is_empty() && !timer && !owes {
             return Ok(false);
         }
         self.reserve(told.len())?;
@@ -305,26 +257,16 @@ impl Relay {
         for alert in out.alerts {
             transaction.alert(&alert_record(alert))?;
         }
+        for note in notes {
+            transaction.alert_outcome(note.id, &note.outcome, note.at)?;
+        }
         for outcome in told {
-            match outcome {
-                Outcome::Sent { number, at } => {
-                    transaction.command_outcome(*number, CommandOutcome::Sent, *at)?;
-                }
-                Outcome::Applied { number, at } => {
-                    transaction.command_outcome(*number, CommandOutcome::Applied, *at)?;
-                }
-                Outcome::Refused { number, at, reason } => {
-                    transaction.command_outcome(
-                        *number,
-                        CommandOutcome::Refused { reason },
-                        *at,
-                    )?;
-                }
-                Outcome::Ahead { actuator } => {
-                    let Some(wanted) = self.board.wanted(actuator) else { continue };
-                    let number = numbers.next().expect("reserve made room for every actuator");
-                    again(&mut transaction, actuator, wanted, number, now, effects)?;
-                }
+            if let Outcome::Ahead { actuator } = outcome {
+                let Some(wanted) = self.board.wanted(actuator) else { continue };
+                let number = numbers.next().expect("reserve made room for every actuator");
+                again(&mut transaction, actuator, wanted, number, now, effects)?;
+            } else {
+                close(&mut transaction, outcome)?;
             }
         }
         transaction.write()?;
@@ -408,6 +350,9 @@ impl Relay {
             self.newest.send_replace(last.id);
         }
         self.view.readings(&effects.readings);
+        if effects.raised {
+            self.raised.notify_one();
+        }
     }
 
     fn count(&self) {

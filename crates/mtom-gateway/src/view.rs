@@ -10,9 +10,10 @@ use mtom_protocol::time::UnixMicros;
 use mtom_rules::RuleSpec;
 use mtom_store::maria::drain::DrainState;
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
+
+mod sentence;
 
 /// How many updates a slow viewer may be behind before it loses the oldest.
 const UPDATE_QUEUE_LEN: usize = 1_024;
@@ -44,6 +45,7 @@ struct State {
     strangers: HashSet<String>,
     rules: Arc<[RuleView]>,
     drain: Option<DrainState>,
+    alerts: AlertCounts,
 }
 
 /// One change.
@@ -72,6 +74,8 @@ pub struct Snapshot {
     pub rules: Arc<[RuleView]>,
     /// How far the other database is; `None`: there is none.
     pub drain: Option<DrainState>,
+    /// What became of alerts.
+    pub alerts: AlertCounts,
 }
 
 /// A rule in the words of its configuration.
@@ -116,6 +120,17 @@ pub struct Counts {
     pub in_flight: u64,
     /// Messages on topics that nobody listens to.
     pub ignored: u64,
+}
+
+/// What became of the alerts that rules raised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertCounts {
+    /// They are neither delivered nor given up.
+    pub waiting: u64,
+    /// Delivered since the start.
+    pub delivered: u64,
+    /// Given up since the start.
+    pub given_up: u64,
 }
 
 /// Where on the path something happened.
@@ -165,6 +180,9 @@ pub enum LogEvent {
     Noise { actuator: String, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: String },
+    AlertDelivered { id: u64, rule: String, target: String, latency_micros: u64 },
+    AlertFailed { id: u64, rule: String, target: String, reason: String },
+    AlertGivenUp { id: u64, rule: String, target: String, reason: String },
 }
 
 /// The link to a device, as people see it.
@@ -318,6 +336,11 @@ impl View {
         self.state().drain = Some(drain);
     }
 
+    /// Shows what became of alerts.
+    pub(crate) fn alerts(&self, alerts: AlertCounts) {
+        self.state().alerts = alerts;
+    }
+
     /// The account alone: cheap, however many series there are.
     #[must_use]
     pub fn account(&self) -> Counts {
@@ -366,59 +389,12 @@ impl State {
             counts: self.account(),
             rules: Arc::clone(&self.rules),
             drain: self.drain.clone(),
+            alerts: self.alerts,
         }
     }
 
     fn account(&self) -> Counts {
         Counts { ignored: self.tally.ignored(), ..self.counts }
-    }
-}
-
-impl fmt::Display for LogEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lit = |led: &Led| if *led == Led::On { "on" } else { "off" };
-        match self {
-            Self::BrokerConnected { url } => write!(f, "connected to the broker {url}"),
-            Self::BrokerLost { url, reason } => write!(f, "lost the broker {url}: {reason}"),
-            Self::Stored { id, device, quantity, value, unit } => {
-                write!(f, "stored reading {id}: {device}/{quantity} {value} {unit}")
-            }
-            Self::Duplicate { seq, device, quantity } => {
-                write!(f, "already stored: {device}/{quantity} number {seq}")
-            }
-            Self::Rejected { topic, reason, .. } => {
-                write!(f, "rejected on {}: {reason}", topic.escape_debug())
-            }
-            Self::Ignored { topic } => {
-                write!(f, "messages on {} are ignored: ", topic.escape_debug())?;
-                write!(f, "no filter of ingest.topics matches")
-            }
-            Self::Viewers { port, count } => write!(f, "viewers on {port}: {count}"),
-            Self::Decided { rule, actuator, led, cause } => {
-                write!(f, "rule {rule}: {actuator} {} because {cause}", lit(led))
-            }
-            Self::Sent { actuator, number, led } => {
-                write!(f, "sent command {number} to {actuator}: {}", lit(led))
-            }
-            Self::Applied { actuator, number, led, latency_micros } => {
-                write!(f, "{actuator} is {} by command {number}, ", lit(led))?;
-                write!(f, "{:.1} ms after the decision", *latency_micros as f64 / 1_000.0)
-            }
-            Self::Link { actuator, state, reason } => {
-                write!(f, "link to {actuator} {}", state.word())?;
-                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
-            }
-            Self::Refused { actuator, number, reason } => {
-                write!(f, "{actuator} refused command {number}: {}", reason.escape_debug())
-            }
-            Self::Noise { actuator, lines } => {
-                write!(f, "{actuator} sent {lines} lines that mean nothing")
-            }
-            Self::Skipped { count } => write!(f, "and {count} more"),
-            Self::RulesApplied { version, count, source } => {
-                write!(f, "{count} rules of version {version} run now, from {source}")
-            }
-        }
     }
 }
 

@@ -157,6 +157,25 @@ pub enum AlertTarget {
     Url(String),
 }
 
+impl fmt::Display for AlertTarget {
+    /// The topic, or only the server of the URL: passwords, keys and the secret paths of webhooks are in the rest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic { topic, .. } => f.write_str(topic),
+            Self::Url(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+                let (authority, path) = match rest.find(['/', '?', '#']) {
+                    Some(end) => rest.split_at(end),
+                    None => (rest, ""),
+                };
+                let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
+                let more = if path.len() > 1 { "/…" } else { "" };
+                write!(f, "{scheme}://{server}{more}")
+            }
+        }
+    }
+}
+
 /// What became of one try to deliver an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertOutcome {

@@ -3,6 +3,7 @@
 use crate::{delivery, not_yet, progress, soon};
 use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::outlet::{Announcement, Outlet};
 use mtom_broker::publisher::{Progress, Publisher};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ struct Running {
     address: SocketAddr,
     intake: Intake,
     deliveries: mpsc::Receiver<Delivery>,
+    outlet: Outlet,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -22,10 +24,10 @@ struct Running {
 async fn running() -> Running {
     let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
     let broker = Embedded::bind(([127, 0, 0, 1], 0).into(), intake.clone()).await.unwrap();
-    let address = broker.address();
+    let (address, outlet) = (broker.address(), broker.outlet());
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     tasks.spawn(broker.run(stop.clone()));
-    Running { address, intake, deliveries, stop, tasks }
+    Running { address, intake, deliveries, outlet, stop, tasks }
 }
 
 impl Running {
@@ -134,4 +136,35 @@ async fn a_taken_port_is_an_error_that_names_it() {
         }
         other => panic!("{:?}", other.map(|broker| broker.address())),
     }
+}
+
+fn announcement(topic: &str, payload: &'static str) -> Announcement {
+    let payload = payload.as_bytes().into();
+    Announcement { topic: topic.into(), payload, acknowledged: true, retain: true }
+}
+
+#[tokio::test]
+async fn what_the_gateway_says_is_kept_and_heard_like_any_message() {
+    let broker = running().await;
+    let say = |payload| broker.outlet.publish(announcement("alarm/heat", payload));
+    assert_eq!(soon("an answer", say("on")).await, Ok(()));
+    let mut listener = broker.publisher("listener").await;
+    listener.listen("alarm/heat").unwrap();
+    progress(&mut listener, Progress::Heard { payload: "on".into() }).await;
+    assert_eq!(soon("an answer", say("off")).await, Ok(()));
+    progress(&mut listener, Progress::Heard { payload: "off".into() }).await;
+    assert_eq!(broker.intake.tally().ignored(), 0, "it is no stranger");
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_gateway_says_on_a_topic_of_readings_becomes_one() {
+    let mut broker = running().await;
+    let outlet = broker.outlet.clone();
+    let said = outlet.publish(announcement("Environ/Mean", "21 °C"));
+    let stored = async { delivery(&mut broker.deliveries).await.safe() };
+    assert_eq!(tokio::join!(said, stored).0, Ok(()));
+    broker.stop().await;
+    let said = outlet.publish(announcement("Environ/Mean", "22 °C"));
+    assert!(soon("an answer", said).await.is_err(), "the broker has ended");
 }

@@ -4,6 +4,7 @@ use crate::mosquitto::{Mosquitto, program};
 use crate::{delivery, progress, soon};
 use mtom_broker::client::{Change, Settings, run};
 use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::outlet::{Announcement, Outlet};
 use mtom_broker::publisher::{Progress, Publisher};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 struct Client {
     deliveries: mpsc::Receiver<Delivery>,
     changes: mpsc::Receiver<Change>,
+    outlet: Outlet,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -28,8 +30,9 @@ fn client(broker: &Mosquitto) -> Client {
     let (change, changes) = mpsc::channel(64);
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let changed = move |what| change.try_send(what).unwrap();
-    tasks.spawn(run(settings, intake, changed, || 0.0, stop.clone()));
-    Client { deliveries, changes, stop, tasks }
+    let (outlet, outgoings) = Outlet::external();
+    tasks.spawn(run(settings, intake, outgoings, changed, || 0.0, stop.clone()));
+    Client { deliveries, changes, outlet, stop, tasks }
 }
 
 impl Client {
@@ -95,5 +98,31 @@ async fn a_restarted_broker_is_found_again_with_the_session() {
     let arrived = delivery(&mut client.deliveries).await;
     assert_eq!(&arrived.message.payload[..], b"after");
     arrived.safe();
+    client.end().await;
+}
+
+fn announcement(payload: &'static str, acknowledged: bool) -> Announcement {
+    let (topic, payload) = ("alarm/heat".to_owned(), payload.as_bytes().into());
+    Announcement { topic, payload, acknowledged, retain: true }
+}
+
+#[tokio::test]
+async fn what_the_gateway_says_reaches_the_broker_also_when_it_comes_back() {
+    let Some(program) = program() else { return };
+    let mut broker = Mosquitto::start(program);
+    let mut client = client(&broker);
+    assert_eq!(client.change().await, Change::Connected { session_lost: false });
+    for acknowledged in [false, true] {
+        let said = client.outlet.publish(announcement("on", acknowledged));
+        assert_eq!(soon("an answer", said).await, Ok(()));
+    }
+    broker.restart(program);
+    assert!(matches!(client.change().await, Change::Lost { .. }));
+    let said = client.outlet.publish(announcement("off", true));
+    assert_eq!(soon("an answer", said).await, Ok(()));
+    let mut listener = Publisher::new("listener", "127.0.0.1", broker.address.port());
+    progress(&mut listener, Progress::Connected).await;
+    listener.listen("alarm/heat").unwrap();
+    progress(&mut listener, Progress::Heard { payload: "off".into() }).await;
     client.end().await;
 }

@@ -1,13 +1,14 @@
 //! From decisions to commands: each has its entry in the ledger before the actuator is told.
 
 use super::Effects;
+use crate::board::Outcome;
 use crate::view::Wanted;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Cause, Decision, MANUAL};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
-use mtom_store::record::CommandRecord;
+use mtom_store::record::{CommandOutcome, CommandRecord};
 use std::sync::Arc;
 
 /// Of several decisions about one actuator only the last will ever be sent.
@@ -79,4 +80,15 @@ pub(super) fn again(
     })?;
     effects.wanted.push((Arc::from(actuator), Wanted { number, at: now, ..wanted }));
     Ok(())
+}
+
+/// Writes what became of a command; that a device is [ahead](Outcome::Ahead) says nothing of ours.
+pub(super) fn close(transaction: &mut Batch<'_>, outcome: &Outcome) -> Result<(), StoreError> {
+    let (number, outcome, at) = match outcome {
+        Outcome::Sent { number, at } => (number, CommandOutcome::Sent, at),
+        Outcome::Applied { number, at } => (number, CommandOutcome::Applied, at),
+        Outcome::Refused { number, at, reason } => (number, CommandOutcome::Refused { reason }, at),
+        Outcome::Ahead { .. } => return Ok(()),
+    };
+    transaction.command_outcome(*number, outcome, *at).map(drop)
 }

@@ -1,5 +1,5 @@
 use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
-use super::{Audience, INTAKE_LEN, Relay, Upkeep};
+use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::Clock;
 use crate::board::Board;
 use crate::settings::Actuator;
@@ -69,7 +69,12 @@ impl House {
         let live = LiveHub::new(TimeZone::UTC, None);
         let board = Arc::new(board);
         let tally = Tally::default();
-        let audience = Audience { live, view: view.clone(), newest: watch::Sender::new(0) };
+        let audience = Audience {
+            live,
+            view: view.clone(),
+            newest: watch::Sender::new(0),
+            raised: Arc::default(),
+        };
         let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned(), None);
         let relay = Relay::new(journal, engine, board, audience, tally, upkeep, clock).unwrap();
         let (sender, deliveries) = mpsc::channel(INTAKE_LEN);
@@ -82,13 +87,10 @@ impl House {
         drop(sender);
         let (runtime, end) = (Handle::current(), CancellationToken::new());
         end.cancel();
-        let (_, requests) = mpsc::channel(1);
-        tokio::task::spawn_blocking(move || {
-            relay.run(deliveries, outcomes, requests, &end, &runtime)
-        })
-        .await
-        .unwrap()
-        .unwrap();
+        let ((_, requests), (_, notes)) = (mpsc::channel(1), mpsc::channel(1));
+        let inbox = Inbox { deliveries, outcomes, requests, notes };
+        let running = tokio::task::spawn_blocking(move || relay.run(inbox, &end, &runtime));
+        running.await.unwrap().unwrap();
         let mut acknowledged = Vec::new();
         for receipt in receipts {
             acknowledged.push(receipt.is_safe().await);

@@ -4,7 +4,7 @@ use super::{History, sql_limit};
 use crate::error::StoreError;
 use crate::record::{AlertRecord, AlertRow, AlertTarget, RuleSetRow};
 use mtom_protocol::time::UnixMicros;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, params};
 
 impl History {
     /// The rules that ran, newest first, at most `limit`.
@@ -74,6 +74,45 @@ impl History {
                 )?
                 .query_map([sql_limit(limit)], alert_row)?
                 .collect()
+        })
+    }
+
+    /// Alerts that nobody has taken yet and whose number is above `after`, in the order of their numbers, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn alerts_after(&self, after: u64, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
+                         cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
+                         given_up_at_micros, last_error
+                     FROM alert
+                     WHERE id > ?1 AND delivered_at_micros IS NULL AND given_up_at_micros IS NULL
+                     ORDER BY id LIMIT ?2",
+                )?
+                .query_map(params![after.cast_signed(), sql_limit(limit)], alert_row)?
+                .collect()
+        })
+    }
+
+    /// One alert; `None` when there is none, or no longer.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn alert(&self, id: u64) -> Result<Option<AlertRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
+                         cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
+                         given_up_at_micros, last_error
+                     FROM alert WHERE id = ?1",
+                )?
+                .query_row([id.cast_signed()], alert_row)
+                .optional()
         })
     }
 }
