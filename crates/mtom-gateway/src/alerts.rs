@@ -135,6 +135,7 @@ impl Alerts {
             );
         }
         tries.shutdown().await;
+        self.tell();
     }
 
     /// Reads what was raised since the last time.

@@ -300,15 +300,10 @@ fn local(listener: &TcpListener) -> SocketAddr {
 }
 
 /// The door for what is on one of `topics`.
-fn intake(
-    topics: Vec<String>,
-    view: &View,
-    clock: &Clock,
-) -> (Intake, mpsc::Receiver<Delivery>) {
+fn intake(topics: Vec<String>, view: &View, clock: &Clock) -> (Intake, mpsc::Receiver<Delivery>) {
     let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
         // What is played back was stored when it was new.
-        !name.starts_with(REPLAY_PREFIX)
-            && topics.iter().any(|filter| topic::matches(filter, name))
+        !name.starts_with(REPLAY_PREFIX) && topics.iter().any(|filter| topic::matches(filter, name))
     });
     let (view, clock) = (view.clone(), Arc::clone(clock));
     let intake = intake.telling(move |name| {

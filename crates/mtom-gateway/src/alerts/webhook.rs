@@ -256,3 +256,6 @@ fn say<E: std::error::Error>(what: &'static str) -> impl Fn(E) -> String {
         line
     }
 }
+
+#[cfg(test)]
+mod tests;
