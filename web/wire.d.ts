@@ -118,7 +118,7 @@ export type Log = { log: Array<LogLine>, };
 /**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.
@@ -224,17 +224,59 @@ export type Commands = { commands: Array<Command>, };
  */
 export type Command = { number: number, actuator: string, led: LedState, rule: string,
 /**
- * What the rule said: 16 hexadecimal digits; null where no rule decided.
- */
-rule_version: string | null,
-/**
- * The condition with the values of the reading; null where none decided.
- */
-condition: string | null,
-/**
  * The journal number of the reading that led to it; null when time or a restart did.
  */
 reading: number | null, cause: string, decided_at: string, decided_at_micros: number, sent_at: string | null, sent_at_micros: number | null, applied_at: string | null, applied_at_micros: number | null, refused_at: string | null, refused_at_micros: number | null, refused_reason: string | null, };
+
+/**
+ * `GET /api/v1/alerts`, newest first.
+ */
+export type Alerts = { alerts: Array<Alert>, };
+
+/**
+ * A message of a rule and what has become of it.
+ */
+export type Alert = {
+/**
+ * Rising; a receiver finds it in `X-Mtom-Alert`.
+ */
+id: number, rule: string,
+/**
+ * What that rule said: 16 hexadecimal digits.
+ */
+rule_version: string,
+/**
+ * `publish` or `webhook`.
+ */
+kind: string,
+/**
+ * The topic, or the server of the URL without what may be secret.
+ */
+target: string,
+/**
+ * `on`: an episode begins; `off`: it ends.
+ */
+led: LedState,
+/**
+ * The beginning of what it says.
+ */
+body_head: string, body_len: number,
+/**
+ * The journal number of the reading that led to it; null when time did.
+ */
+reading: number | null, cause: string, raised_at: string, raised_at_micros: number,
+/**
+ * How often it was tried.
+ */
+tries: number,
+/**
+ * When it is tried again; null when nobody tries any more, or nobody has tried yet.
+ */
+next_try_at: string | null, next_try_at_micros: number | null, delivered_at: string | null, delivered_at_micros: number | null, given_up_at: string | null, given_up_at_micros: number | null,
+/**
+ * Why the last try failed that did.
+ */
+last_error: string | null, };
 
 /**
  * `GET /api/v1/chart`: a stretch of one series in few points.

@@ -92,6 +92,9 @@ export const en = {
   "event.noise": "{actuator} sent {lines} lines that mean nothing",
   "event.skipped": "… and {count} more",
   "event.rules_applied": "Rules of version {version} run now: {count}, from {source}",
+  "event.alert_delivered": "Rule {rule}: alert {id} is with {target}, {latency} after the decision",
+  "event.alert_failed": "Rule {rule}: alert {id} to {target} is tried again: {reason}",
+  "event.alert_given_up": "Rule {rule}: alert {id} to {target} is given up: {reason}",
 
   "history.title": "History",
   "history.series": "Series",

@@ -48,7 +48,7 @@ function params(event, t, language) {
   }
   if ("led" in event) found.led = t(event.led === "on" ? "led.on" : "led.off");
   if (event.kind === "stored") found.value = measured(event.value, event.unit, language);
-  if (event.kind === "applied") found.latency = latency(event.latency_micros, language);
+  if ("latency_micros" in event) found.latency = latency(event.latency_micros, language);
   if (event.kind === "rejected") found.reason = rejectReason(event.code, event.reason, t);
   if (event.kind === "link") found.state = t(`link.${event.state}`);
   return found;

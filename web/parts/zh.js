@@ -92,6 +92,9 @@ export const zh = {
   "event.noise": "{actuator} 发来 {lines} 行无意义的内容",
   "event.skipped": "……以及另外 {count} 条",
   "event.rules_applied": "现在运行版本 {version} 的规则：{count} 条，来自 {source}",
+  "event.alert_delivered": "规则 {rule}：警报 {id} 已送达 {target}，决策后 {latency}",
+  "event.alert_failed": "规则 {rule}：警报 {id} 未能送达 {target}，将重试：{reason}",
+  "event.alert_given_up": "规则 {rule}：警报 {id} 放弃送往 {target}：{reason}",
 
   "history.title": "历史数据",
   "history.series": "序列",

@@ -24,6 +24,9 @@ pub(crate) enum LogEvent<'a> {
     Noise { actuator: &'a str, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: &'a str },
+    AlertDelivered { id: u64, rule: &'a str, target: &'a str, latency_micros: u64 },
+    AlertFailed { id: u64, rule: &'a str, target: &'a str, reason: &'a str },
+    AlertGivenUp { id: u64, rule: &'a str, target: &'a str, reason: &'a str },
 }
 
 impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
@@ -65,6 +68,18 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             E::Skipped { count } => Self::Skipped { count: *count },
             E::RulesApplied { version, count, source } => {
                 Self::RulesApplied { version: *version, count: *count, source: brief(source) }
+            }
+            E::AlertDelivered { id, rule, target, latency_micros } => Self::AlertDelivered {
+                id: *id,
+                rule,
+                target: brief(target),
+                latency_micros: *latency_micros,
+            },
+            E::AlertFailed { id, rule, target, reason } => {
+                Self::AlertFailed { id: *id, rule, target: brief(target), reason: brief(reason) }
+            }
+            E::AlertGivenUp { id, rule, target, reason } => {
+                Self::AlertGivenUp { id: *id, rule, target: brief(target), reason: brief(reason) }
             }
         }
     }

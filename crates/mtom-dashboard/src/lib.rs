@@ -5,6 +5,7 @@
 //! uses nothing but this API.
 
 mod access;
+mod alerts;
 mod api;
 mod assets;
 mod change;

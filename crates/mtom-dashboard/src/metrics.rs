@@ -30,6 +30,12 @@ pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
     page.one("mtom_messages_in_flight", "gauge", "Messages that wait for the disk.", in_flight);
     page.one("mtom_journal_bytes", "gauge", "Bytes of the journal and its log.", size.len);
     page.one("mtom_journal_readings", "gauge", "Readings in the journal.", size.readings);
+    let alerts = snapshot.alerts;
+    page.one("mtom_alerts_waiting", "gauge", "Alerts of rules that wait.", alerts.waiting);
+    let help = "Alerts of rules that were taken, since the start.";
+    page.one("mtom_alerts_delivered_total", "counter", help, alerts.delivered);
+    let help = "Alerts of rules that nobody takes, since the start.";
+    page.one("mtom_alerts_given_up_total", "counter", help, alerts.given_up);
     if let Some(drain) = &snapshot.drain {
         let is_up = u64::from(matches!(drain.link, Link::Connected { .. }));
         page.one("mtom_database_up", "gauge", "1: the other database takes readings.", is_up);

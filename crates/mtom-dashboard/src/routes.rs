@@ -1,6 +1,7 @@
 //! The addresses and their answers. What is read is here, what is changed in [`change`].
 
 use crate::access::{self, Access};
+use crate::alerts::{Alerts, AlertsQuery};
 use crate::api::{
     Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status, Why,
 };
@@ -51,6 +52,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/rejects", get(rejects))
         .route("/api/v1/commands", get(commands))
+        .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/audit", get(audit))
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
@@ -237,6 +239,13 @@ async fn why(
         Problem::new(StatusCode::NOT_FOUND, detail, "GET /api/v1/commands lists them")
     })?;
     Ok(json(&Why::new(&row, reading.as_ref())))
+async fn alerts(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<AlertsQuery>,
+) -> Result<Response, Problem> {
+    let limit = limit(taken(query)?.limit)?;
+    let rows = shared.read(move |history| history.alerts(limit)).await?;
+    Ok(json(&Alerts::new(&rows)))
 }
 
 impl Shared {

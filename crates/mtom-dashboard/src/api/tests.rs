@@ -4,13 +4,14 @@ use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
     Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
 };
+use crate::alerts::{Alert, Alerts};
 use crate::events::LogEvent;
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
 use crate::problem::ProblemBody;
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
-    ActuatorView, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said, Snapshot, Told,
-    Update, Wanted,
+    ActuatorView, AlertCounts, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said,
+    Snapshot, Told, Update, Wanted,
 };
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::{Reading as Measured, ReadingKey, StoredReading};
@@ -51,6 +52,8 @@ fn the_types_of_the_page_are_these() {
     declare::<Reject<'_>>(&config, &mut text);
     declare::<Commands<'_>>(&config, &mut text);
     declare::<Command<'_>>(&config, &mut text);
+    declare::<Alerts<'_>>(&config, &mut text);
+    declare::<Alert<'_>>(&config, &mut text);
     declare::<Chart>(&config, &mut text);
     declare::<ChartPoint>(&config, &mut text);
     declare::<Gap>(&config, &mut text);
@@ -201,6 +204,7 @@ fn snapshot() -> Snapshot {
         counts: Account { received: 1, stored: 1, ..Account::default() },
         rules: Arc::new([]),
         drain: None,
+        alerts: AlertCounts::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::text;
 use expect_test::expect;
-use mtom_gateway::view::{Counts, Snapshot, View};
+use mtom_gateway::view::{AlertCounts, Counts, Snapshot, View};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
@@ -35,7 +35,7 @@ fn snapshot() -> Snapshot {
         oldest_arrived_at: Some(UnixMicros(AT.0 - 2_500_000)),
         ..DrainState::new()
     });
-    view.snapshot()
+    Snapshot { alerts: AlertCounts { waiting: 1, delivered: 2, given_up: 3 }, ..view.snapshot() }
 }
 
 /// A reader of the format 0.0.4: each sample has a HELP and a TYPE before it, a legal name and a number.
@@ -89,6 +89,15 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_journal_readings Readings in the journal.
         # TYPE mtom_journal_readings gauge
         mtom_journal_readings 7
+        # HELP mtom_alerts_waiting Alerts of rules that wait.
+        # TYPE mtom_alerts_waiting gauge
+        mtom_alerts_waiting 1
+        # HELP mtom_alerts_delivered_total Alerts of rules that were taken, since the start.
+        # TYPE mtom_alerts_delivered_total counter
+        mtom_alerts_delivered_total 2
+        # HELP mtom_alerts_given_up_total Alerts of rules that nobody takes, since the start.
+        # TYPE mtom_alerts_given_up_total counter
+        mtom_alerts_given_up_total 3
         # HELP mtom_database_up 1: the other database takes readings.
         # TYPE mtom_database_up gauge
         mtom_database_up 0

@@ -4,7 +4,9 @@ use crate::testing::{Server, celsius, limits, soon};
 use mtom_gateway::view::{ActuatorView, Counts, LinkState, RuleView, Told};
 use mtom_protocol::link::Led;
 use mtom_protocol::unit::Unit;
-use mtom_store::record::{CommandOutcome, CommandRecord, Reject};
+use mtom_store::record::{
+    AlertOutcome, AlertRecord, AlertTarget, CommandOutcome, CommandRecord, Reject,
+};
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -151,6 +153,51 @@ async fn rejects_and_commands_come_newest_first() {
 }
 
 #[tokio::test]
+async fn alerts_come_newest_first_without_what_is_secret_of_their_targets() {
+    let mut server = Server::start().await;
+    let mut batch = server.journal.begin().unwrap();
+    let topic = AlertTarget::Topic { topic: "alarm/heat".into(), qos: 1, retain: false };
+    let url = AlertTarget::Url("https://me:word@example.org:8443/services/T0/key?a=b".into());
+    for target in [topic, url] {
+        batch
+            .alert(&AlertRecord {
+                rule: "heat".into(),
+                rule_version: "00000000000000ff".into(),
+                target,
+                body: "{\"state\":\"on\"}".into(),
+                begins: true,
+                reading: Some(9),
+                cause: "reading 9".into(),
+                raised_at: NOW,
+            })
+            .unwrap();
+    }
+    let (error, next_try_at) = ("answered 503".to_owned(), NOW);
+    batch.alert_outcome(2, &AlertOutcome::Failed { error, next_try_at }, NOW).unwrap();
+    batch.alert_outcome(1, &AlertOutcome::Delivered, NOW).unwrap();
+    batch.commit().unwrap();
+    let all = server.get("/api/v1/alerts").await.json();
+    let [failed, delivered] = &all["alerts"].as_array().unwrap()[..] else { panic!("{all}") };
+    assert_eq!(
+        (&failed["target"], &failed["tries"]),
+        (&json!("https://example.org:8443/…"), &json!(1))
+    );
+    assert_eq!(
+        (&failed["next_try_at_micros"], &failed["last_error"]),
+        (&json!(NOW.0), &json!("answered 503"))
+    );
+    assert_eq!(
+        (&delivered["target"], &delivered["kind"]),
+        (&json!("alarm/heat"), &json!("publish"))
+    );
+    assert_eq!(delivered["delivered_at_micros"], NOW.0);
+    assert_eq!((&delivered["led"], &delivered["body_len"]), (&json!("on"), &json!(14)));
+    let newest = server.get("/api/v1/alerts?limit=1").await.json();
+    assert_eq!(newest["alerts"].as_array().unwrap().len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn every_wrong_question_gets_one_clear_answer() {
     let server = Server::start().await;
     for (path, status, word) in [
@@ -163,6 +210,7 @@ async fn every_wrong_question_gets_one_clear_answer() {
         ("/api/v1/readings?limit=5&limit=6", 400, "limit"),
         ("/api/v1/readings?nothing=1", 400, "nothing"),
         ("/api/v1/rejects?after=x", 400, "after"),
+        ("/api/v1/alerts?limit=0", 400, "1 to 1000"),
         ("/api/v1/commands?limit=99999999999999999999", 400, "limit"),
         ("/api/v1/nothing", 404, "/api/v1/nothing"),
         ("/a/0000000000000000/app.js", 404, "no such file"),

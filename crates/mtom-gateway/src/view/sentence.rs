@@ -49,7 +49,7 @@ impl fmt::Display for LogEvent {
                 write!(f, "{count} rules of version {version} run now, from {source}")
             }
             Self::AlertDelivered { id, rule, target, latency_micros } => {
-                write!(f, "rule {rule}: alert {id} is delivered to {target}, ")?;
+                write!(f, "rule {rule}: alert {id} is with {target}, ")?;
                 write!(f, "{:.1} ms after the decision", *latency_micros as f64 / 1_000.0)
             }
             Self::AlertFailed { id, rule, target, reason } => {

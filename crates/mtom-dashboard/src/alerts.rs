@@ -1,0 +1,97 @@
+//! `GET /api/v1/alerts`: what rules had to say, and whether it was taken. `/api/v1` only grows.
+
+use crate::api::LedState;
+use crate::events::brief;
+use mtom_protocol::time::UnixMicros;
+use mtom_store::record::{AlertRow, AlertTarget};
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/alerts?limit=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertsQuery {
+    pub(crate) limit: Option<usize>,
+}
+
+/// `GET /api/v1/alerts`, newest first.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Alerts<'a> {
+    alerts: Vec<Alert<'a>>,
+}
+
+/// A message of a rule and what has become of it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Alert<'a> {
+    /// Rising; a receiver finds it in `X-Mtom-Alert`.
+    id: u64,
+    rule: &'a str,
+    /// What that rule said: 16 hexadecimal digits.
+    rule_version: &'a str,
+    /// `publish` or `webhook`.
+    kind: &'static str,
+    /// The topic, or the server of the URL without what may be secret.
+    target: String,
+    /// `on`: an episode begins; `off`: it ends.
+    led: LedState,
+    /// The beginning of what it says.
+    body_head: &'a str,
+    body_len: usize,
+    /// The journal number of the reading that led to it; null when time did.
+    reading: Option<u64>,
+    cause: &'a str,
+    raised_at: String,
+    raised_at_micros: i64,
+    /// How often it was tried.
+    tries: u32,
+    /// When it is tried again; null when nobody tries any more, or nobody has tried yet.
+    next_try_at: Option<String>,
+    next_try_at_micros: Option<i64>,
+    delivered_at: Option<String>,
+    delivered_at_micros: Option<i64>,
+    given_up_at: Option<String>,
+    given_up_at_micros: Option<i64>,
+    /// Why the last try failed that did.
+    last_error: Option<&'a str>,
+}
+
+impl<'a> Alerts<'a> {
+    pub(crate) fn new(rows: &'a [AlertRow]) -> Self {
+        Self { alerts: rows.iter().map(Alert::from).collect() }
+    }
+}
+
+impl<'a> From<&'a AlertRow> for Alert<'a> {
+    fn from(row: &'a AlertRow) -> Self {
+        let alert = &row.alert;
+        let text = |at: Option<UnixMicros>| at.map(UnixMicros::rfc3339);
+        let is_waiting = row.delivered_at.is_none() && row.given_up_at.is_none();
+        let next_try_at = (is_waiting && row.tries > 0).then_some(row.next_try_at);
+        Self {
+            id: row.id,
+            rule: &alert.rule,
+            rule_version: &alert.rule_version,
+            kind: match alert.target {
+                AlertTarget::Topic { .. } => "publish",
+                AlertTarget::Url(_) => "webhook",
+            },
+            target: alert.target.to_string(),
+            led: if alert.begins { LedState::On } else { LedState::Off },
+            body_head: brief(&alert.body),
+            body_len: alert.body.len(),
+            reading: alert.reading,
+            cause: &alert.cause,
+            raised_at: alert.raised_at.rfc3339(),
+            raised_at_micros: alert.raised_at.0,
+            tries: row.tries,
+            next_try_at: text(next_try_at),
+            next_try_at_micros: next_try_at.map(|at| at.0),
+            delivered_at: text(row.delivered_at),
+            delivered_at_micros: row.delivered_at.map(|at| at.0),
+            given_up_at: text(row.given_up_at),
+            given_up_at_micros: row.given_up_at.map(|at| at.0),
+            last_error: row.last_error.as_deref(),
+        }
+    }
+}
