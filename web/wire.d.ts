@@ -224,6 +224,14 @@ export type Commands = { commands: Array<Command>, };
  */
 export type Command = { number: number, actuator: string, led: LedState, rule: string,
 /**
+ * What the rule said: 16 hexadecimal digits; null where no rule decided.
+ */
+rule_version: string | null,
+/**
+ * The condition with the values of the reading; null where none decided.
+ */
+condition: string | null,
+/**
  * The journal number of the reading that led to it; null when time or a restart did.
  */
 reading: number | null, cause: string, decided_at: string, decided_at_micros: number, sent_at: string | null, sent_at_micros: number | null, applied_at: string | null, applied_at_micros: number | null, refused_at: string | null, refused_at_micros: number | null, refused_reason: string | null, };

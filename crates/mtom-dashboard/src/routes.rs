@@ -239,6 +239,8 @@ async fn why(
         Problem::new(StatusCode::NOT_FOUND, detail, "GET /api/v1/commands lists them")
     })?;
     Ok(json(&Why::new(&row, reading.as_ref())))
+}
+
 async fn alerts(
     State(shared): State<Arc<Shared>>,
     query: Asked<AlertsQuery>,
