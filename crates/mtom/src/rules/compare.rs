@@ -173,8 +173,12 @@ impl Mismatch {
 
 impl Reason {
     /// The words that may stand in parentheses behind what is expected.
-    pub(crate) const WORDS: [(&str, Self); 2] =
-        [("silent", Self::Silent), ("reading", Self::Reading)];
+    pub(crate) const WORDS: [(&str, Self); 4] = [
+        ("silent", Self::Silent),
+        ("reading", Self::Reading),
+        ("override", Self::Override),
+        ("schedule", Self::Schedule),
+    ];
 }
 
 impl fmt::Display for Reason {

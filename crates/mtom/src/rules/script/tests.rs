@@ -47,6 +47,11 @@ fn time_goes_on_by_items_silence_and_restarts() {
 fn what_is_expected_has_a_time_an_actuator_a_state_and_perhaps_a_reason() {
     assert_eq!(expect("  ").unwrap(), []);
     let found = expect("12:00:12 TEMP_LED on | 12:00:14 TEMP_LED off (silent)").unwrap();
+    for (word, reason) in Reason::WORDS {
+        assert_eq!(word, reason.to_string());
+        let found = expect(&format!("12:00:12 TEMP_LED on ({word})")).unwrap();
+        assert_eq!(found[0].reason, Some(reason));
+    }
     let show: Vec<_> =
         found.iter().map(|it| (show(it.at), &*it.actuator, it.led, it.reason)).collect();
     assert_eq!(
