@@ -519,10 +519,14 @@ fn a_reading_counts_once() {
 
 #[test]
 fn a_reading_that_could_not_be_stored_counts_too() {
-    check("", "0s 20.0#5 | 2s 30.0#0 | 4s 20.0#0 | 6s 30.0#5", expect![[r#"
+    check(
+        "",
+        "0s 20.0#5 | 2s 30.0#0 | 4s 20.0#0 | 6s 30.0#5",
+        expect![[r#"
         0s TEMP_LED off (reading 5: Environ/Temperature 20 °C)
         2s TEMP_LED on (reading 0: Environ/Temperature 30 °C)
-        4s TEMP_LED off (reading 0: Environ/Temperature 20 °C)"#]]);
+        4s TEMP_LED off (reading 0: Environ/Temperature 20 °C)"#]],
+    );
 }
 
 #[test]
