@@ -38,3 +38,19 @@ fn other_texts_are_no_cursors() {
         assert_eq!(text.parse::<Cursor>(), Err(NotACursor), "{text:?}");
     }
 }
+
+#[test]
+fn a_target_is_named_without_what_may_be_secret() {
+    for (url, shown) in [
+        ("https://example.org", "https://example.org"),
+        ("https://example.org/", "https://example.org"),
+        ("http://127.0.0.1:80/a/b", "http://127.0.0.1:80/…"),
+        ("https://me:word@example.org/services/T0/key?a=b#c", "https://example.org/…"),
+        ("https://me:w@rd@[::1]:8443?key=1", "https://[::1]:8443/…"),
+        ("https://example.org#me@there", "https://example.org/…"),
+    ] {
+        assert_eq!(AlertTarget::Url(url.into()).to_string(), shown);
+    }
+    let topic = AlertTarget::Topic { topic: "alarm/heat".into(), qos: 1, retain: false };
+    assert_eq!(topic.to_string(), "alarm/heat");
+}
