@@ -18,8 +18,8 @@ use std::time::Duration;
 /// Rows of a table where nothing is said.
 const LIMIT_DEFAULT: usize = 20;
 /// The columns of the CSV file; they keep their names.
-const COLUMNS: &str = "number,actuator,led,rule,reading,cause,decided_at,sent_at,applied_at,\
-                       refused_at,refused_reason,latency_micros";
+const COLUMNS: &str = "number,actuator,led,rule,rule_version,condition,reading,cause,decided_at,\
+                       sent_at,applied_at,refused_at,refused_reason,latency_micros";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     with_history(&arguments.place, |history| {
@@ -170,6 +170,8 @@ fn csv_line(row: &CommandRow) -> String {
         command.actuator.clone(),
         led(row).to_owned(),
         command.rule.clone(),
+        command.rule_version.clone().unwrap_or_default(),
+        command.condition.clone().unwrap_or_default(),
         command.reading.map(|id| id.to_string()).unwrap_or_default(),
         command.cause.clone(),
         command.decided_at.rfc3339(),
@@ -197,6 +199,8 @@ fn json_line(row: &CommandRow) -> String {
         "actuator": command.actuator,
         "led": led(row),
         "rule": command.rule,
+        "rule_version": command.rule_version,
+        "condition": command.condition,
         "reading": command.reading,
         "cause": command.cause,
         "decided_at": command.decided_at.rfc3339(),

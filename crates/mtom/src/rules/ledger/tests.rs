@@ -9,10 +9,10 @@ fn row() -> CommandRow {
             actuator: "LAMP".into(),
             on: true,
             rule: "=heat, \"lamp\"".into(),
-            rule_version: None,
+            rule_version: Some("00000000000000ff".into()),
             reading: Some(7),
             cause: "reading 7: a/b 26 °C".into(),
-            condition: None,
+            condition: Some("celsius >= 25.0, where celsius is 26".into()),
             decided_at: at(0),
         },
         sent_at: Some(at(2)),
@@ -27,11 +27,12 @@ fn a_row_of_csv_has_the_columns_of_its_head_and_is_no_formula() {
     let line = csv_line(&row());
     assert_eq!(
         line,
-        "42,LAMP,on,\"'=heat, \"\"lamp\"\"\",7,reading 7: a/b 26 °C,2026-11-23T08:06:30.000000Z,\
+        "42,LAMP,on,\"'=heat, \"\"lamp\"\"\",00000000000000ff,\
+         \"celsius >= 25.0, where celsius is 26\",7,reading 7: a/b 26 °C,2026-11-23T08:06:30.000000Z,\
          2026-11-23T08:06:30.002000Z,2026-11-23T08:06:30.009000Z,,,9000"
     );
-    // The rule has one comma of its own.
-    assert_eq!(line.matches(',').count(), COLUMNS.matches(',').count() + 1);
+    // The rule has a comma of its own, and so has the condition.
+    assert_eq!(line.matches(',').count(), COLUMNS.matches(',').count() + 2);
 }
 
 #[test]
