@@ -140,7 +140,7 @@ fn every_mistake_is_told_under_its_line() {
             line 15: rule.1.test.0.expects: unknown key: did you mean rule.1.test.0.expect?
             line 19: rule.2.then: payload: unknown variable `celcius`: did you mean `celsius`? Known are rule, state, device, quantity, topic, value, unit, celsius, fahrenheit, time, cause
             line 26: rule.3.then: rules "rule 3" and "rule 4" both drive FAN with priority 0: give one of them another, as in priority = 1
-            line 27: rule.3.test: expected [[test]], each with its keys"#]],
+            line 27: rule.3.test: expected [[rule.test]], each with its keys"#]],
     );
     check_problems(
         r#"
