@@ -36,6 +36,9 @@ const TRY_MAX: Duration = Duration::from_secs(10);
 const AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How soon it is tried again to read the journal.
 const REREAD_DELAY: Duration = Duration::from_secs(1);
+/// What subscribers have to come back after a start: a broker that starts with us has lost them, and what
+/// waited would be said to nobody.
+const SUBSCRIBERS_DELAY: Duration = Duration::from_secs(5);
 /// What tries under way have at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
 
@@ -105,6 +108,9 @@ impl Alerts {
         let (stop, raised) = (self.courier.stop.clone(), Arc::clone(&self.raised));
         let mut tries = JoinSet::new();
         self.read().await;
+        if self.courier.outlet.is_some() {
+            self.queue.hold_topics((self.courier.clock)().saturating_add(SUBSCRIBERS_DELAY));
+        }
         while !stop.is_cancelled() {
             let now = (self.courier.clock)();
             while let Some(turn) = self.queue.start(now) {

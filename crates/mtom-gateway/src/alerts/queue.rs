@@ -119,6 +119,15 @@ impl Queue {
         true
     }
 
+    /// Publishes nothing that waits now before `until`.
+    pub(super) fn hold_topics(&mut self, until: UnixMicros) {
+        for (target, line) in &mut self.lines {
+            if matches!(target, Target::Topic(_)) {
+                line.held_until = until;
+            }
+        }
+    }
+
     /// The alert whose turn it is now: the oldest of all that may be tried.
     pub(super) fn start(&mut self, now: UnixMicros) -> Option<Turn> {
         if self.under_way >= UNDER_WAY_MAX {

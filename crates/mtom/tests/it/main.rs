@@ -8,6 +8,7 @@
     reason = "a test may panic and say why it skips"
 )]
 
+mod alerts;
 mod bad_input;
 mod command_line;
 mod crash;

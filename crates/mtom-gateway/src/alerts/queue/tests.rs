@@ -68,6 +68,19 @@ fn an_alert_that_fails_lets_the_others_of_its_target_pass() {
 }
 
 #[test]
+fn messages_that_waited_through_a_start_are_held_and_posts_are_not() {
+    let mut queue = Queue::default();
+    let topic = |name: &str| Target::Topic(name.to_owned());
+    queue.add(1, topic("alarm/heat"));
+    queue.add(2, url("a"));
+    queue.hold_topics(after(5));
+    queue.add(3, topic("alarm/heat"));
+    queue.add(4, topic("alarm/cold"));
+    assert_eq!(started(&mut queue, NOW), [2, 4]);
+    assert_eq!((queue.next_at(), started(&mut queue, after(5))), (Some(after(5)), vec![1]));
+}
+
+#[test]
 fn what_is_too_much_is_refused_and_not_kept() {
     let mut queue = Queue::default();
     for id in 0..LINE_LEN_MAX as u64 {
