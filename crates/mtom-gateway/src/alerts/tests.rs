@@ -1,5 +1,5 @@
 use super::webhook::Webhooks;
-use super::{AGE_MAX, Alerts, NOTES_LEN, Note, TRY_MAX};
+use super::{AGE_MAX, Alerts, LINE_LEN_MAX, NOTES_LEN, Note, TRY_MAX};
 use crate::Clock;
 use crate::view::{AlertCounts, LogEvent, View};
 use mtom_protocol::time::UnixMicros;
@@ -56,9 +56,12 @@ impl House {
     }
 
     fn raise_at(&self, target: AlertTarget, raised_at: UnixMicros) -> u64 {
-        let mut journal = self.journal.lock().unwrap();
-        let mut batch = journal.begin().unwrap();
-        let id = batch.alert(&AlertRecord {
+        self.raise_many(target, raised_at, 1)
+    }
+
+    /// So many in one batch; the number of the last.
+    fn raise_many(&self, target: AlertTarget, raised_at: UnixMicros, count: usize) -> u64 {
+        let alert = AlertRecord {
             rule: "heat".into(),
             rule_version: "00000000000000ff".into(),
             target,
@@ -67,9 +70,12 @@ impl House {
             reading: Some(7),
             cause: "reading 7: t 26.5 °C".into(),
             raised_at,
-        });
+        };
+        let mut journal = self.journal.lock().unwrap();
+        let mut batch = journal.begin().unwrap();
+        let last = (0..count).map(|_| batch.alert(&alert).unwrap()).last();
         batch.commit().unwrap();
-        id.unwrap()
+        last.unwrap()
     }
 
     fn start(&self) -> Running {
@@ -209,9 +215,7 @@ async fn a_dead_target_holds_up_nobody_else() {
     let dead = Server::start(&[Answer::Silence]).await;
     let mut alive = Server::start(&[Answer::Status("200 OK")]).await;
     let house = House::new();
-    for _ in 0..30 {
-        house.raise(to(&dead));
-    }
+    house.raise_many(to(&dead), START, 30);
     let mut running = house.start();
     let late = house.raise(to(&alive));
     running.raised.notify_one();
@@ -225,6 +229,20 @@ async fn a_dead_target_holds_up_nobody_else() {
     let counts = running.end().await;
     assert!(begin.elapsed() < TRY_MAX, "the end does not wait for the dead");
     assert_eq!(counts.delivered, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_is_given_up_when_too_many_wait_for_one_target() {
+    let dead = Server::start(&[Answer::Silence]).await;
+    let house = House::new();
+    let last = house.raise_many(to(&dead), START, LINE_LEN_MAX + 1);
+    let mut running = house.start();
+    assert_eq!(running.tries(1).await, [last]);
+    let row = running.row(last);
+    assert!(row.given_up_at.is_some());
+    assert_eq!(row.last_error.as_deref(), Some("1000 alerts wait for this target already"));
+    let counts = running.end().await;
+    assert_eq!((counts.waiting, counts.given_up), (LINE_LEN_MAX as u64, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,26 +57,6 @@ impl History {
         })
     }
 
-    /// Alerts that nobody has taken yet, in the order in which they are to be tried, at most `limit`.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn alerts_waiting(&self, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
-        self.pool.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
-                         cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
-                         given_up_at_micros, last_error
-                     FROM alert INDEXED BY alert_waiting
-                     WHERE delivered_at_micros IS NULL AND given_up_at_micros IS NULL
-                     ORDER BY next_try_at_micros, id LIMIT ?1",
-                )?
-                .query_map([sql_limit(limit)], alert_row)?
-                .collect()
-        })
-    }
-
     /// Alerts that nobody has taken yet and whose number is above `after`, in the order of their numbers, at
     /// most `limit`.
     ///
@@ -89,9 +69,12 @@ impl History {
                     "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
                          cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
                          given_up_at_micros, last_error
-                     FROM alert
-                     WHERE id > ?1 AND delivered_at_micros IS NULL AND given_up_at_micros IS NULL
-                     ORDER BY id LIMIT ?2",
+                     FROM alert WHERE id IN (
+                         SELECT id FROM alert INDEXED BY alert_waiting
+                         WHERE delivered_at_micros IS NULL AND given_up_at_micros IS NULL
+                             AND id > ?1
+                         ORDER BY id LIMIT ?2)
+                     ORDER BY id",
                 )?
                 .query_map(params![after.cast_signed(), sql_limit(limit)], alert_row)?
                 .collect()
