@@ -146,11 +146,14 @@ impl Alerts {
 
     /// Reads what was raised since the last time.
     async fn read(&mut self) {
-        self.reread_at = None;
+        let is_failing = self.reread_at.take().is_some();
         loop {
             let after = self.read_up_to;
             let page = self.courier.ask(move |history| history.alerts_after(after, PAGE_LEN)).await;
             let Some(page) = page else {
+                if !is_failing {
+                    tracing::warn!("alerts cannot be read: it is tried again until they can");
+                }
                 self.reread_at = Some((self.courier.clock)().saturating_add(REREAD_DELAY));
                 return;
             };
@@ -310,7 +313,7 @@ impl Courier {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "alerts cannot be read: it is tried again");
+                tracing::debug!(error, "an alert cannot be read");
                 None
             }
             Err(_) => None,
