@@ -21,4 +21,6 @@ mod settings;
 pub use address::{AddressError, LinkAddress};
 pub use report::{Clock, Desired, LinkState, Report, Version};
 pub use run::run;
+#[cfg(feature = "model")]
+pub use session::model;
 pub use settings::{Protocol, Settings};

@@ -95,7 +95,7 @@ pub enum LinkState {
 }
 
 /// The version of the link that a device speaks (`wire.md` §1.5 and §2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
     /// Bare bytes, no answers.
     Original,

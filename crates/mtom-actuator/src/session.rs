@@ -383,5 +383,7 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
 }
 
+#[cfg(feature = "model")]
+pub mod model;
 #[cfg(test)]
 mod tests;

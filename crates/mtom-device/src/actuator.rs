@@ -27,6 +27,8 @@ mod line;
 mod serve;
 
 pub use lamp::BLOCK_LEN;
+#[cfg(feature = "model")]
+pub use lamp::model;
 pub use line::{BARE_WAIT, LINE_WAIT};
 pub use serve::{Ended, RETRY, WRITE_MAX};
 

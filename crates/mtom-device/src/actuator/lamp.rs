@@ -136,5 +136,7 @@ fn is_above(number: u64, other: u64) -> bool {
     number.wrapping_sub(other).cast_signed() > 0
 }
 
+#[cfg(feature = "model")]
+pub mod model;
 #[cfg(test)]
 mod tests;
