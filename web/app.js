@@ -18,6 +18,7 @@ import { createPage } from "./parts/page.js";
 import { createRejects } from "./parts/rejects.js";
 import { apply, select } from "./parts/state.js";
 import { createStorage } from "./parts/storage.js";
+import { createWhy } from "./parts/why.js";
 
 /** @typedef {import("./parts/state.js").Part} Part */
 /** @typedef {import("./parts/live.js").Connection} Connection */
@@ -33,7 +34,8 @@ const now = createNow(page, (key) => {
   void chart.load();
 });
 const chart = createChart(page);
-const leds = createLeds(page);
+const leds = createLeds(page, (name) => why.open(name));
+const why = createWhy(page, (name) => leds.focus(name));
 const log = createLog(page);
 const history = createHistory(page);
 const rejects = createRejects(page);
@@ -71,6 +73,7 @@ function paint() {
     history.note(fresh);
   }
   if (all || parts.has("actuators")) leds.render();
+  if (all || parts.has("actuators") || parts.has("log")) why.follow();
   if (all) log.renderAll();
   else if (parts.has("log")) log.append();
   if (all || parts.has("counts")) void rejects.render();

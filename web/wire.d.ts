@@ -237,6 +237,15 @@ condition: string | null,
 reading: number | null, cause: string, decided_at: string, decided_at_micros: number, sent_at: string | null, sent_at_micros: number | null, applied_at: string | null, applied_at_micros: number | null, refused_at: string | null, refused_at_micros: number | null, refused_reason: string | null, };
 
 /**
+ * `GET /api/v1/why`: why an actuator is to be as it is.
+ */
+export type Why = { command: Command,
+/**
+ * The reading that led to it; null when none did, or when it is no longer kept.
+ */
+reading: Reading | null, };
+
+/**
  * `GET /api/v1/alerts`, newest first.
  */
 export type Alerts = { alerts: Array<Alert>, };

@@ -115,12 +115,19 @@ export function latency(micros, language) {
 export function stamp(micros, language) {
   return inZone(micros, `${language} stamp`, () => ({
     locale: LOCALES[language],
-    options: {
-      year: "numeric",
-      month: language === "en" ? "short" : "2-digit",
-      day: "2-digit",
-      ...CLOCK,
-    },
+    options: { ...dateOptions(language), ...CLOCK },
+  }));
+}
+
+/**
+ * The date alone in the zone of the browser.
+ * @param {number} micros
+ * @param {Language} language
+ */
+export function day(micros, language) {
+  return inZone(micros, `${language} day`, () => ({
+    locale: LOCALES[language],
+    options: dateOptions(language),
   }));
 }
 
@@ -138,6 +145,14 @@ export function clock(micros, withMillis = false) {
 
 /** @type {Intl.DateTimeFormatOptions} */
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+
+/**
+ * @param {Language} language
+ * @returns {Intl.DateTimeFormatOptions}
+ */
+function dateOptions(language) {
+  return { year: "numeric", month: language === "en" ? "short" : "2-digit", day: "2-digit" };
+}
 
 /**
  * @param {number} micros

@@ -2,7 +2,7 @@
  * The actuators: what each should be, what it was told, what it says it is.
  *
  * The lamp is what the device reported. A device that cannot answer is shown as it was told, and
- * said to be so.
+ * said to be so. The lamp is a button that asks why.
  */
 
 import { byId, el, setShown, setText } from "./dom.js";
@@ -38,8 +38,11 @@ export function judge(actuator, t) {
   return { lamp: "unknown", isSure: false, says: t("led.says.nothing") };
 }
 
-/** @param {Page} page */
-export function createLeds(page) {
+/**
+ * @param {Page} page
+ * @param {(name: string) => void} onWhy
+ */
+export function createLeds(page, onWhy) {
   const list = byId("leds");
   /** @type {Map<string, {actuator: Actuator, card: HTMLElement}>} */
   let cards = new Map();
@@ -49,13 +52,15 @@ export function createLeds(page) {
   function render(anew = false) {
     const { model, t } = page;
     const before = anew ? new Map() : cards;
+    const focused = focusedName();
     cards = new Map();
     for (const [name, actuator] of [...model.actuators].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const known = before.get(name);
-      const card = known?.actuator === actuator ? known.card : makeCard(page, actuator);
+      const card = known?.actuator === actuator ? known.card : makeCard(page, actuator, onWhy);
       cards.set(name, { actuator, card });
     }
     list.replaceChildren(...[...cards.values()].map(({ card }) => card));
+    if (focused !== null) focus(focused);
     setShown(byId("leds-none"), cards.size === 0);
     const sentences = [...cards.values()].map(({ actuator }) => {
       const { lamp, says } = judge(actuator, t);
@@ -65,14 +70,26 @@ export function createLeds(page) {
     setText(byId("led-announce"), announced);
   }
 
-  return { render };
+  /** The card whose button has the focus, which would be lost with the element. */
+  function focusedName() {
+    for (const [name, { card }] of cards) if (card.contains(document.activeElement)) return name;
+    return null;
+  }
+
+  /** @param {string} name */
+  function focus(name) {
+    cards.get(name)?.card.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  return { render, focus };
 }
 
 /**
  * @param {Page} page
  * @param {Actuator} actuator
+ * @param {(name: string) => void} onWhy
  */
-function makeCard(page, actuator) {
+function makeCard(page, actuator, onWhy) {
   const { t } = page;
   const { lamp, isSure, says } = judge(actuator, t);
   const bulb = el("span", "lamp");
@@ -81,8 +98,19 @@ function makeCard(page, actuator) {
   bulb.setAttribute("aria-hidden", "true");
   const name = el("p", "led-name", el("strong", "foreign", plain(actuator.name)));
   if (actuator.simulated) name.append(el("span", "badge", t("led.simulated")));
-  const state = el("p", "led-state", t(`led.${lamp}`));
-  const top = el("div", "led-top", bulb, el("div", "", name, state, el("p", "small", says)));
+  const state = t(`led.${lamp}`);
+  const button = el(
+    "button",
+    "led-why",
+    bulb,
+    el("span", "led-state", state),
+    el("span", "led-ask", t("why.ask")),
+  );
+  button.type = "button";
+  button.setAttribute("aria-haspopup", "dialog");
+  button.setAttribute("aria-label", t("why.title", { name: plain(actuator.name), state }));
+  button.addEventListener("click", () => onWhy(actuator.name));
+  const top = el("div", "led-top", name, button, el("p", "small", says));
   const { desired, sent, reported } = actuator;
   const steps = el(
     "dl",

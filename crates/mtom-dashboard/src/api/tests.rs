@@ -3,6 +3,7 @@
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
     Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
+    Why,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::events::LogEvent;
@@ -52,6 +53,7 @@ fn the_types_of_the_page_are_these() {
     declare::<Reject<'_>>(&config, &mut text);
     declare::<Commands<'_>>(&config, &mut text);
     declare::<Command<'_>>(&config, &mut text);
+    declare::<Why<'_>>(&config, &mut text);
     declare::<Alerts<'_>>(&config, &mut text);
     declare::<Alert<'_>>(&config, &mut text);
     declare::<Chart>(&config, &mut text);
