@@ -86,6 +86,7 @@ export const en = {
   "why.applied.none": "the device has not said so; an original one never does",
   "why.unknown": "when is not known",
   "why.unexplained": "no reason given",
+  "why.at_once": "at once",
   "why.later": "{span} later",
   "why.earlier": "{span} earlier",
   "why.total": "{span} after the decision",

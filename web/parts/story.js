@@ -173,6 +173,7 @@ function step(name, fields) {
  */
 function between(since, micros, t, language) {
   if (since === null) return "";
+  if (since === micros) return t("why.at_once");
   // A device's clock may go before ours.
   const key = micros < since ? "why.earlier" : "why.later";
   return t(key, { span: span(Math.abs(micros - since), t, language) });

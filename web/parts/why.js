@@ -179,11 +179,12 @@ function makeStep(page, step) {
   const told = el("div", "told foreign");
   if (step.text !== "") told.append(el("p", "", step.text));
   if (step.condition !== "") told.append(el("code", "", step.condition));
-  if (step.details.length > 0) told.append(el("p", "small", step.details.join(" · ")));
+  for (const detail of step.details) told.append(el("p", "small", detail));
   const when = el("p", "small when");
-  if (step.time !== "") when.append(el("time", "", step.time));
+  when.append(el("time", "", step.time));
   if (step.span !== "") when.append(el("br", ""), step.span);
-  const row = el("li", "", el("h3", "", page.t(`why.${step.name}`)), told, when);
+  const row = el("li", "", el("h3", "", page.t(`why.${step.name}`)), told);
+  if (step.time !== "") row.append(when);
   row.dataset.step = step.name;
   row.dataset.state = step.state;
   return row;

@@ -86,6 +86,7 @@ export const zh = {
   "why.applied.none": "设备尚未应答；原版设备从不应答",
   "why.unknown": "时间未知",
   "why.unexplained": "未说明原因",
+  "why.at_once": "立即",
   "why.later": "{span} 后",
   "why.earlier": "{span} 前",
   "why.total": "决策后 {span}",

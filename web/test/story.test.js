@@ -135,6 +135,8 @@ test("a clock that cannot be true is not told as one, and one that is ahead has 
     ["reading", "arrived", "rule", "decided", "sent", "applied"],
   );
   assert.match(suspect[0]?.details.at(-1) ?? "", /clock is wrong/);
+  const atOnce = { ...known, taken_at_micros: known.arrived_at_micros };
+  assert.equal(story({ command, reading: atOnce }, en, "en")[2]?.span, "at once");
   const ahead = { ...known, taken_at_micros: NOW_MICROS + 25_000 };
   assert.equal(story({ command, reading: ahead }, en, "en")[2]?.span, "5 ms earlier");
 });
