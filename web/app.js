@@ -73,7 +73,7 @@ function paint() {
     history.note(fresh);
   }
   if (all || parts.has("actuators")) leds.render();
-  if (all || parts.has("actuators") || parts.has("log")) why.follow();
+  if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
   if (all) log.renderAll();
   else if (parts.has("log")) log.append();
   if (all || parts.has("counts")) void rejects.render();

@@ -63,11 +63,14 @@ export function createWhy(page, onClosed) {
     void load();
   }
 
-  /** Asks the ledger again where something has happened to the actuator. */
-  function follow() {
+  /**
+   * Asks the ledger again where something has happened to the actuator.
+   * @param {boolean} anew the connection is: nobody knows what has happened
+   */
+  function follow(anew) {
     if (name === "") return;
     const found = newsOf();
-    if (found === news) return;
+    if (found === news && !anew) return;
     news = found;
     showTitle();
     void load();

@@ -28,7 +28,16 @@ test("the page looks as it should, everywhere", async () => {
         await page.waitForSelector(".lamp:not([data-led=unknown])");
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.equal(width, viewport.width, "no horizontal scroll");
-        await screenshot(page, `${name}-${colorScheme}-${locale.slice(0, 2)}`);
+        const look = `${name}-${colorScheme}-${locale.slice(0, 2)}`;
+        await screenshot(page, look);
+        await page.click(".led-why");
+        await page.waitForSelector("#why-steps [data-step=applied]");
+        const [scrolls, shown] = await page.$eval("#why", (dialog) => [
+          dialog.scrollWidth,
+          dialog.clientWidth,
+        ]);
+        assert.equal(scrolls, shown, "no horizontal scroll of the dialog");
+        await screenshot(page, `why-${look}`, false);
         await close();
       }
     }

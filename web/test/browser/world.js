@@ -132,11 +132,12 @@ export async function startBrowser(defaults = {}) {
  * Saves a picture for people to look at.
  * @param {Page} page
  * @param {string} name
+ * @param {boolean} [fullPage] with what has to be scrolled to
  */
-export async function screenshot(page, name) {
+export async function screenshot(page, name, fullPage = true) {
   const folder = join(target, "screenshots");
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage });
 }
 
 /**
