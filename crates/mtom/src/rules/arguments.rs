@@ -64,7 +64,7 @@ pub(crate) struct Rollback {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// A TOML file with [[rule]] and [[rule.test]]: rules alone, or a whole configuration
+    /// A TOML file with rules and their tests: rules alone, or a whole configuration
     pub(crate) file: PathBuf,
     /// Writes the outcome as JUnit XML too
     #[arg(long, value_name = "FILE")]
@@ -138,7 +138,7 @@ pub(crate) enum LedgerShape {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// A TOML file with [[rule]]; without it the rules of the configuration
+    /// A TOML file with rules; without it the rules of the configuration
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
