@@ -2,8 +2,7 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status,
-    Why,
+    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status, Why,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::events::LogEvent;
