@@ -293,6 +293,7 @@ impl House {
                 self.away = true;
                 self.hang_up();
             }
+            // A stall.
             _ => self.pass(rules),
         }
         self.seen.calm = 0;

@@ -63,7 +63,6 @@ fn check(budget: Budget, states_min: usize) {
     let states = checker.unique_state_count();
     checker.assert_properties();
     // Fewer, and the model has lost a part of what can happen.
-    eprintln!("{states} states");
     assert!(states >= states_min, "only {states} states");
 }
 

@@ -57,9 +57,8 @@ impl LampModel {
 
     /// Hears a line, whole and without its newline, and answers as `serve` does.
     pub fn hear(&mut self, line: &[u8]) -> Option<Line> {
-        let request = match Request::parse(line) {
-            Ok(request) => request,
-            Err(_) => return text(Report::Refused { reason: "expected h N, c N or ?" }),
+        let Ok(request) = Request::parse(line) else {
+            return text(Report::Refused { reason: "expected h N, c N or ?" });
         };
         let mut lamp = self.wake();
         if let Some(number) = lamp.to_keep(request) {
