@@ -13,6 +13,7 @@ use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use mtom_store::maria::chain;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -245,16 +246,7 @@ fn connector(roots: RootCertStore) -> TlsConnector {
 
 /// The error and its causes in one line, after what could not be done.
 fn say<E: std::error::Error>(what: &'static str) -> impl Fn(E) -> String {
-    move |error| {
-        let mut line = format!("{what}: {error}");
-        let mut cause = error.source();
-        while let Some(next) = cause {
-            line.push_str(": ");
-            line.push_str(&next.to_string());
-            cause = next.source();
-        }
-        line
-    }
+    move |error| format!("{what}: {}", chain(&error))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Engine, Event, Outputs, RuleSpec};
 use mtom_store::error::StoreError;
+use mtom_store::maria::chain;
 use mtom_store::record::CommandRecord;
 
 impl Relay {
@@ -132,18 +133,6 @@ fn told<T>(outcome: Result<T, Refused>) -> Result<Result<T, ControlError>, Store
         Ok(done) => Ok(Ok(done)),
         Err(Refused::Person(error)) => Ok(Err(error)),
         Err(Refused::Store(error @ StoreError::Unsynced(_))) => Err(error),
-        Err(Refused::Store(error)) => Ok(Err(ControlError::Disk(line(&error)))),
+        Err(Refused::Store(error)) => Ok(Err(ControlError::Disk(chain(&error)))),
     }
-}
-
-/// The error and its causes in one line.
-fn line(error: &StoreError) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        line.push_str(": ");
-        line.push_str(&next.to_string());
-        cause = next.source();
-    }
-    line
 }

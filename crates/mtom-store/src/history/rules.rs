@@ -6,6 +6,23 @@ use crate::record::{AlertRecord, AlertRow, AlertTarget, RuleSetRow};
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{OptionalExtension, Row, params};
 
+/// What [`rule_set_row`] reads.
+macro_rules! rule_sets {
+    () => {
+        "SELECT version, applied_at_micros, source, text FROM rule_set "
+    };
+}
+
+/// What [`alert_row`] reads.
+macro_rules! alerts {
+    () => {
+        "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading, cause,
+             raised_at_micros, tries, next_try_at_micros, delivered_at_micros, given_up_at_micros,
+             last_error
+         FROM alert "
+    };
+}
+
 impl History {
     /// The rules that ran, newest first, at most `limit`.
     ///
@@ -14,10 +31,7 @@ impl History {
     pub fn rule_sets(&self, limit: usize) -> Result<Vec<RuleSetRow>, StoreError> {
         self.pool.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT version, applied_at_micros, source, text FROM rule_set
-                     ORDER BY version DESC LIMIT ?1",
-                )?
+                .prepare_cached(concat!(rule_sets!(), "ORDER BY version DESC LIMIT ?1"))?
                 .query_map([sql_limit(limit)], rule_set_row)?
                 .collect()
         })
@@ -30,10 +44,7 @@ impl History {
     pub fn rule_set(&self, version: u64) -> Result<Option<RuleSetRow>, StoreError> {
         self.pool.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT version, applied_at_micros, source, text FROM rule_set
-                     WHERE version = ?1",
-                )?
+                .prepare_cached(concat!(rule_sets!(), "WHERE version = ?1"))?
                 .query_row([version.cast_signed()], rule_set_row)
                 .optional()
         })
@@ -46,12 +57,7 @@ impl History {
     pub fn alerts(&self, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
         self.pool.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
-                         cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
-                         given_up_at_micros, last_error
-                     FROM alert ORDER BY id DESC LIMIT ?1",
-                )?
+                .prepare_cached(concat!(alerts!(), "ORDER BY id DESC LIMIT ?1"))?
                 .query_map([sql_limit(limit)], alert_row)?
                 .collect()
         })
@@ -65,17 +71,15 @@ impl History {
     pub fn alerts_after(&self, after: u64, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
         self.pool.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
-                         cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
-                         given_up_at_micros, last_error
-                     FROM alert WHERE id IN (
+                .prepare_cached(concat!(
+                    alerts!(),
+                    "WHERE id IN (
                          SELECT id FROM alert INDEXED BY alert_waiting
                          WHERE delivered_at_micros IS NULL AND given_up_at_micros IS NULL
                              AND id > ?1
                          ORDER BY id LIMIT ?2)
-                     ORDER BY id",
-                )?
+                     ORDER BY id"
+                ))?
                 .query_map(params![after.cast_signed(), sql_limit(limit)], alert_row)?
                 .collect()
         })
@@ -88,12 +92,7 @@ impl History {
     pub fn alert(&self, id: u64) -> Result<Option<AlertRow>, StoreError> {
         self.pool.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT id, rule, rule_version, kind, target, qos, retain, body, begins, reading,
-                         cause, raised_at_micros, tries, next_try_at_micros, delivered_at_micros,
-                         given_up_at_micros, last_error
-                     FROM alert WHERE id = ?1",
-                )?
+                .prepare_cached(concat!(alerts!(), "WHERE id = ?1"))?
                 .query_row([id.cast_signed()], alert_row)
                 .optional()
         })
