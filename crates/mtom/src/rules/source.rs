@@ -15,7 +15,7 @@ use toml_edit::{Document, Item, TableLike};
 pub(crate) struct Source {
     pub(crate) specs: Vec<RuleSpec>,
     pub(crate) engine: Engine,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// What is wrong with a file, for people: a line for each mistake.

@@ -21,10 +21,8 @@ const LISTED_MAX: usize = 1_000;
 
 pub(crate) fn apply(arguments: &Apply) -> Result<(), Failure> {
     let name = arguments.file.display().to_string();
-    Source::open(&arguments.file)
+    let Source { text, .. } = Source::open(&arguments.file)
         .map_err(|WrongFile(mistakes)| Failure::File(mistakes.join("\n")))?;
-    let text =
-        std::fs::read_to_string(&arguments.file).with_context(|| format!("cannot read {name}"))?;
     let source: String =
         arguments.file.file_name().map_or(name, |name| name.to_string_lossy().into());
     let path = format!("/api/v1/rules?source={}", percent(&source));
