@@ -139,7 +139,7 @@ pub fn back_up(
 /// [`BackupError::Unusable`] says what is wrong with it.
 pub fn verify(path: &Path) -> Result<Summary, BackupError> {
     let damaged = |what: String| OpenError::Damaged { path: path.to_owned(), what, cause: None };
-    if file::inspect(path, version_of(MIGRATIONS))? == Found::Nothing {
+    if file::inspect(path, MIGRATIONS)? == Found::Nothing {
         return Err(damaged("there is no such file, or it is empty".into()).into());
     }
     let copy = |cause| BackupError::Copy { path: path.to_owned(), cause };

@@ -4,6 +4,7 @@
 //! beside it, which stays for ever because removing it would race with the next process.
 
 use crate::error::OpenError;
+use crate::migrations::{odd_schema, version_of};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -64,18 +65,18 @@ pub(crate) enum Found {
     Version(u32),
 }
 
-/// Looks at the file without changing it. `known` is the newest version that we can read. Nobody may
-/// be writing it.
-pub(crate) fn inspect(path: &Path, known: u32) -> Result<Found, OpenError> {
-    look(path, known, true)
+/// Looks at the file without changing it. `migrations` lead to the newest version that we can read.
+/// Nobody may be writing it.
+pub(crate) fn inspect(path: &Path, migrations: &[&str]) -> Result<Found, OpenError> {
+    look(path, migrations, true)
 }
 
 /// The same for a file that another process may be writing, which reading leaves a log beside.
-pub(crate) fn inspect_open(path: &Path, known: u32) -> Result<Found, OpenError> {
-    look(path, known, false)
+pub(crate) fn inspect_open(path: &Path, migrations: &[&str]) -> Result<Found, OpenError> {
+    look(path, migrations, false)
 }
 
-fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
+fn look(path: &Path, migrations: &[&str], is_alone: bool) -> Result<Found, OpenError> {
     let damaged = |what: String| OpenError::Damaged { path: path.to_owned(), what, cause: None };
     let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
     let metadata = match fs::metadata(path) {
@@ -107,14 +108,17 @@ fn look(path: &Path, known: u32, is_alone: bool) -> Result<Found, OpenError> {
         }
     }
     let version =
-        look_inside(path, has_wal || !is_alone, metadata.len()).map_err(|found| match found {
-            Unusable::Sqlite(cause) if is_damage(&cause) || is_of_others(&cause) => {
-                let what = "SQLite cannot read it".into();
-                OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
+        look_inside(path, migrations, has_wal || !is_alone, metadata.len()).map_err(|found| {
+            match found {
+                Unusable::Sqlite(cause) if is_damage(&cause) || is_of_others(&cause) => {
+                    let what = "SQLite cannot read it".into();
+                    OpenError::Damaged { path: path.to_owned(), what, cause: Some(cause) }
+                }
+                Unusable::Sqlite(cause) => OpenError::Failed { path: path.to_owned(), cause },
+                Unusable::Content(what) => damaged(what),
             }
-            Unusable::Sqlite(cause) => OpenError::Failed { path: path.to_owned(), cause },
-            Unusable::Content(what) => damaged(what),
         })?;
+    let known = version_of(migrations);
     if version > known {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
     }
@@ -228,8 +232,13 @@ pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(uri(path, !has_log), flags)
 }
 
-/// The schema version, from a connection that cannot write.
-fn look_inside(path: &Path, may_have_log: bool, len: u64) -> Result<u32, Unusable> {
+/// The schema version, from a connection that cannot write. The tables must be those of this version.
+fn look_inside(
+    path: &Path,
+    migrations: &[&str],
+    may_have_log: bool,
+    len: u64,
+) -> Result<u32, Unusable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -255,7 +264,11 @@ fn look_inside(path: &Path, may_have_log: bool, len: u64) -> Result<u32, Unusabl
     }
     let version: Option<u32> =
         connection.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))?;
-    version.ok_or_else(none)
+    let version = version.ok_or_else(none)?;
+    if let Some(what) = odd_schema(&connection, migrations, version)? {
+        return Err(Unusable::Content(what));
+    }
+    Ok(version)
 }
 
 /// A `file:` URI of the path (RFC 8089), with everything but plain characters escaped.

@@ -99,7 +99,7 @@ impl History {
     /// # Errors
     /// [`OpenError`] names the file and what to do.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        match file::inspect_open(path, version_of(MIGRATIONS))? {
+        match file::inspect_open(path, MIGRATIONS)? {
             Found::Version(version) if version == version_of(MIGRATIONS) => Ok(Self::new(path)),
             Found::Version(found) => Err(OpenError::Older { path: path.to_owned(), found }),
             Found::Nothing => Err(OpenError::Missing { path: path.to_owned() }),

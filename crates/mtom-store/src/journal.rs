@@ -82,7 +82,7 @@ impl Journal {
         migrations: &[&str],
     ) -> Result<Self, OpenError> {
         let lock = Lock::take(path)?;
-        match file::inspect(path, version_of(migrations))? {
+        match file::inspect(path, migrations)? {
             Found::Nothing => create(path, now, migrations)?,
             Found::Version(version) if version < version_of(migrations) => {
                 upgrade(path, now, migrations, version)?;

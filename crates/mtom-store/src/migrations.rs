@@ -4,6 +4,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::file::APPLICATION_ID;
 use mtom_protocol::time::UnixMicros;
+use std::collections::BTreeSet;
 
 /// The SQL that leads from each version to the next; the first makes version 1 from nothing.
 /// A step that has been released is never edited: write the next one.
@@ -36,6 +37,62 @@ pub(crate) fn migrate(
         step.commit()?;
     }
     Ok(())
+}
+
+/// What of a file's tables is not as its schema version says; `None` also for versions that are not
+/// known. Tables, columns and indexes that somebody added to ours are theirs.
+///
+/// A page that got lost takes rows with it, those that say the version too: then a migration would begin
+/// on a file that had it already.
+pub(crate) fn odd_schema(
+    file: &Connection,
+    migrations: &[&str],
+    version: u32,
+) -> rusqlite::Result<Option<String>> {
+    let known = version_of(migrations);
+    if version > known {
+        return Ok(None);
+    }
+    let found = columns(file)?;
+    let expected = columns_of(migrations, version)?;
+    if let Some((table, column)) = expected.difference(&found).next() {
+        return Ok(Some(format!("{table} has no {column}, as version {version} has")));
+    }
+    if version == known {
+        return Ok(None);
+    }
+    // A step that cannot be done on nothing says so when it is to be done.
+    let later = columns_of(migrations, known).unwrap_or_default();
+    let early = later.difference(&expected).find(|column| found.contains(column));
+    Ok(early.map(|(table, column)| {
+        format!("it says version {version}, but {table} has {column} of a later one")
+    }))
+}
+
+/// Tables, views and indexes with the names of their columns.
+type Columns = BTreeSet<(String, String)>;
+
+fn columns(connection: &Connection) -> rusqlite::Result<Columns> {
+    let mut statement = connection.prepare(
+        "SELECT of.name, coalesce(part.name, '')
+             FROM sqlite_schema AS of, pragma_table_xinfo(of.name) AS part
+             WHERE of.type IN ('table', 'view') AND substr(of.name, 1, 7) <> 'sqlite_'
+         UNION ALL
+         SELECT of.name, coalesce(part.name, '')
+             FROM sqlite_schema AS of, pragma_index_info(of.name) AS part
+             WHERE of.type = 'index' AND substr(of.name, 1, 7) <> 'sqlite_'",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// Those of a database of this version.
+fn columns_of(migrations: &[&str], version: u32) -> rusqlite::Result<Columns> {
+    let connection = Connection::open_in_memory()?;
+    for (sql, _) in migrations.iter().zip(0..version) {
+        connection.execute_batch(sql)?;
+    }
+    columns(&connection)
 }
 
 #[cfg(test)]

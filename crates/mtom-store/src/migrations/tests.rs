@@ -2,6 +2,7 @@ use super::MIGRATIONS;
 use crate::batch::tests::check_sums;
 use crate::file::APPLICATION_ID;
 use crate::history::PageQuery;
+use crate::journal::Journal;
 use crate::record::Stored;
 use crate::testing::{Folder, NOW, SECOND, after, celsius, keyed, store};
 use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
@@ -109,4 +110,42 @@ fn a_file_of_version_1_has_the_same_history_after_it() {
     let stored = store(&mut journal, &[(known, NOW), (unknown, NOW), (celsius("c", 1.0), NOW)]);
     assert!(matches!(stored[..], [Stored::Duplicate, Stored::New(_), Stored::New(_)]));
     check_sums(&folder);
+}
+
+#[test]
+fn tables_that_are_not_those_of_the_version_are_refused_untouched() {
+    // As after a page with the newest rows was lost, and a bit of a column's name.
+    let harms = [
+        (
+            "DELETE FROM schema_version WHERE version > 2",
+            "rule_state has no only_row, as version 2 has",
+        ),
+        (
+            "ALTER TABLE total RENAME COLUMN drained_reject_id TO drained_reject_ie",
+            "total has no drained_reject_id",
+        ),
+        ("DROP INDEX command_by_actuator", "command_by_actuator has no actuator"),
+    ];
+    for (harm, said) in harms {
+        let folder = Folder::new();
+        drop(folder.open());
+        let file = folder.plain();
+        file.execute_batch(harm).unwrap();
+        file.close().unwrap();
+        let before = std::fs::read(folder.path()).unwrap();
+        let error = Journal::open(&folder.path(), NOW).err().unwrap().to_string();
+        assert!(error.contains(said) && error.contains("restore a backup"), "{harm}: {error}");
+        assert_eq!(std::fs::read(folder.path()).unwrap(), before, "{harm}");
+    }
+}
+
+#[test]
+fn tables_and_views_that_somebody_added_are_theirs() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let file = folder.plain();
+    file.execute_batch("CREATE TABLE mine (a, b); CREATE VIEW warm AS SELECT * FROM history")
+        .unwrap();
+    file.close().unwrap();
+    assert!(Journal::open(&folder.path(), NOW).is_ok());
 }
