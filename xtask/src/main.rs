@@ -20,6 +20,7 @@ mod emulation;
 mod faults;
 mod firmware;
 mod fuzz;
+mod mutants;
 mod programs;
 mod repo;
 mod report;
@@ -39,6 +40,7 @@ cargo xtask <command>
   firmware size   the same, then how large they are; fails when one is over its budget
   faults          power cuts, kills, failing and full disks, changed files; --long for many more
   fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
+  mutants [file…] change the rules' code in a thousand places and see that a test fails, for an hour
   tidy            check the rules of the house that no other tool checks
   vendor          fetch the page's third-party files into web/vendor
   help            this text
@@ -83,8 +85,11 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
         "faults" if !asks_help => faults::run(&Repo::open()?, rest),
         "fuzz" if !asks_help => fuzz::run(&Repo::open()?, rest),
+        "mutants" if !asks_help => mutants::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" | "firmware" | "faults" | "fuzz" if asks_help => help(),
+        "test" | "tidy" | "vendor" | "firmware" | "faults" | "fuzz" | "mutants" if asks_help => {
+            help()
+        }
         "test" => steps::run(&Repo::open()?, &steps::Choice::parse(rest)?),
         "tidy" => no_more(rest).and_then(|()| tidy::run(&Repo::open()?)),
         "vendor" => {

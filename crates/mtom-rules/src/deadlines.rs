@@ -44,10 +44,10 @@ impl Deadlines {
             Some(due) => {
                 let before = self.due.get(item).copied();
                 self.put_due(item, due);
-                match before {
-                    Some(before) if due == before => {}
-                    Some(before) if due > before => self.sink(place as usize),
-                    _ => self.rise(place as usize),
+                if before.is_some_and(|before| due > before) {
+                    self.sink(place as usize);
+                } else {
+                    self.rise(place as usize);
                 }
             }
             None if place == NOWHERE => {}

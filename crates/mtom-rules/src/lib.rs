@@ -44,3 +44,9 @@ pub use logic::{Logic, Threshold};
 pub use spec::{Consequence, Edge, Position, Qos, RuleError, RuleSpec, RuleVersion, Silent};
 pub use state::{DamagedError, Part, SERIES_LEN_MAX, State, StateError};
 pub use template::{TEMPLATE_LEN_MAX, TEMPLATE_VARIABLES};
+
+/// How many cases a property test tries: as many as it says, or as `MTOM_RULES_CASES` says for all of them.
+#[cfg(test)]
+fn cases(usual: u32) -> u32 {
+    std::env::var("MTOM_RULES_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}

@@ -65,11 +65,17 @@ pub struct Part {
 }
 
 /// What bytes are read to, before an engine has looked for its own in it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Kept {
+    /// Before every time there is, as long as nothing is known.
     pub(crate) clock: UnixMicros,
     pub(crate) rules: Vec<(Arc<str>, RuleVersion, Memory)>,
     pub(crate) lamps: Vec<Lamp>,
+}
+
+impl Kept {
+    pub(crate) const NOTHING: Self =
+        Self { clock: UnixMicros(i64::MIN), rules: Vec::new(), lamps: Vec::new() };
 }
 
 /// Bytes that are no state of ours.

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(256)))]
+
     #[test]
     fn the_first_is_the_earliest_of_all(
         moves in prop::collection::vec((0..20usize, prop::option::weighted(0.8, 0..50i64)), 0..200),

@@ -19,7 +19,7 @@ impl Engine {
     /// The state before anything has happened; `max_age` counts from `now`.
     #[must_use]
     pub fn initial(&self, now: UnixMicros) -> State {
-        self.revive(Kept { clock: now, ..Kept::default() }, now)
+        self.revive(Kept::NOTHING, now)
     }
 
     /// The state that [`State::encode`] wrote, for these rules; also that of older versions.
@@ -45,7 +45,7 @@ impl Engine {
         parts: impl IntoIterator<Item = &'a [u8]>,
         now: UnixMicros,
     ) -> Result<State, StateError> {
-        let mut kept = Kept { clock: UnixMicros(i64::MIN), ..Kept::default() };
+        let mut kept = Kept::NOTHING;
         for part in parts {
             raw::decode_part(part, &mut kept)?;
         }

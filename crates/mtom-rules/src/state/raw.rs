@@ -177,7 +177,7 @@ fn bytes(raw: &impl Serialize) -> Vec<u8> {
 /// Reads what [`encode`] wrote, also of version 1.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Kept, StateError> {
     let raw: RawState<'_> = read(bytes)?;
-    let mut kept = Kept { clock: UnixMicros(raw.clock_micros), ..Kept::default() };
+    let mut kept = Kept { clock: UnixMicros(raw.clock_micros), ..Kept::NOTHING };
     for rule in raw.rules {
         kept.rules.push(memory(rule).map_err(StateError::Damaged)?);
     }

@@ -180,6 +180,8 @@ fn noting_the_time_is_nothing_to_keep() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(256)))]
+
     #[test]
     fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(engine().restore(&bytes, NOW).is_err());

@@ -150,7 +150,7 @@ fn a_body_that_becomes_too_long_is_told_otherwise() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(500)))]
 
     #[test]
     fn a_json_body_is_json(device in "\\PC{0,20}|[\"\\\\{}\u{0}-\u{1f}]{0,20}") {

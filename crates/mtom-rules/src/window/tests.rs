@@ -52,7 +52,7 @@ fn compare(span: Duration, window: &Window, all: &[(i64, f64)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(60)))]
 
     #[test]
     fn a_window_is_all_its_readings(
@@ -132,14 +132,14 @@ fn late_readings_and_other_series_are_left_out() {
     assert!(windows.of(&at(0, 0.0)).is_empty(), "the oldest was forgotten");
 }
 
-/// Ten million sums of numbers that have no short binary form: nothing drifts.
+/// A hundred thousand large numbers came and went: nothing of them is left.
 #[test]
 fn sums_do_not_drift() {
     let mut window = Window::new(Duration::from_secs(1));
-    for index in 0..1_000_000i64 {
+    for index in 0..100_000i64 {
         window.take(Known { at: UnixMicros(index * 1_000), value: 1e6 });
     }
-    for index in 1_000_000..1_002_000i64 {
+    for index in 100_000..102_000i64 {
         window.take(Known { at: UnixMicros(index * 1_000), value: 0.1 });
     }
     assert!(close(window.stat(Stat::Average).unwrap(), 0.1));

@@ -115,7 +115,7 @@ impl Section {
             let near = self
                 .known
                 .iter()
-                .map(|known| (distance(known, name), *known))
+                .map(|known| (strsim::levenshtein(known, name), *known))
                 .filter(|(distance, _)| *distance <= 3)
                 .min();
             let hint = match near {
@@ -215,24 +215,4 @@ pub(crate) fn shown(node: &Node) -> String {
         Node::Table(_) => "a section".into(),
         Node::Date => "a date".into(),
     }
-}
-
-/// How many letters have to change (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (to, above) in b.iter().zip(row.iter_mut().skip(1)) {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = *above;
-            *above = change.min(diagonal + 1).min(left + 1);
-            left = *above;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

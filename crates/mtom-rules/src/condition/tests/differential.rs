@@ -162,7 +162,7 @@ impl VariableResolver for Values<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(3_000)))]
 
     #[test]
     fn a_tree_says_what_cel_says(

@@ -16,10 +16,6 @@ enum Happening {
     Time,
 }
 
-fn cases() -> u32 {
-    std::env::var("MTOM_RULES_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
-}
-
 fn happening() -> impl Strategy<Value = Happening> {
     let behind = prop_oneof![6 => Just(0u64), 1 => 0..15_000u64];
     prop_oneof![
@@ -197,7 +193,7 @@ fn broken(specs: &[RuleSpec], decided: &[(UnixMicros, Decision)]) -> Option<Stri
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(300)))]
 
     #[test]
     fn a_restart_anywhere_changes_nothing(

@@ -120,7 +120,7 @@ fn same(left: &Bench, right: &Bench) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(500)))]
 
     #[test]
     fn decisions_alternate_and_keep_the_times_of_the_rule(spec in spec(), schedule in schedule()) {

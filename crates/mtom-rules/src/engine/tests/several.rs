@@ -205,6 +205,11 @@ fn a_person_has_the_last_word_until_it_ends() {
         "0s a 20.0 | 10s manual on 5s | 20s quiet",
         expect!["0s TEMP_LED off (reading 1: a/Temperature 20 °C) a"],
     );
+    check_rules(
+        &[""],
+        "0s a 20.0 | 10s manual on 10s | 20s quiet",
+        expect!["0s TEMP_LED off (reading 1: a/Temperature 20 °C) a"],
+    );
 }
 
 #[test]
@@ -263,7 +268,20 @@ fn persons_cannot_fill_the_memory() {
         let event = Event::Override { actuator: &name, led, until };
         bench.engine.step(&mut bench.state, event, START, &mut Outputs::default());
     }
-    assert!(bench.state.lamps.len() < 300);
+    assert_eq!(bench.state.lamps.len(), 1 + 256);
+    assert_eq!(bench.engine.standing(&bench.state).len(), 256);
+    // The place of one whose word is over is for the next.
+    let say = |bench: &mut Bench, actuator: &str, led| {
+        let event = Event::Override { actuator, led, until: None };
+        let mut out = Outputs::default();
+        bench.engine.step(&mut bench.state, event, START, &mut out);
+        out.decisions.len()
+    };
+    assert_eq!(say(&mut bench, "one more", Some(Led::On)), 0);
+    assert_eq!(say(&mut bench, "lamp 7", None), 1);
+    assert_eq!(say(&mut bench, "one more", Some(Led::On)), 1);
+    assert_eq!(bench.state.lamps.len(), 1 + 256);
+    assert_eq!(&*bench.state.lamps[1 + 7].lamp.name, "one more");
 }
 
 #[test]
