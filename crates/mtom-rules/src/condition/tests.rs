@@ -116,6 +116,14 @@ fn arithmetic_without_a_result_is_unknown() {
 }
 
 #[test]
+fn a_text_that_becomes_too_long_is_unknown() {
+    let long = reading(&format!("{}/T", "d".repeat(254)), 25.0, Unit::Celsius);
+    let sixteen = ["topic"; 16].join(" + ");
+    assert_eq!(truth(&format!("size({sixteen}) == 4096"), &long), Truth::True);
+    assert_eq!(truth(&format!("size({sixteen} + 'a') > 0"), &long), Truth::Unknown);
+}
+
+#[test]
 fn fahrenheit_stays_exact() {
     let warm = reading("Environ/Temperature", 77.0, Unit::Fahrenheit);
     assert_eq!(truth("fahrenheit == 77 && celsius == 25 && value == 77.0", &warm), Truth::True);
@@ -389,6 +397,7 @@ fn hostile_texts_are_answered_on_a_small_stack() {
     std::thread::Builder::new().stack_size(512 << 10).spawn(attempt).unwrap().join().unwrap();
 }
 
+mod bounds;
 mod differential;
 
 proptest! {

@@ -11,6 +11,10 @@ use mtom_protocol::unit::{Unit, fahrenheit};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+/// The longest text that is put together, in bytes; a longer one is unknown. Several of them may be at hand
+/// at once, and an evaluation is to need no more than 64 KiB.
+const TEXT_LEN_MAX: usize = 4_096;
+
 /// An expression of any type.
 #[derive(Debug)]
 pub(super) enum Tree {
@@ -284,7 +288,10 @@ impl Text {
         match self {
             Self::Is(text) => Some(Cow::Borrowed(text)),
             Self::Variable(name) => Some(Cow::Borrowed(name.value(about))),
-            Self::Both(left, right) => Some(left.value(about)? + right.value(about)?),
+            Self::Both(left, right) => {
+                let (left, right) = (left.value(about)?, right.value(about)?);
+                (left.len() + right.len() <= TEXT_LEN_MAX).then(|| left + right)
+            }
             Self::If(condition, yes, no) => either(condition, about, yes, no)?.value(about),
         }
     }
