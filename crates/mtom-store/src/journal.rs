@@ -214,15 +214,9 @@ impl Journal {
         text: &str,
         at: UnixMicros,
     ) -> Result<u64, StoreError> {
-        self.log.check()?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO rule_set (version, applied_at_micros, source, text)
-                 VALUES ((SELECT ifnull(max(version), 0) + 1 FROM rule_set), ?1, ?2, ?3)",
-            )?
-            .execute(params![at.0, source, text])?;
-        let version = self.connection.last_insert_rowid().cast_unsigned();
-        self.sync()?;
+        let mut batch = self.begin()?;
+        let version = batch.rule_set(source, text, at)?;
+        batch.commit()?;
         Ok(version)
     }
 

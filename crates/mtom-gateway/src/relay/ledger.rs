@@ -5,7 +5,7 @@ use crate::board::Outcome;
 use crate::view::Wanted;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Cause, Decision, MANUAL};
+use mtom_rules::{Decision, MANUAL};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::record::{CommandOutcome, CommandRecord};
@@ -20,6 +20,42 @@ pub(super) fn newest(mut decisions: Vec<Decision>) -> Vec<Decision> {
     decisions
 }
 
+/// The entry of what is wanted of an actuator, without what only a rule's decision has.
+pub(super) fn entry(actuator: &str, wanted: &Wanted) -> CommandRecord {
+    CommandRecord {
+        number: wanted.number,
+        actuator: actuator.to_owned(),
+        on: wanted.led == Led::On,
+        rule: wanted.rule.to_string(),
+        rule_version: None,
+        reading: None,
+        cause: wanted.cause.clone(),
+        condition: None,
+        decided_at: wanted.at,
+    }
+}
+
+/// What a decision makes wanted, and its entry.
+pub(super) fn command(
+    decision: &Decision,
+    number: u64,
+    now: UnixMicros,
+) -> (Wanted, CommandRecord) {
+    let Decision { actuator, led, rule, version, cause } = decision;
+    let (rule, told) = (Arc::clone(rule), cause.to_string());
+    let wanted = Wanted { led: *led, number, at: now, rule, cause: told };
+    let condition = cause.witness().map(|witness| &witness.condition);
+    let record = CommandRecord {
+        // What the rule said; a person is no rule.
+        rule_version: (&*wanted.rule != MANUAL).then(|| version.to_string()),
+        reading: cause.reading_id(),
+        // With the values of the reading.
+        condition: condition.filter(|text| !text.is_empty()).map(ToString::to_string),
+        ..entry(actuator, &wanted)
+    };
+    (wanted, record)
+}
+
 /// Writes a decision into the ledger.
 pub(super) fn record(
     transaction: &mut Batch<'_>,
@@ -28,33 +64,27 @@ pub(super) fn record(
     now: UnixMicros,
     effects: &mut Effects,
 ) -> Result<(), StoreError> {
-    let cause = decision.cause.to_string();
-    let reading = decision.cause.reading_id();
-    transaction.command(&CommandRecord {
-        number,
-        actuator: decision.actuator.to_string(),
-        on: decision.led == Led::On,
-        rule: decision.rule.to_string(),
-        rule_version: version(&decision),
-        reading,
-        cause: cause.clone(),
-        condition: condition(&decision.cause),
-        decided_at: now,
-    })?;
-    let wanted = Wanted { led: decision.led, number, at: now, rule: decision.rule, cause };
+    let (wanted, record) = command(&decision, number, now);
+    transaction.command(&record)?;
     effects.wanted.push((decision.actuator, wanted));
     Ok(())
 }
 
-/// What the rule said; a person is no rule.
-pub(super) fn version(decision: &Decision) -> Option<String> {
-    (&*decision.rule != MANUAL).then(|| decision.version.to_string())
-}
-
-/// The condition with the values of the reading.
-pub(super) fn condition(cause: &Cause) -> Option<String> {
-    let condition = &cause.witness()?.condition;
-    (!condition.is_empty()).then(|| condition.to_string())
+/// Writes that the actuator of a rule that is gone is switched off.
+pub(super) fn abandon(
+    transaction: &mut Batch<'_>,
+    orphan: Decision,
+    number: u64,
+    now: UnixMicros,
+    effects: &mut Effects,
+) -> Result<(), StoreError> {
+    let Decision { actuator, rule, version, .. } = orphan;
+    let cause = "its rule is gone".to_owned();
+    let wanted = Wanted { led: Led::Off, number, at: now, rule, cause };
+    let rule_version = Some(version.to_string());
+    transaction.command(&CommandRecord { rule_version, ..entry(&actuator, &wanted) })?;
+    effects.wanted.push((actuator, wanted));
+    Ok(())
 }
 
 /// Writes a decision that stands into the ledger under a number that the device will take.
@@ -67,18 +97,9 @@ pub(super) fn again(
     effects: &mut Effects,
 ) -> Result<(), StoreError> {
     let cause = format!("the device knew a higher number; {}", wanted.cause);
-    transaction.command(&CommandRecord {
-        number,
-        actuator: actuator.to_owned(),
-        on: wanted.led == Led::On,
-        rule: wanted.rule.to_string(),
-        rule_version: None,
-        reading: None,
-        cause,
-        condition: None,
-        decided_at: now,
-    })?;
-    effects.wanted.push((Arc::from(actuator), Wanted { number, at: now, ..wanted }));
+    let wanted = Wanted { number, at: now, ..wanted };
+    transaction.command(&CommandRecord { cause, ..entry(actuator, &wanted) })?;
+    effects.wanted.push((Arc::from(actuator), wanted));
     Ok(())
 }
 

@@ -1,15 +1,15 @@
 //! What persons ask for: other rules, and what an actuator is to be. One transaction each, then an answer.
 
-use super::ledger::{newest, record};
+use super::ledger::{abandon, newest, record};
 use super::{Effects, Relay};
 use crate::control::{ControlError, Request};
-use crate::view::{Hop, LogEvent, RuleView, Wanted};
+use crate::view::{Hop, LogEvent, RuleView};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Engine, Event, Outputs, RuleSpec};
 use mtom_store::error::StoreError;
 use mtom_store::maria::chain;
-use mtom_store::record::CommandRecord;
+use std::ops::Range;
 
 impl Relay {
     /// Does what was asked for.
@@ -48,10 +48,11 @@ impl Relay {
         let mut out = Outputs::default();
         let event = Event::Override { actuator, led, until };
         self.rules.engine.step(&mut self.rules.state, event, now, &mut out);
-        self.decide(out.decisions, Vec::new(), now).inspect_err(|_| self.rules.state = before)?;
+        self.decide(out.decisions, now).inspect_err(|_| self.rules.state = before)?;
         Ok(())
     }
 
+    /// Other rules, or an error and everything as it was.
     fn apply(
         &mut self,
         engine: Engine,
@@ -60,24 +61,19 @@ impl Relay {
         source: &str,
         now: UnixMicros,
     ) -> Result<u64, Refused> {
-        let version = self.journal.add_rule_set(source, text, now)?;
-        let orphans = self.rules.replace(engine, &self.journal.history(), now)?;
+        let (rules, orphans) = self.rules.replaced(engine, &self.journal.history(), now)?;
+        let before = std::mem::replace(&mut self.rules, rules);
+        let written = self.replace(orphans, text, source, now);
+        let version = written.inspect_err(|_| self.rules = before)?;
         self.view.rules(specs.iter().map(RuleView::from).collect::<Vec<_>>());
         let event =
             LogEvent::RulesApplied { version, count: specs.len() as u64, source: source.into() };
         self.view.log(now, Hop::Rules, event);
-        self.decide(Vec::new(), orphans, now)?;
         Ok(version)
     }
 
-    /// Writes decisions and the state of the rules, then tells the actuators. `orphans` stood by rules that
-    /// are gone: what they drove is switched off.
-    fn decide(
-        &mut self,
-        decisions: Vec<Decision>,
-        orphans: Vec<Decision>,
-        now: UnixMicros,
-    ) -> Result<(), Refused> {
+    /// Writes decisions and the state of the rules, then tells the actuators.
+    fn decide(&mut self, decisions: Vec<Decision>, now: UnixMicros) -> Result<(), StoreError> {
         self.reserve(0)?;
         let mut numbers = self.numbers.clone();
         let mut effects = Effects::default();
@@ -86,32 +82,43 @@ impl Relay {
             let number = numbers.next().expect("reserve made room for every actuator");
             record(&mut transaction, decision, number, now, &mut effects)?;
         }
+        self.rules.keep(&mut transaction)?;
+        transaction.write()?;
+        self.written(numbers, effects)
+    }
+
+    /// Writes the version of the rules that are in place, their state, and that what stood by rules that
+    /// are gone is switched off: all or nothing. Then tells the actuators.
+    fn replace(
+        &mut self,
+        orphans: Vec<Decision>,
+        text: &str,
+        source: &str,
+        now: UnixMicros,
+    ) -> Result<u64, StoreError> {
+        self.reserve(orphans.len())?;
+        let mut numbers = self.numbers.clone();
+        let mut effects = Effects::default();
+        let mut transaction = self.journal.begin()?;
+        let version = transaction.rule_set(source, text, now)?;
         for orphan in orphans.into_iter().filter(|orphan| orphan.led == Led::On) {
-            let Some(number) = numbers.next() else { break };
-            let cause = "its rule is gone".to_owned();
-            transaction.command(&CommandRecord {
-                number,
-                actuator: orphan.actuator.to_string(),
-                on: false,
-                rule: orphan.rule.to_string(),
-                rule_version: Some(orphan.version.to_string()),
-                reading: None,
-                cause: cause.clone(),
-                condition: None,
-                decided_at: now,
-            })?;
-            let wanted = Wanted { led: Led::Off, number, at: now, rule: orphan.rule, cause };
-            effects.wanted.push((orphan.actuator, wanted));
+            let number = numbers.next().expect("reserve made room for every orphan");
+            abandon(&mut transaction, orphan, number, now, &mut effects)?;
         }
         self.rules.keep(&mut transaction)?;
         transaction.write()?;
+        self.written(numbers, effects)?;
+        Ok(version)
+    }
+
+    /// What follows when a transaction is written.
+    fn written(&mut self, numbers: Range<u64>, effects: Effects) -> Result<(), StoreError> {
         self.numbers = numbers;
         self.rules.kept();
         for (actuator, wanted) in effects.wanted {
             self.board.want(&actuator, wanted);
         }
-        self.journal.sync()?;
-        Ok(())
+        self.journal.sync()
     }
 }
 
@@ -136,3 +143,6 @@ fn told<T>(outcome: Result<T, Refused>) -> Result<Result<T, ControlError>, Store
         Err(Refused::Store(error)) => Ok(Err(ControlError::Disk(chain(&error)))),
     }
 }
+
+#[cfg(test)]
+mod tests;

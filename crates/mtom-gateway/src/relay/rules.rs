@@ -55,16 +55,17 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Other rules take the place of these. A rule that says what it said goes on; the others start
-    /// afresh. Returns what stood of rules that are gone, for actuators that none drives now.
-    pub(super) fn replace(
-        &mut self,
+    /// Other rules in the place of these, which stay as they are. A rule that says what it said goes on; the
+    /// others start afresh. Also what stands of rules that are gone, for actuators that none drives then.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub(super) fn replaced(
+        &self,
         engine: Engine,
         history: &History,
         now: UnixMicros,
-    ) -> Result<Vec<Decision>, StoreError> {
-        let stood = self.engine.standing(&self.state);
-        let before: BTreeSet<String> = self.engine.part_keys().collect();
+    ) -> Result<(Self, Vec<Decision>), StoreError> {
         let parts: Vec<_> = self.state.parts().collect();
         let state = engine.restore_parts(parts.iter().map(|part| &*part.bytes), now);
         let own: BTreeSet<String> = engine.part_keys().collect();
@@ -72,12 +73,13 @@ impl Rules {
             tracing::error!(%error, "rules start anew: their own state cannot be read");
             engine.initial(now)
         });
-        self.stale.extend(before.difference(&own).cloned());
-        (self.engine, self.state, self.kept) = (engine, state, None);
-        self.warm(history, now)?;
-        let is_driven =
-            |decision: &Decision| own.contains(&format!("actuator/{}", decision.actuator));
-        Ok(stood.into_iter().filter(|decision| !is_driven(decision)).collect())
+        let mut stale = self.stale.clone();
+        stale.extend(self.engine.part_keys().filter(|key| !own.contains(key)));
+        let mut rules = Self { engine, state, kept: None, stale };
+        rules.warm(history, now)?;
+        let mut orphans = self.engine.standing(&self.state);
+        orphans.retain(|decision| !own.contains(&format!("actuator/{}", decision.actuator)));
+        Ok((rules, orphans))
     }
 
     /// Writes down what has changed since [`Rules::kept`] was called last.

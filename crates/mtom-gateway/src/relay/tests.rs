@@ -1,7 +1,7 @@
 use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
 use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::Clock;
-use crate::board::Board;
+use crate::board::{Board, Outcome};
 use crate::settings::Actuator;
 use crate::view::{LogEvent, View};
 use jiff::tz::TimeZone;
@@ -13,6 +13,7 @@ use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
 use mtom_store::journal::Journal;
 use mtom_store::retention::Keep;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -23,9 +24,18 @@ use tokio_util::sync::CancellationToken;
 const START: i64 = 1_795_421_190_000_000;
 
 /// A folder with a journal that relays can work on one after the other.
-struct House {
+pub(super) struct House {
     dir: tempfile::TempDir,
     now: Arc<AtomicI64>,
+}
+
+/// A relay, and what can be seen of it from outside.
+pub(super) struct Begun {
+    pub(super) relay: Relay,
+    pub(super) view: View,
+    pub(super) mailbox: watch::Receiver<Option<Desired>>,
+    outcomes: mpsc::Receiver<Outcome>,
+    pub(super) history: mtom_store::history::History,
 }
 
 /// What one relay left behind.
@@ -37,7 +47,7 @@ struct Left {
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), now: Arc::new(AtomicI64::new(START)) }
     }
 
@@ -52,7 +62,12 @@ impl House {
         self.relay_messages(messages.collect()).await
     }
 
-    async fn relay_messages(&self, messages: Vec<Message>) -> Left {
+    pub(super) fn journal(&self) -> PathBuf {
+        self.dir.path().join("mtom.db")
+    }
+
+    /// One process that has not begun to work.
+    pub(super) fn begin(&self) -> Begun {
         let (view, clock) = (View::default(), self.clock());
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let mailbox = board.add(&Actuator {
@@ -62,7 +77,7 @@ impl House {
             protocol: Protocol::Auto,
             simulated: true,
         });
-        let journal = Journal::open(&self.dir.path().join("mtom.db"), clock()).unwrap();
+        let journal = Journal::open(&self.journal(), clock()).unwrap();
         let history = journal.history();
         let rules = RuleSpec { dwell: Duration::ZERO, ..RuleSpec::original("TEMP_LED") };
         let engine = Engine::compile(&[rules]).unwrap();
@@ -77,6 +92,11 @@ impl House {
         };
         let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned(), None);
         let relay = Relay::new(journal, engine, board, audience, tally, upkeep, clock).unwrap();
+        Begun { relay, view, mailbox, outcomes, history }
+    }
+
+    async fn relay_messages(&self, messages: Vec<Message>) -> Left {
+        let Begun { relay, view, mailbox, outcomes, history } = self.begin();
         let (sender, deliveries) = mpsc::channel(INTAKE_LEN);
         let mut receipts: Vec<Receipt> = Vec::new();
         for message in messages {
@@ -109,7 +129,7 @@ impl Left {
     }
 }
 
-fn message(topic: &str, payload: &str, retained_copy: bool) -> Message {
+pub(super) fn message(topic: &str, payload: &str, retained_copy: bool) -> Message {
     Message {
         topic: Arc::from(topic),
         payload: payload.to_owned().into(),

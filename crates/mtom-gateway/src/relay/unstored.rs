@@ -4,12 +4,10 @@
 //! key is shown and decided on once. Numbers of commands were reserved on disk before; their entries in
 //! the ledger, and the state of the rules, are written with the first batch that can be.
 
-use super::ledger::{condition, newest, version};
+use super::ledger::{command, newest};
 use super::rules::alert_record;
 use super::{Relay, decode_delivery};
-use crate::view::Wanted;
 use mtom_broker::intake::Delivery;
-use mtom_protocol::link::Led;
 use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Event, Outputs};
@@ -109,20 +107,9 @@ impl Relay {
             );
             return;
         };
-        let cause = decision.cause.to_string();
-        let led = decision.led;
-        self.unstored.note(CommandRecord {
-            number,
-            actuator: decision.actuator.to_string(),
-            on: led == Led::On,
-            rule: decision.rule.to_string(),
-            rule_version: version(&decision),
-            reading: None,
-            cause: cause.clone(),
-            condition: condition(&decision.cause),
-            decided_at: now,
-        });
-        let wanted = Wanted { led, number, at: now, rule: decision.rule, cause };
+        let (wanted, record) = command(&decision, number, now);
+        // Its reading has no number yet.
+        self.unstored.note(CommandRecord { reading: None, ..record });
         self.board.want(&decision.actuator, wanted);
     }
 }

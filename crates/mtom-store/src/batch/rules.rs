@@ -1,4 +1,4 @@
-//! What rules leave in a batch: their state, their commands and what became of those, their alerts.
+//! What rules leave in a batch: their text and their state, their commands and what became of those, their alerts.
 
 use super::Batch;
 use crate::error::StoreError;
@@ -7,6 +7,25 @@ use mtom_protocol::time::UnixMicros;
 use rusqlite::params;
 
 impl Batch<'_> {
+    /// Keeps a new version of the rules; its number, which is taken when the batch is committed.
+    ///
+    /// # Errors
+    /// When the disk refuses it; the batch is lost.
+    pub fn rule_set(
+        &mut self,
+        source: &str,
+        text: &str,
+        at: UnixMicros,
+    ) -> Result<u64, StoreError> {
+        self.step(|batch| {
+            let connection = batch.connection();
+            let sql = "INSERT INTO rule_set (version, applied_at_micros, source, text)
+                       VALUES ((SELECT ifnull(max(version), 0) + 1 FROM rule_set), ?1, ?2, ?3)";
+            connection.prepare_cached(sql)?.execute(params![at.0, source, text])?;
+            Ok(connection.last_insert_rowid().cast_unsigned())
+        })
+    }
+
     /// Replaces the state of one rule, or of whatever has this key.
     ///
     /// # Errors

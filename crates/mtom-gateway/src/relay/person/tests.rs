@@ -1,0 +1,99 @@
+use crate::control::{ControlError, Request};
+use crate::relay::inbox::Work;
+use crate::relay::tests::{Begun, House, message};
+use mtom_broker::intake::Delivery;
+use mtom_protocol::link::Led;
+use mtom_rules::{Engine, RuleSpec};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+impl Begun {
+    fn hear(&mut self, celsius: &str) {
+        let message = message("Environ/Temperature", &format!("{celsius} °C"), false);
+        let (delivery, _receipt) = Delivery::awaited(message);
+        self.relay.turn(&mut Work { batch: vec![delivery], ..Work::default() }).unwrap();
+    }
+
+    fn apply(&mut self, specs: Vec<RuleSpec>) -> Result<u64, ControlError> {
+        let engine = Box::new(Engine::compile(&specs).unwrap());
+        let (text, source) = (format!("{specs:?}"), "rules.toml".to_owned());
+        let (answer, mut answered) = oneshot::channel();
+        let request = Request::Rules { engine, specs, text, source, answer };
+        self.relay.obey(request).unwrap();
+        answered.try_recv().unwrap()
+    }
+
+    fn led(&self) -> Option<Led> {
+        self.mailbox.borrow().map(|desired| desired.led)
+    }
+
+    /// Who decided what, oldest first, as the ledger has it.
+    fn ledger(&self) -> Vec<(String, bool)> {
+        let mut rows = self.history.commands(10).unwrap();
+        rows.reverse();
+        rows.into_iter().map(|row| (row.command.rule, row.command.on)).collect()
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.view.snapshot().rules.iter().map(|rule| rule.name.clone()).collect()
+    }
+}
+
+fn rule(name: &str, on: &str, actuator: &str) -> RuleSpec {
+    let (name, on, off) = (name.into(), on.into(), None);
+    RuleSpec { name, on, off, dwell: Duration::ZERO, ..RuleSpec::original(actuator) }
+}
+
+#[tokio::test]
+async fn rules_that_the_journal_refuses_change_nothing_and_are_taken_later() {
+    let house = House::new();
+    let mut begun = house.begin();
+    assert_eq!(begun.apply(vec![rule("warm", "celsius >= 20.0", "TEMP_LED")]), Ok(1));
+    begun.hear("22");
+    assert_eq!(begun.led(), Some(Led::On));
+
+    // It takes a version and a command, and then not the state that belongs to them.
+    let outside = rusqlite::Connection::open(house.journal()).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON rule_state
+                  BEGIN SELECT RAISE(ABORT, 'no'); END";
+    outside.execute_batch(refuse).unwrap();
+    let other = || vec![rule("other", "celsius >= 20.0", "LAMP")];
+    let refused = begun.apply(other()).unwrap_err();
+    assert!(matches!(refused, ControlError::Disk(_)), "{refused}");
+    assert_eq!(begun.history.rule_sets(10).unwrap().len(), 1);
+    assert_eq!((begun.rules(), begun.led()), (vec!["warm".to_owned()], Some(Led::On)));
+    assert_eq!(begun.ledger(), [("warm".to_owned(), true)]);
+
+    outside.execute_batch("DROP TRIGGER refuse").unwrap();
+    begun.hear("19");
+    begun.hear("21");
+    assert_eq!(begun.led(), Some(Led::On), "the rules that ran go on");
+    assert_eq!(begun.apply(other()), Ok(2));
+    assert_eq!((begun.rules(), begun.led()), (vec!["other".to_owned()], Some(Led::Off)));
+    let ledger: Vec<_> = [true, false, true, false].map(|on| ("warm".to_owned(), on)).into();
+    assert_eq!(begun.ledger(), ledger);
+    let last = &begun.history.commands(1).unwrap()[0].command;
+    assert_eq!(last.cause, "its rule is gone");
+    assert_eq!(begun.history.rule_sets(10).unwrap()[0].source, "rules.toml");
+}
+
+#[tokio::test]
+async fn a_persons_word_that_the_journal_refuses_is_not_done() {
+    let house = House::new();
+    let mut begun = house.begin();
+    begun.hear("22");
+    let outside = rusqlite::Connection::open(house.journal()).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON rule_state
+                  BEGIN SELECT RAISE(ABORT, 'no'); END";
+    outside.execute_batch(refuse).unwrap();
+    let mut set = |led| {
+        let (answer, mut answered) = oneshot::channel();
+        let actuator = "TEMP_LED".to_owned();
+        begun.relay.obey(Request::Override { actuator, led, until: None, answer }).unwrap();
+        answered.try_recv().unwrap()
+    };
+    assert!(matches!(set(Some(Led::On)), Err(ControlError::Disk(_))));
+    outside.execute_batch("DROP TRIGGER refuse").unwrap();
+    assert_eq!(set(Some(Led::On)), Ok(()));
+    assert_eq!(begun.ledger().last(), Some(&("manual".to_owned(), true)));
+}
