@@ -147,6 +147,16 @@ impl Engine {
         self.rules.iter().filter_map(Rule::reach).max()
     }
 
+    /// Whether [`Engine::warm`] looks at readings of a series that come on a topic.
+    #[must_use]
+    pub fn warms(&self, device: &str, quantity: &str, topic: &str) -> bool {
+        let mut is_one = self.others.get(device).is_some_and(|of| of.contains_key(quantity));
+        self.topics.visit(topic, |index| {
+            is_one |= self.rules.get(index).is_some_and(|rule| !rule.needs.windows.is_empty());
+        });
+        is_one
+    }
+
     /// Fills windows and `other` after [`Engine::initial`] or [`Engine::restore`]: give it the readings of
     /// the last [`Engine::window_max`] in the order of their numbers, before the first step. Decides nothing
     /// and changes nothing that is kept.

@@ -25,10 +25,11 @@ pub mod chart;
 pub mod ledger;
 mod original;
 mod page;
+pub mod play;
 mod pool;
 mod row;
 pub mod rules;
-pub mod scan;
+mod scan;
 
 /// The most rows of one page, whatever its query asks for.
 pub const PAGE_LEN_MAX: usize = 1_000;

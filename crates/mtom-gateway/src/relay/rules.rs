@@ -2,11 +2,13 @@
 //! batch, and how others take their place.
 
 use mtom_protocol::link::Led;
+use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Alert, Decision, Engine, State, Target};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
-use mtom_store::history::{History, IdQuery, PAGE_LEN_MAX};
+use mtom_store::history::History;
+use mtom_store::history::play::SeriesName;
 use mtom_store::journal::Journal;
 use mtom_store::record::{AlertRecord, AlertTarget};
 use std::collections::BTreeSet;
@@ -108,21 +110,13 @@ impl Rules {
     fn warm(&mut self, history: &History, now: UnixMicros) -> Result<(), StoreError> {
         let Some(window) = self.engine.window_max() else { return Ok(()) };
         let from = UnixMicros(now.0.saturating_sub(micros(window)));
-        let mut chunk = Vec::new();
-        if !history.arrivals(from, UnixMicros(i64::MAX))?.next(&mut chunk)? {
-            return Ok(());
-        }
-        let first = chunk.iter().map(|arrival| arrival.id).min().unwrap_or(0);
-        let mut after = first.checked_sub(1);
-        loop {
-            let query = IdQuery { after, limit: PAGE_LEN_MAX, ..IdQuery::default() };
-            let page = history.page_by_id(query)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.id);
-            for stored in &page {
-                self.engine.warm(&mut self.state, stored);
-            }
-        }
+        let Self { engine, state, .. } = self;
+        let wanted = |of: &SeriesName, topic: &str| engine.warms(&of.device, &of.quantity, topic);
+        let take = |stored: &StoredReading| {
+            engine.warm(state, stored);
+            Ok::<_, StoreError>(())
+        };
+        history.play(from..UnixMicros(i64::MAX), &wanted, take, |_, _| ()).map(drop)
     }
 }
 

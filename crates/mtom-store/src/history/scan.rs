@@ -1,4 +1,4 @@
-//! Readings in bulk and in the order of their arrival, for whoever plays much of the history.
+//! Readings in bulk and in the order of their arrival, for [`super::play`].
 //!
 //! Names stand as numbers: a thousand readings share them. Journal numbers rise in the order of arrival
 //! as long as nothing was imported, so a journal without imports is read from its first page to its last.
@@ -6,6 +6,7 @@
 //! counts for a time before the stretch is then left out. Each chunk is a short transaction of its own.
 
 use super::History;
+use super::play::SeriesName;
 use crate::batch::TAKEN_AFTER_MAX;
 use crate::error::StoreError;
 use crate::rollup::SLOT;
@@ -21,54 +22,56 @@ const CHUNK_LEN: i64 = 8_192;
 
 /// One reading in numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Arrival {
+pub(super) struct Arrival {
     /// Its journal number.
-    pub id: u64,
+    pub(super) id: u64,
     /// The number of its series in [`Names`].
-    pub series: i64,
+    pub(super) series: i64,
     /// The number of its topic in [`Names`].
-    pub topic: i64,
+    pub(super) topic: i64,
     /// The time it counts for.
-    pub at: UnixMicros,
+    pub(super) at: UnixMicros,
     /// When it reached the gateway.
-    pub arrived_at: UnixMicros,
+    pub(super) arrived_at: UnixMicros,
     /// Its number, in the unit of its series.
-    pub value: f64,
+    pub(super) value: f64,
 }
 
 /// What the numbers of an [`Arrival`] stand for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Names {
+pub(super) struct Names {
     /// By its number.
-    pub series: HashMap<i64, SeriesName>,
+    pub(super) series: HashMap<i64, SeriesName>,
     /// By its number.
-    pub topics: HashMap<i64, Arc<str>>,
+    pub(super) topics: HashMap<i64, Arc<str>>,
 }
 
-/// What is measured where.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeriesName {
-    /// Which device.
-    pub device: Arc<str>,
-    /// What was measured.
-    pub quantity: Arc<str>,
-    /// What its numbers count.
-    pub unit: Unit,
+/// What one transaction has read.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    /// Those that are wanted.
+    pub(super) arrivals: Vec<Arrival>,
+    /// How many there are. One that a clock that was set back puts outside the stretch counts too.
+    pub(super) count: u64,
+    /// How far this is, and of how much, in steps that take about equally long.
+    pub(super) progress: (u64, u64),
 }
 
-/// A way through the arrivals of a stretch of time. What is stored meanwhile is given too.
+/// A way through the arrivals of a stretch of time.
 #[derive(Debug)]
-pub struct Arrivals {
+pub(super) struct Arrivals {
     history: History,
     from: UnixMicros,
     until: UnixMicros,
     way: Way,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Way {
     ByNumber {
-        after: i64,
+        /// Where the next chunk begins, and how far behind it the one after begins.
+        next: i64,
+        step: i64,
         first: i64,
         /// The first number that is behind the stretch.
         end: i64,
@@ -83,64 +86,77 @@ enum Way {
 }
 
 /// A reading that waits for the time of its arrival.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting(Arrival);
 
+impl Names {
+    /// The names of a series and a topic.
+    pub(super) fn of(&self, series: i64, topic: i64) -> Option<(&SeriesName, &Arc<str>)> {
+        self.series.get(&series).zip(self.topics.get(&topic))
+    }
+}
+
 impl History {
-    /// The names of all series and topics.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn names(&self) -> Result<Names, StoreError> {
+    pub(super) fn names(&self) -> Result<Names, StoreError> {
         self.pool.read(names)
     }
 
-    /// The readings that arrived from `from` on and before `until`, oldest first.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn arrivals(&self, from: UnixMicros, until: UnixMicros) -> Result<Arrivals, StoreError> {
-        let way = self.pool.read(|connection| {
+    /// The readings that arrived from `from` on and before `until`, oldest first. Where the history can be
+    /// read in several places at once these are up to `len_max` ways, which give its chunks in turn; else
+    /// it is one.
+    pub(super) fn arrivals(
+        &self,
+        from: UnixMicros,
+        until: UnixMicros,
+        len_max: u8,
+    ) -> Result<Vec<Arrivals>, StoreError> {
+        let ways = self.pool.read(|connection| {
             let sql = "SELECT EXISTS (SELECT 1 FROM import)";
             let has_imports: bool = connection.query_row(sql, [], |row| row.get(0))?;
             if has_imports {
                 let slot = from.0.max(0) / SLOT;
-                return Ok(Way::BySlot { slot, slots: 1, waiting: BinaryHeap::new() });
+                return Ok(vec![Way::BySlot { slot, slots: 1, waiting: BinaryHeap::new() }]);
             }
             // Each by itself is one seek; both in one query read the whole table.
             let sql = "SELECT (SELECT min(id) FROM reading), (SELECT max(id) FROM reading)";
             let ends = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let (Some(first), Some(last)) = ends else { return Ok(Way::Ended) };
+            let (Some(first), Some(last)) = ends else { return Ok(Vec::new()) };
             let first = first_arrived(connection, first, last, from)?;
             let end = first_arrived(connection, first, last, until)?;
-            Ok(Way::ByNumber { after: first - 1, first, end })
+            let step = i64::from(len_max) * CHUNK_LEN;
+            let way = |place: u8| Way::ByNumber {
+                next: first + i64::from(place) * CHUNK_LEN,
+                step,
+                first,
+                end,
+            };
+            Ok((0..len_max).map(way).collect())
         })?;
-        Ok(Arrivals { history: self.clone(), from, until, way })
+        let arrivals = |way| Arrivals { history: self.clone(), from, until, way };
+        Ok(ways.into_iter().map(arrivals).collect())
     }
 }
 
 impl Arrivals {
-    /// Puts the next readings into `out`, which is emptied before; false when there are none left.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn next(&mut self, out: &mut Vec<Arrival>) -> Result<bool, StoreError> {
-        out.clear();
-        while out.is_empty() {
-            match &mut self.way {
-                Way::ByNumber { .. } => self.by_number(out)?,
-                Way::BySlot { .. } => self.by_slot(out)?,
-                Way::Ended => return Ok(false),
-            }
-        }
-        Ok(true)
+    /// The next chunk, which may be empty; `None` when there is none left. `wanted` is asked about the
+    /// numbers of a series and a topic, on the connection that has just read them.
+    pub(super) fn next(
+        &mut self,
+        wanted: &mut impl FnMut(&Connection, i64, i64) -> rusqlite::Result<bool>,
+    ) -> Result<Option<Chunk>, StoreError> {
+        let mut chunk = Chunk::default();
+        let is_one = match &mut self.way {
+            Way::ByNumber { .. } => self.by_number(wanted, &mut chunk)?,
+            Way::BySlot { .. } => self.by_slot(wanted, &mut chunk)?,
+            Way::Ended => false,
+        };
+        chunk.progress = self.progress();
+        Ok(is_one.then_some(chunk))
     }
 
-    /// How far it is, and of how much, in steps that take about equally long.
-    #[must_use]
-    pub fn progress(&self) -> (u64, u64) {
+    fn progress(&self) -> (u64, u64) {
         let (done, of) = match self.way {
-            Way::ByNumber { after, first, end } => (after + 1 - first, end - first),
+            Way::ByNumber { next, first, end, .. } => (next - first, end - first),
             Way::BySlot { slot, .. } => {
                 let first = self.from.0.max(0) / SLOT;
                 (slot - first, self.until.0 / SLOT + 1 - first)
@@ -152,34 +168,47 @@ impl Arrivals {
         (u64::try_from(done).unwrap_or(0).min(of), of)
     }
 
-    fn by_number(&mut self, out: &mut Vec<Arrival>) -> Result<(), StoreError> {
-        let Way::ByNumber { after, end, .. } = &mut self.way else { return Ok(()) };
-        let before = *after;
+    fn by_number(
+        &mut self,
+        wanted: &mut impl FnMut(&Connection, i64, i64) -> rusqlite::Result<bool>,
+        chunk: &mut Chunk,
+    ) -> Result<bool, StoreError> {
+        let Way::ByNumber { next, step, end, .. } = &mut self.way else { return Ok(false) };
+        let (begin, behind) = (*next, next.saturating_add(CHUNK_LEN).min(*end));
+        if begin >= behind {
+            return Ok(false);
+        }
+        *next = next.saturating_add(*step);
         self.history.pool.read(|connection| {
             let sql =
-                "SELECT id, series, topic, at_micros, arrived_after_micros, value FROM reading
-                       WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+                "SELECT series, topic, id, at_micros, arrived_after_micros, value FROM reading
+                       WHERE id >= ?1 AND id < ?2 ORDER BY id";
             let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query(params![before, *end, CHUNK_LEN])?;
+            let mut rows = statement.query([begin, behind])?;
             while let Some(row) = rows.next()? {
-                let arrival = arrival(row)?;
-                *after = arrival.id.cast_signed();
+                chunk.count += 1;
+                let (series, topic) = (row.get(0)?, row.get(1)?);
+                // What nobody wants costs only the columns that say so.
+                if !wanted(connection, series, topic)? {
+                    continue;
+                }
+                let arrival = arrival(row, series, topic)?;
                 // Only where the clock was set back.
                 if (self.from..self.until).contains(&arrival.arrived_at) {
-                    out.push(arrival);
+                    chunk.arrivals.push(arrival);
                 }
             }
-            Ok(())
-        })?;
-        if *after == before {
-            self.way = Way::Ended;
-        }
-        Ok(())
+            Ok(true)
+        })
     }
 
-    fn by_slot(&mut self, out: &mut Vec<Arrival>) -> Result<(), StoreError> {
-        let Way::BySlot { slot, slots, waiting } = &mut self.way else { return Ok(()) };
-        let mut count = 0;
+    fn by_slot(
+        &mut self,
+        wanted: &mut impl FnMut(&Connection, i64, i64) -> rusqlite::Result<bool>,
+        chunk: &mut Chunk,
+    ) -> Result<bool, StoreError> {
+        let Way::BySlot { slot, slots, waiting } = &mut self.way else { return Ok(false) };
+        let mut read_len = 0;
         let begun = self.history.pool.read(|connection| {
             let sql = "SELECT slot FROM reading INDEXED BY reading_by_slot WHERE slot >= ?1
                        ORDER BY slot LIMIT 1";
@@ -189,15 +218,19 @@ impl Arrivals {
             let end = self.until.saturating_add(TAKEN_AFTER_MAX).0 / SLOT;
             let Some(next) = next.filter(|next| *next <= end) else { return Ok(false) };
             *slot = next + *slots;
-            let sql = "SELECT id, series, topic, at_micros, arrived_after_micros, value
+            let sql = "SELECT series, topic, id, at_micros, arrived_after_micros, value
                        FROM reading INDEXED BY reading_by_slot WHERE slot >= ?1 AND slot < ?2";
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![next, *slot])?;
             while let Some(row) = rows.next()? {
-                count += 1;
-                let arrival = arrival(row)?;
+                read_len += 1;
+                let (series, topic) = (row.get(0)?, row.get(1)?);
+                let arrival = arrival(row, series, topic)?;
                 if (self.from..self.until).contains(&arrival.arrived_at) {
-                    waiting.push(Reverse(Waiting(arrival)));
+                    chunk.count += 1;
+                    if wanted(connection, series, topic)? {
+                        waiting.push(Reverse(Waiting(arrival)));
+                    }
                 }
             }
             Ok(true)
@@ -205,7 +238,7 @@ impl Arrivals {
         // Whatever comes counts for this time or later, and arrived at most so much before that.
         let settled =
             if begun { UnixMicros(slot.saturating_mul(SLOT)) } else { UnixMicros(i64::MAX) };
-        *slots = match count {
+        *slots = match read_len {
             0..4_096 => (*slots * 2).min(17_280),
             8_192.. => (*slots / 2).max(1),
             _ => *slots,
@@ -213,13 +246,13 @@ impl Arrivals {
         while let Some(Reverse(Waiting(first))) = waiting.peek()
             && first.arrived_at.saturating_add(TAKEN_AFTER_MAX) < settled
         {
-            out.push(*first);
+            chunk.arrivals.push(*first);
             waiting.pop();
         }
         if !begun {
             self.way = Way::Ended;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -274,20 +307,20 @@ fn first_arrived(
     Ok(low)
 }
 
-fn arrival(row: &Row<'_>) -> rusqlite::Result<Arrival> {
+fn arrival(row: &Row<'_>, series: i64, topic: i64) -> rusqlite::Result<Arrival> {
     let at: i64 = row.get(3)?;
     let after: i64 = row.get(4)?;
     Ok(Arrival {
-        id: row.get(0).map(i64::cast_unsigned)?,
-        series: row.get(1)?,
-        topic: row.get(2)?,
+        id: row.get(2).map(i64::cast_unsigned)?,
+        series,
+        topic,
         at: UnixMicros(at),
         arrived_at: UnixMicros(at.saturating_add(after)),
         value: row.get(5)?,
     })
 }
 
-fn names(connection: &Connection) -> rusqlite::Result<Names> {
+pub(super) fn names(connection: &Connection) -> rusqlite::Result<Names> {
     let series = connection
         .prepare_cached("SELECT id, device, quantity, unit FROM series")?
         .query_map([], |row| {
