@@ -7,6 +7,7 @@
 import { status } from "./parts/api.js";
 import { createChart } from "./parts/chart.js";
 import { byId, setShown, setText } from "./parts/dom.js";
+import { createEdit } from "./parts/edit.js";
 import { createFooter } from "./parts/footer.js";
 import { createHistory } from "./parts/history.js";
 import { isKey, rememberLanguage, translator } from "./parts/i18n.js";
@@ -16,6 +17,7 @@ import { createLog } from "./parts/log.js";
 import { createNow } from "./parts/now.js";
 import { createPage } from "./parts/page.js";
 import { createRejects } from "./parts/rejects.js";
+import { createRules } from "./parts/rules.js";
 import { apply, select } from "./parts/state.js";
 import { createStorage } from "./parts/storage.js";
 import { createWhy } from "./parts/why.js";
@@ -36,6 +38,12 @@ const now = createNow(page, (key) => {
 const chart = createChart(page);
 const leds = createLeds(page, (name) => why.open(name));
 const why = createWhy(page, (name) => leds.focus(name));
+const edit = createEdit(page);
+const rules = createRules(
+  page,
+  () => edit.open(),
+  (found) => edit.follow(found),
+);
 const log = createLog(page);
 const history = createHistory(page);
 const rejects = createRejects(page);
@@ -74,6 +82,7 @@ function paint() {
   }
   if (all || parts.has("actuators")) leds.render();
   if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
+  if (all || parts.has("log")) rules.follow(all);
   if (all) log.renderAll();
   else if (parts.has("log")) log.append();
   if (all || parts.has("counts")) void rejects.render();
@@ -137,6 +146,7 @@ function translate() {
   now.renderList();
   chart.relabel();
   leds.render(true);
+  rules.render();
   log.relabel();
   history.relabel();
   rejects.relabel();

@@ -154,7 +154,11 @@ export type Listens = { mqtt: string, live: string, history: string, dashboard: 
 /**
  * `GET /api/v1/rules`
  */
-export type Rules = { rules: Array<Rule>, };
+export type Rules = { rules: Array<Rule>,
+/**
+ * The same as they were written; null: the journal has none.
+ */
+version: RuleSet | null, };
 
 /**
  * A rule in the words of its configuration.
@@ -377,10 +381,122 @@ backlog_age_micros: number, rows_per_second: number,
 outages: number, warnings: Array<string>, };
 
 /**
+ * `GET /api/v1/rules/versions`, newest first: the first one runs.
+ */
+export type RuleSets = { versions: Array<RuleSet>, };
+
+/**
+ * A version of the rules.
+ */
+export type RuleSet = { version: number, applied_at: string, applied_at_micros: number,
+/**
+ * Who brought it.
+ */
+source: string,
+/**
+ * TOML.
+ */
+text: string, };
+
+/**
+ * `PUT /api/v1/rules` and `POST /api/v1/rules/rollback`
+ */
+export type Applied = {
+/**
+ * The version that runs now; null when it was only looked at.
+ */
+version: number | null, };
+
+/**
  * `type` is left out, which means `about:blank`: the status says what kind it is.
  */
 export type Problem = { title: string, status: number, detail: string,
 /**
  * The next step.
  */
-next: string, };
+next: string,
+/**
+ * What is wrong with the rules that were sent; left out where it is not about rules.
+ */
+mistakes?: Array<RuleMistake>, };
+
+/**
+ * One thing that is wrong with a text of rules.
+ */
+export type RuleMistake = {
+/**
+ * null: it stands nowhere in the text.
+ */
+place: TextPlace | null, message: string, };
+
+/**
+ * The word that is meant; lines and columns from 1, columns and lengths in characters.
+ */
+export type TextPlace = { line: number, column: number, length: number, };
+
+/**
+ * One line of `POST /api/v1/rules/replay`: how far it is, then how it ended.
+ */
+export type ReplayLine = { "progress": ReplayProgress } | { "comparison": Comparison } | { "problem": Problem };
+
+/**
+ * How far it is, and of how much.
+ */
+export type ReplayProgress = { done: number, of: number, };
+
+/**
+ * What really was decided beside what the new rules would have.
+ */
+export type Comparison = { from: string, from_micros: number, until: string, until_micros: number,
+/**
+ * How many readings were read.
+ */
+readings: number,
+/**
+ * How long it took.
+ */
+seconds: number,
+/**
+ * Commands that only the old rules gave.
+ */
+only_old: number,
+/**
+ * Commands that only the new rules would have given.
+ */
+only_new: number, actuators: Array<ComparedActuator>,
+/**
+ * The first differences; the two counts have all.
+ */
+differences: Array<CommandDifference>,
+/**
+ * Actuators that were commanded and that no new rule drives.
+ */
+not_compared: Array<string>, };
+
+/**
+ * One actuator over the stretch.
+ */
+export type ComparedActuator = { name: string, old: Band, new: Band, };
+
+/**
+ * One side of an actuator.
+ */
+export type Band = { switches: number, on_seconds: number,
+/**
+ * Parts of equal length: the share of the time that it was on; null: nothing was decided yet.
+ */
+shares: Array<number | null>, };
+
+/**
+ * A command that only one side has.
+ */
+export type CommandDifference = { only: Side, at: string, at_micros: number, actuator: string, led: LedState, rule: string,
+/**
+ * The journal number of the reading that led to it.
+ */
+reading: number | null, cause: string, };
+
+/**
+ * Which side.
+ */
+export type Side = "old" | "new";

@@ -5,9 +5,15 @@
 /** @typedef {import("../wire.d.ts").Rejects} Rejects */
 /** @typedef {import("../wire.d.ts").Storage} Storage */
 /** @typedef {import("../wire.d.ts").Why} Why */
+/** @typedef {import("../wire.d.ts").Rules} Rules */
+/** @typedef {import("../wire.d.ts").RuleSets} RuleSets */
+/** @typedef {import("../wire.d.ts").RuleMistake} RuleMistake */
+/** @typedef {import("../wire.d.ts").ReplayLine} ReplayLine */
+/** @typedef {import("../wire.d.ts").ReplayProgress} ReplayProgress */
+/** @typedef {import("../wire.d.ts").Comparison} Comparison */
 
 /** What the gateway has refused. */
-class Refusal extends Error {
+export class Refusal extends Error {
   /**
    * @param {number} status of HTTP
    * @param {Partial<import("../wire.d.ts").Problem>} problem
@@ -15,6 +21,8 @@ class Refusal extends Error {
   constructor(status, problem) {
     super([problem.detail ?? `HTTP ${status}`, problem.next].join(": "));
     this.status = status;
+    /** @type {RuleMistake[]} what is wrong with the rules that were sent */
+    this.mistakes = problem.mistakes ?? [];
   }
 }
 
@@ -70,6 +78,90 @@ export async function setLed(actuator, led, seconds) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ led, seconds }),
   });
+}
+
+/** @returns {Promise<Rules>} */
+export function rules() {
+  return get("/api/v1/rules");
+}
+
+/**
+ * @param {number} limit
+ * @returns {Promise<RuleSets>} the newest first, which runs
+ */
+export function ruleVersions(limit) {
+  return get(`/api/v1/rules/versions?${queryText({ limit })}`);
+}
+
+/**
+ * Only looks whether the rules could be taken.
+ * @param {string} text
+ * @param {AbortSignal} signal
+ */
+export async function checkRules(text, signal) {
+  await ask("/api/v1/rules?check=true", { method: "PUT", headers: TOML, body: text, signal });
+}
+
+/**
+ * @param {string} text
+ * @returns {Promise<number>} the version that runs now
+ */
+export async function applyRules(text) {
+  const path = `/api/v1/rules?${queryText({ source: "the page" })}`;
+  return (await (await ask(path, { method: "PUT", headers: TOML, body: text })).json()).version;
+}
+
+/**
+ * @param {number} version
+ * @returns {Promise<number>} the version that runs now
+ */
+export async function rollBack(version) {
+  const answer = await ask("/api/v1/rules/rollback", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ version }),
+  });
+  return (await answer.json()).version;
+}
+
+/**
+ * What the rules would have done.
+ * @param {string} text
+ * @param {string} since as in `24h`
+ * @param {AbortSignal} signal
+ * @param {(progress: ReplayProgress) => void} onProgress
+ * @returns {Promise<Comparison>}
+ */
+export async function replayRules(text, since, signal, onProgress) {
+  const path = `/api/v1/rules/replay?${queryText({ since })}`;
+  const answer = await ask(path, { method: "POST", headers: TOML, body: text, signal });
+  for await (const line of lines(answer)) {
+    /** @type {ReplayLine} */
+    const said = JSON.parse(line);
+    if ("comparison" in said) return said.comparison;
+    if ("problem" in said) throw new Refusal(said.problem.status, said.problem);
+    if ("progress" in said) onProgress(said.progress);
+  }
+  throw new Refusal(answer.status, { detail: "the answer has no end" });
+}
+
+const TOML = { "Content-Type": "application/toml" };
+
+/**
+ * The lines of an answer while they come.
+ * @param {Response} answer
+ */
+export async function* lines(answer) {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  while (reader !== undefined) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+  if (rest !== "") yield rest;
 }
 
 /** @param {Record<string, string | number | null | undefined>} query */

@@ -168,6 +168,8 @@ pub(crate) struct Listens<'a> {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct Rules<'a> {
     rules: Vec<Rule<'a>>,
+    /// The same as they were written; null: the journal has none.
+    version: Option<RuleSet<'a>>,
 }
 
 /// A rule in the words of its configuration.

@@ -26,7 +26,7 @@ const SECONDS_MAX: u64 = 366 * 24 * 3_600;
 /// The longest name of who brings rules, in bytes.
 const SOURCE_LEN_MAX: usize = 200;
 
-const RULES_NEXT: &str = "correct what is named; mtom rules check FILE says the same";
+pub(crate) const RULES_NEXT: &str = "correct what is named; mtom rules check FILE says the same";
 const VERSIONS_NEXT: &str = "GET /api/v1/rules/versions lists them";
 const ACTUATORS_NEXT: &str = "GET /api/v1/actuators lists them";
 const BODY_NEXT: &str = "send what is expected, with its Content-Type";
@@ -82,8 +82,7 @@ pub(crate) async fn apply(
 ) -> Result<Response, Problem> {
     let ApplyQuery { source, check } = taken(query)?;
     expect_kind(&headers, "application/toml")?;
-    let text = std::str::from_utf8(&body)
-        .map_err(|_| Problem::bad_query("the rules are no UTF-8 text", BODY_NEXT))?;
+    let text = rules_text(&body)?;
     let control = control(&shared)?;
     if check {
         control.check(text).map_err(problem)?;
@@ -152,8 +151,8 @@ fn control(shared: &Shared) -> Result<Control, Problem> {
 fn problem(error: ControlError) -> Problem {
     let detail = error.to_string();
     match error {
-        ControlError::Rules(_) => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail, RULES_NEXT)
+        ControlError::Rules(mistakes) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail, RULES_NEXT).with(mistakes)
         }
         ControlError::Actuator { .. } => {
             Problem::new(StatusCode::NOT_FOUND, detail, ACTUATORS_NEXT)
@@ -165,7 +164,13 @@ fn problem(error: ControlError) -> Problem {
     }
 }
 
-fn expect_kind(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+/// A body as the text of rules.
+pub(crate) fn rules_text(body: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(body)
+        .map_err(|_| Problem::bad_query("the rules are no UTF-8 text", BODY_NEXT))
+}
+
+pub(crate) fn expect_kind(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
     let found = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let kind = found.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case(expected) {

@@ -1,8 +1,7 @@
 //! The HTTP API, the live socket and the page.
 //!
-//! Read only: nothing here changes a reading, a rule or an actuator. It sees what
-//! [`mtom_gateway::view::View`] and [`mtom_store::history::History`] let everybody see, and the page
-//! uses nothing but this API.
+//! It sees what [`mtom_gateway::view::View`] and [`mtom_store::history::History`] let everybody see, hands what a
+//! person wants to change to [`mtom_gateway::control::Control`], and the page uses nothing but this API.
 
 mod access;
 mod alerts;
@@ -14,6 +13,7 @@ mod live;
 mod metrics;
 mod past;
 mod problem;
+pub mod replay;
 mod routes;
 pub mod server;
 

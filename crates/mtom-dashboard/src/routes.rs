@@ -8,7 +8,7 @@ use crate::api::{
 use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, change, live, metrics};
+use crate::{assets, change, live, metrics, replay};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -42,6 +42,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/actuators", get(actuators))
         .route("/api/v1/rules", get(rules).put(change::apply))
         .route("/api/v1/rules/versions", get(change::versions))
+        .route("/api/v1/rules/replay", post(replay::replay))
         .route("/api/v1/rules/rollback", post(change::rollback))
         .route("/api/v1/actuators/{name}/set", put(change::set))
         .route("/api/v1/why", get(why))
@@ -134,8 +135,9 @@ async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
     json(&Actuators::new(&shared.view.snapshot().actuators))
 }
 
-async fn rules(State(shared): State<Arc<Shared>>) -> Response {
-    json(&Rules::new(&shared.view.snapshot().rules))
+async fn rules(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    let newest = shared.read(|history| history.rule_sets(1)).await?;
+    Ok(json(&Rules::new(&shared.view.snapshot().rules, newest.first())))
 }
 
 async fn log(State(shared): State<Arc<Shared>>) -> Response {

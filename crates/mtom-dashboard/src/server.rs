@@ -5,6 +5,7 @@
 //! itself within the grace period is cut.
 
 use crate::access::Access;
+use crate::replay::Replay;
 use crate::routes;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -36,6 +37,8 @@ pub struct Dashboard {
     pub clock: Clock,
     /// Takes what persons want; `None`: nothing can be changed.
     pub control: Option<Control>,
+    /// Plays the history through other rules; `None`: it cannot be played.
+    pub replay: Option<Replay>,
 }
 
 /// About the installation. Addresses are `host:port`; empty where nothing listens.
@@ -101,9 +104,12 @@ pub(crate) struct Shared {
     pub(crate) info: Info,
     pub(crate) clock: Clock,
     pub(crate) control: Option<Control>,
+    pub(crate) replay: Option<Replay>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
+    /// One permit: a replay keeps two threads busy. Taken: the next is refused with 429.
+    pub(crate) replays: Arc<Semaphore>,
     /// One permit for each viewer of `/live`.
     pub(crate) viewers: Arc<Semaphore>,
     /// The tasks of viewers: they outlive the connection that they came on.
@@ -129,7 +135,7 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock, control } = dashboard;
+    let Dashboard { view, history, info, clock, control, replay } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
     let end = stop.child_token();
@@ -140,8 +146,10 @@ pub(crate) async fn serve_within(
         info,
         clock,
         control,
+        replay,
         limits,
         readers: Semaphore::new(limits.readers_max),
+        replays: Arc::new(Semaphore::new(1)),
         viewers: Arc::new(Semaphore::new(limits.viewers_max)),
         tasks: TaskTracker::new(),
         stop: end.clone(),

@@ -1,5 +1,6 @@
 //! What several tests need: a journal in a folder, a server on a free port, and the other ends.
 
+use crate::replay::Replay;
 use crate::server::{Dashboard, Info, Limits, serve_within};
 use futures_util::StreamExt;
 use mtom_gateway::view::View;
@@ -47,6 +48,15 @@ impl Server {
     }
 
     pub(crate) async fn within(limits: Limits, insecure: Option<String>) -> Self {
+        Self::with(limits, insecure, None).await
+    }
+
+    /// One that plays the history so.
+    pub(crate) async fn with_replay(replay: Replay) -> Self {
+        Self::with(limits(), None, Some(replay)).await
+    }
+
+    async fn with(limits: Limits, insecure: Option<String>, replay: Option<Replay>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&folder.path().join("mtom.db"), NOW).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,6 +78,7 @@ impl Server {
             info,
             clock: Arc::new(|| NOW),
             control: None,
+            replay,
         };
         let served = serve_within(listener, dashboard, limits, stop.clone());
         #[allow(clippy::disallowed_methods, reason = "a test waits for it in `stop`")]
@@ -107,9 +118,17 @@ impl Server {
     }
 
     pub(crate) async fn put(&self, path: &str, kind: &str, body: &str) -> Answer {
+        self.send("PUT", path, kind, body).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, kind: &str, body: &str) -> Answer {
+        self.send("POST", path, kind, body).await
+    }
+
+    async fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
         let (host, len) = (self.address, body.len());
         let head = format!(
-            "PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n"
         );
         self.ask_with(&head, body).await
     }

@@ -5,6 +5,7 @@
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
+use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,7 +13,27 @@ use tokio::sync::{mpsc, oneshot};
 const REQUESTS_LEN: usize = 16;
 
 /// Reads rules as they stand in a file, for the actuators that there are. All mistakes, or the rules.
-pub type ReadRules = Arc<dyn Fn(&str) -> Result<Vec<RuleSpec>, Vec<String>> + Send + Sync>;
+pub type ReadRules = Arc<dyn Fn(&str) -> Result<Vec<RuleSpec>, Vec<Mistake>> + Send + Sync>;
+
+/// One thing that is wrong with a text of rules. `Display` is the whole sentence, its place first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where; `None`: nowhere in the text.
+    pub place: Option<Place>,
+    /// What is wrong and what is expected.
+    pub text: String,
+}
+
+/// The word of a text that is meant. Columns and lengths count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// Within the line; 0 behind its last character.
+    pub length: usize,
+}
 
 /// The rules of the configuration, and how others are read.
 #[derive(Clone)]
@@ -36,8 +57,8 @@ pub struct Control {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// The rules have mistakes, each a sentence.
-    #[error("the rules are not taken: {}", .0.join("; "))]
-    Rules(Vec<String>),
+    #[error("the rules are not taken: {}", sentences(.0))]
+    Rules(Vec<Mistake>),
     /// There is no such actuator.
     #[error("there is no actuator {name:?}: expected {known}")]
     Actuator {
@@ -117,7 +138,8 @@ impl Control {
     fn compile(&self, text: &str) -> Result<(Vec<RuleSpec>, Engine), ControlError> {
         let specs = (self.read)(text).map_err(ControlError::Rules)?;
         let engine = Engine::compile(&specs).map_err(|errors| {
-            ControlError::Rules(errors.iter().map(ToString::to_string).collect())
+            let mistake = |text| Mistake { place: None, text };
+            ControlError::Rules(errors.iter().map(ToString::to_string).map(mistake).collect())
         })?;
         Ok((specs, engine))
     }
@@ -130,4 +152,18 @@ impl Control {
         self.requests.send(request(answer)).await.map_err(|_| ControlError::Stopping)?;
         answered.await.unwrap_or(Err(ControlError::Stopping))
     }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Place { line, column, .. }) = self.place {
+            write!(f, "rules:{line}:{column}: ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+/// All of them in one line.
+pub(crate) fn sentences(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -3,7 +3,7 @@
 //! Rules in the configuration that are not what they were at the last start are a new version; so an edit
 //! of the file takes effect at the next start, and what was applied to the running gateway stays until then.
 
-use crate::control::RuleSource;
+use crate::control::{RuleSource, sentences};
 use crate::gateway::StartError;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
@@ -25,19 +25,21 @@ pub(crate) fn in_force(
     let is_edited = before.is_none_or(|before| before.text != configured.text);
     let newest = versions.first().filter(|newest| !is_edited && newest.source != CONFIGURED);
     if let Some(newest) = newest {
-        let wrong = |mistakes: Vec<String>| {
+        let wrong = |mistakes: String| {
             tracing::error!(
                 version = newest.version,
-                mistakes = mistakes.join("; "),
+                mistakes,
                 "the rules that were applied last can no longer be used: those of the configuration are"
             );
         };
         match (configured.read)(&newest.text) {
             Ok(specs) => match Engine::compile(&specs) {
                 Ok(engine) => return Ok((specs, engine)),
-                Err(errors) => wrong(errors.iter().map(ToString::to_string).collect()),
+                Err(errors) => {
+                    wrong(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+                }
             },
-            Err(mistakes) => wrong(mistakes),
+            Err(mistakes) => wrong(sentences(&mistakes)),
         }
     }
     let engine = Engine::compile(&configured.specs)

@@ -7,7 +7,7 @@
 
 use crate::error::OpenError;
 use crate::file::{self, Found, Lock};
-use crate::migrations::{MIGRATIONS, version_of};
+use crate::migrations::MIGRATIONS;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};

@@ -119,24 +119,8 @@ fn configured(config: &Config, names: Vec<String>) -> RuleSource {
 fn source(specs: Vec<RuleSpec>, names: Vec<String>) -> RuleSource {
     let text = rules::to_toml(&specs);
     let read = move |text: &str| {
-        let specs = config::read_rules(text, &config::Process)
-            .map_err(|problems| rules::explain("rules", text, &problems))?
-            .unwrap_or_default();
-        let is_strange = |name: &&str| !names.iter().any(|known| known == name);
-        let strangers: Vec<_> =
-            specs.iter().flat_map(RuleSpec::actuators).filter(is_strange).collect();
-        let expected = if names.is_empty() {
-            "none: there is no [[actuator]]".into()
-        } else {
-            names.join(", ")
-        };
-        match *strangers {
-            [] => Ok(specs),
-            _ => Err(strangers
-                .iter()
-                .map(|name| format!("there is no actuator {name:?}: expected {expected}"))
-                .collect()),
-        }
+        let specs = config::read_rules(text, Some(&names), &config::Process);
+        Ok(specs.map_err(|problems| rules::mistakes(text, &problems))?.unwrap_or_default())
     };
     RuleSource { specs, text, read: Arc::new(read) }
 }

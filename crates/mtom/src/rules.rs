@@ -8,12 +8,14 @@ mod cases;
 mod chatter;
 mod check;
 mod compare;
+mod comparison;
 mod contest;
 mod feed;
 mod findings;
 mod gateway;
 mod junit;
 mod ledger;
+mod place;
 mod replay;
 mod run;
 mod script;
@@ -24,8 +26,9 @@ mod trial;
 mod versions;
 mod why;
 
+pub(crate) use comparison::replayer;
 pub(crate) use ledger::run as ledger;
-pub(crate) use source::explain;
+pub(crate) use place::mistakes;
 pub(crate) use text::to_toml;
 pub(crate) use why::run as why;
 

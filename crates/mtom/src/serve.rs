@@ -1,7 +1,7 @@
 //! `mtom up` and `mtom gateway`: everything in one process, from the first bind to the last commit.
 
 use crate::config::Config;
-use crate::{Failure, clock, devices, files, plan, ready, report, sensors, stop};
+use crate::{Failure, clock, devices, files, plan, ready, report, rules, sensors, stop};
 use anyhow::Context;
 use mtom_dashboard::server::{self, Dashboard, Info};
 use mtom_gateway::Clock;
@@ -50,6 +50,7 @@ async fn serve(
     if let Some(ports) = &mut settings.ports {
         ports.dashboard = Some(page_address.port());
     }
+    let replay = rules::replayer(settings.rules.read.clone());
     let gateway = Gateway::start(settings, clock.clone(), jiff::tz::TimeZone::system()).await?;
     let sensors = if role == Role::Up { plan::sensors(&config) } else { 0 };
     let ready = ready::Addresses::new(gateway.addresses(), page_address);
@@ -58,7 +59,8 @@ async fn serve(
     }
     announce(&config, role, &ready, sensors, &simulated);
     let any_simulated = sensors > 0 || !simulated.is_empty();
-    let dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
+    let mut dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
+    dashboard.replay = Some(replay);
     sensors::simulate(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
     let page_stop = CancellationToken::new();
     let mut pages = JoinSet::new();
@@ -117,6 +119,7 @@ fn dashboard(
         },
         clock,
         control: Some(gateway.control()),
+        replay: None,
     }
 }
 

@@ -178,8 +178,8 @@ impl<'a> Actuators<'a> {
 }
 
 impl<'a> Rules<'a> {
-    pub(crate) fn new(rules: &'a [RuleView]) -> Self {
-        Self { rules: rules.iter().map(Rule::from).collect() }
+    pub(crate) fn new(rules: &'a [RuleView], newest: Option<&'a RuleSetRow>) -> Self {
+        Self { rules: rules.iter().map(Rule::from).collect(), version: newest.map(RuleSet::from) }
     }
 }
 
@@ -263,14 +263,19 @@ impl<'a> Why<'a> {
 
 impl<'a> RuleSets<'a> {
     pub(crate) fn new(rows: &'a [RuleSetRow]) -> Self {
-        let set = |row: &'a RuleSetRow| RuleSet {
+        Self { versions: rows.iter().map(RuleSet::from).collect() }
+    }
+}
+
+impl<'a> From<&'a RuleSetRow> for RuleSet<'a> {
+    fn from(row: &'a RuleSetRow) -> Self {
+        Self {
             version: row.version,
             applied_at: row.applied_at.rfc3339(),
             applied_at_micros: row.applied_at.0,
             source: &row.source,
             text: &row.text,
-        };
-        Self { versions: rows.iter().map(set).collect() }
+        }
     }
 }
 

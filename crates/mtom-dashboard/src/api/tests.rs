@@ -1,13 +1,15 @@
 //! The golden JSON of the border, and the page's types.
 
 use super::{
-    Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, Rules, State, Status, Why,
+    Actuator, Actuators, Applied, Command, Commands, Counts, Desired, Frame, Latest, LedState,
+    LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, RuleSet,
+    RuleSets, Rules, State, Status, Why,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::events::LogEvent;
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
-use crate::problem::ProblemBody;
+use crate::problem::{ProblemBody, RuleMistake, TextPlace};
+use crate::replay::wire;
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
     ActuatorView, AlertCounts, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said,
@@ -60,7 +62,19 @@ fn the_types_of_the_page_are_these() {
     declare::<Gap>(&config, &mut text);
     declare::<Storage>(&config, &mut text);
     declare::<Database>(&config, &mut text);
-    declare::<ProblemBody<'_>>(&config, &mut text);
+    declare::<RuleSets<'_>>(&config, &mut text);
+    declare::<RuleSet<'_>>(&config, &mut text);
+    declare::<Applied>(&config, &mut text);
+    declare::<ProblemBody>(&config, &mut text);
+    declare::<RuleMistake>(&config, &mut text);
+    declare::<TextPlace>(&config, &mut text);
+    declare::<wire::Line<'_>>(&config, &mut text);
+    declare::<wire::Progress>(&config, &mut text);
+    declare::<wire::Comparison<'_>>(&config, &mut text);
+    declare::<wire::Account<'_>>(&config, &mut text);
+    declare::<wire::Band>(&config, &mut text);
+    declare::<wire::Difference<'_>>(&config, &mut text);
+    declare::<wire::Only>(&config, &mut text);
     let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     expect_file!["../../../../web/wire.d.ts"].assert_eq(&text);
 }

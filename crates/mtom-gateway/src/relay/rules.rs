@@ -2,13 +2,12 @@
 //! batch, and how others take their place.
 
 use mtom_protocol::link::Led;
-use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Alert, Decision, Engine, State, Target};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::history::History;
-use mtom_store::history::play::SeriesName;
+use mtom_store::history::play::{Played, SeriesName};
 use mtom_store::journal::Journal;
 use mtom_store::record::{AlertRecord, AlertTarget};
 use std::collections::BTreeSet;
@@ -112,11 +111,13 @@ impl Rules {
         let from = UnixMicros(now.0.saturating_sub(micros(window)));
         let Self { engine, state, .. } = self;
         let wanted = |of: &SeriesName, topic: &str| engine.warms(&of.device, &of.quantity, topic);
-        let take = |stored: &StoredReading| {
-            engine.warm(state, stored);
+        let take = |played: Played<'_>| {
+            if let Played::Reading(stored) = played {
+                engine.warm(state, stored);
+            }
             Ok::<_, StoreError>(())
         };
-        history.play(from..UnixMicros(i64::MAX), &wanted, take, |_, _| ()).map(drop)
+        history.play(from..UnixMicros(i64::MAX), &wanted, take).map(drop)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::in_force;
-use crate::control::RuleSource;
+use crate::control::{Mistake, RuleSource};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::RuleSpec;
 use mtom_store::journal::Journal;
@@ -10,9 +10,9 @@ fn source(text: &str) -> RuleSource {
     RuleSource { specs: read(text).unwrap(), text: text.into(), read: Arc::new(read) }
 }
 
-fn read(text: &str) -> Result<Vec<RuleSpec>, Vec<String>> {
+fn read(text: &str) -> Result<Vec<RuleSpec>, Vec<Mistake>> {
     let rule = |name: &str| match name {
-        "wrong" => Err(vec!["there is no actuator".to_owned()]),
+        "wrong" => Err(vec![Mistake { place: None, text: "there is no actuator".into() }]),
         name => Ok(RuleSpec { name: name.into(), ..RuleSpec::original(name) }),
     };
     text.split_whitespace().map(rule).collect()

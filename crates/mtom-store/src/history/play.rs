@@ -41,19 +41,26 @@ pub struct SeriesName {
 /// Says whether readings of a series that come on a topic are wanted. Asked about once for each.
 pub type Wanted<'a> = &'a (dyn Fn(&SeriesName, &str) -> bool + Sync);
 
+/// What is given while the history is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Played<'a> {
+    /// The next one that is wanted.
+    Reading(&'a StoredReading),
+    /// How far it is, and of how much; also where nothing is wanted.
+    Progress(u64, u64),
+}
+
 impl History {
     /// Gives the readings that arrived from the beginning of `stretch` on and before its end, and are
-    /// wanted, to `take`; after some of them tells `progress` how far that is, and of how much. How many
-    /// readings there are in all.
+    /// wanted, to `take`, and now and then how far that is. How many readings there are in all.
     ///
     /// # Errors
-    /// When the file cannot be read, or `take` fails.
+    /// When the file cannot be read, or `take` fails: then nothing more is read.
     pub fn play<E: From<StoreError>>(
         &self,
         stretch: Range<UnixMicros>,
         wanted: Wanted<'_>,
-        mut take: impl FnMut(&StoredReading) -> Result<(), E>,
-        mut progress: impl FnMut(u64, u64),
+        mut take: impl FnMut(Played<'_>) -> Result<(), E>,
     ) -> Result<u64, E> {
         let arrivals = self.arrivals(stretch.start, stretch.end, READERS_LEN)?;
         let names = self.names()?;
@@ -75,11 +82,11 @@ impl History {
                 let chunk = chunk?;
                 for arrival in &chunk.arrivals {
                     if let Some(stored) = cast.reading(arrival)? {
-                        take(stored)?;
+                        take(Played::Reading(stored))?;
                     }
                 }
                 count += chunk.count;
-                progress(chunk.progress.0, chunk.progress.1);
+                take(Played::Progress(chunk.progress.0, chunk.progress.1))?;
             }
             Ok(count)
         })

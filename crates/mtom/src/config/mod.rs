@@ -10,7 +10,7 @@ mod sections;
 mod store;
 mod tree;
 
-pub(crate) use tree::Problem;
+pub(crate) use tree::{Problem, Spot};
 
 use mtom_rules::RuleSpec;
 use reader::Problems;
@@ -136,23 +136,32 @@ impl Config {
     }
 }
 
-/// The rules of a file: a whole configuration, or `[[rule]]` alone, which may then drive actuators of
-/// any name. `None`: it says nothing about rules.
+/// The rules of a file: a whole configuration, or `[[rule]]` alone. They may drive the actuators with
+/// these `names`, or any where the names are not known. `None`: it says nothing about rules.
 ///
 /// # Errors
 /// Every problem there is.
 pub(crate) fn read_rules(
     text: &str,
+    names: Option<&[String]>,
     around: &impl Surroundings,
 ) -> Result<Option<Vec<RuleSpec>>, Vec<Problem>> {
     let tree = tree::parse(text).map_err(|problem| vec![problem])?;
     let tree::Node::Table(fields) = &tree.node else { return Ok(None) };
-    if fields.iter().any(|(name, _)| name != "rule") {
-        return Config::read(text, &[], around).map(|config| config.rules);
-    }
     let mut problems = Problems::default();
-    let mut root = reader::Section::new("", tree, &mut problems);
-    let rules = rules::read(&mut root, None, &mut problems);
+    let rules = if fields.iter().any(|(name, _)| name != "rule") {
+        // It has actuators of its own, which may be others.
+        let rules = Config::read(text, &[], around)?.rules;
+        if let Some(names) = names {
+            for (at, spec) in rules.iter().flatten().enumerate() {
+                rules::strangers(at, spec, names, &tree::Place::Default, &mut problems);
+            }
+        }
+        rules
+    } else {
+        let mut root = reader::Section::new("", tree, &mut problems);
+        rules::read(&mut root, names, &mut problems)
+    };
     if problems.count() == 0 { Ok(rules) } else { Err(problems.into_sorted()) }
 }
 

@@ -1,6 +1,6 @@
 //! Takes values out of the tree by key, with their type, and collects everything that is wrong.
 
-use super::tree::{Entry, Node, Place, Problem};
+use super::tree::{Entry, Node, Place, Problem, Spot};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -9,9 +9,14 @@ use std::time::Duration;
 pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds one.
+    /// Adds one about a value.
     pub(crate) fn add(&mut self, key: &str, place: Place, text: impl Into<String>) {
-        self.0.push(Problem { key: key.into(), place, text: text.into() });
+        self.add_at(key, place, Spot::Value, text);
+    }
+
+    /// Adds one.
+    pub(crate) fn add_at(&mut self, key: &str, place: Place, spot: Spot, text: impl Into<String>) {
+        self.0.push(Problem { key: key.into(), place, spot, text: text.into() });
     }
 
     /// The value, or the problem noted under its key.
@@ -123,7 +128,8 @@ impl Section {
                 None => format!("expected one of {}", self.known.join(", ")),
             };
             let key = format!("{}{name}", self.prefix);
-            problems.add(&key, entry.place.clone(), format!("unknown key: {hint}"));
+            let text = format!("unknown key: {hint}");
+            problems.add_at(&key, entry.place.clone(), Spot::Key, text);
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::reader::{Problems, Section, boolean, duration, shown, text};
 use super::rule_tests;
 use super::sections::sections;
-use super::tree::{Entry, Node, Place};
+use super::tree::{Entry, Node, Place, Spot};
 use mtom_rules::{Consequence, Edge, Engine, Qos, RuleError, RuleSpec, Silent};
 use std::time::Duration;
 
@@ -36,12 +36,8 @@ pub(super) fn read(
     for (at, (section, place)) in found.into_iter().enumerate() {
         let place = Places { rule: place, keys: section.places() };
         if let Some(spec) = rule(at, section, &place.rule, problems) {
-            let unknown =
-                |name: &&str| names.is_some_and(|names| !names.iter().any(|known| known == name));
-            for name in spec.actuators().filter(unknown) {
-                let expected = either(names.unwrap_or_default());
-                let text = format!("there is no actuator {name:?}: expected {expected}");
-                problems.add(&format!("rule.{at}.then"), place.of("then"), text);
+            if let Some(names) = names {
+                strangers(at, &spec, names, &place.of("then"), problems);
             }
             specs.push(spec);
             places.push((at, place));
@@ -54,10 +50,27 @@ pub(super) fn read(
                 Some(position) => format!("{position}: {problem}"),
                 None => problem,
             };
-            problems.add(&format!("rule.{at}.{key}"), place.of(key), text);
+            let spot = position.map_or(Spot::Value, Spot::At);
+            problems.add_at(&format!("rule.{at}.{key}"), place.of(key), spot, text);
         }
     }
     Some(specs)
+}
+
+/// The actuators of a rule that there are not: those that there are have these `names`.
+pub(super) fn strangers(
+    at: usize,
+    spec: &RuleSpec,
+    names: &[String],
+    place: &Place,
+    problems: &mut Problems,
+) {
+    let is_strange = |name: &&str| !names.iter().any(|known| known == name);
+    for name in spec.actuators().filter(is_strange) {
+        let text = format!("there is no actuator {name:?}: expected {}", either(names));
+        let spot = Spot::Word(name.into());
+        problems.add_at(&format!("rule.{at}.then"), place.clone(), spot, text);
+    }
 }
 
 fn rule(

@@ -3,6 +3,7 @@
 //!
 //! Every value is taken once; what is left at the end is a key that nobody knows.
 
+use mtom_rules::Position;
 use std::fmt;
 use toml_edit::{Document, Item, TableLike, Value};
 
@@ -42,7 +43,22 @@ pub(crate) enum Node {
 pub(crate) struct Problem {
     pub(crate) key: String,
     pub(crate) place: Place,
+    /// What of the key's line is meant.
+    pub(crate) spot: Spot,
     pub(crate) text: String,
+}
+
+/// What is wrong about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spot {
+    /// Its value, or that it has none.
+    Value,
+    /// Its name.
+    Key,
+    /// This place of the expression that is its value.
+    At(Position),
+    /// This word of its value.
+    Word(String),
 }
 
 impl fmt::Display for Problem {
@@ -68,6 +84,7 @@ pub(crate) fn parse(text: &str) -> Result<Entry, Problem> {
     let document = Document::parse(text).map_err(|error| Problem {
         key: String::new(),
         place: error.span().map_or(Place::Default, |span| Place::Line(line(text, span.start))),
+        spot: Spot::Value,
         text: error.message().trim_end().replace('\n', ", "),
     })?;
     Ok(Entry { node: table(text, document.as_table()), place: Place::Default })
@@ -107,7 +124,7 @@ pub(crate) fn set(tree: &mut Entry, assignment: &str) -> Result<(), Problem> {
 }
 
 fn problem(key: &str, text: &str) -> Problem {
-    Problem { key: key.into(), place: Place::Set, text: text.into() }
+    Problem { key: key.into(), place: Place::Set, spot: Spot::Value, text: text.into() }
 }
 
 /// The entry named `part`, made when it is not there.

@@ -116,7 +116,7 @@ impl Case {
             }
             let sides = [(&**actuator, "expected", until), ("", "actual", outcome.end)];
             for (band, (name, side, end)) in bands.into_iter().zip(sides) {
-                let line = format!("  {name:<name_len$} {side:<8} {}", band.finish(end).0);
+                let line = format!("  {name:<name_len$} {side:<8} {}", band.finish(end).picture());
                 lines.push(line.trim_end().to_owned());
             }
         }

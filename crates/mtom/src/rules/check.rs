@@ -5,12 +5,14 @@ use super::chatter::{Kind, PER_HOUR_MAX, Trial, variants};
 use super::feed;
 use super::findings::{Finding, Severity, findings};
 use super::source::{Source, WrongFile};
+use crate::past::progress::Progress;
 use crate::past::with_journal;
 use crate::{Failure, clock, config, report};
 use anyhow::Result;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
+use mtom_store::history::play::Played;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -109,14 +111,21 @@ fn chatter(history: &History, latest: &[StoredReading], source: &Source) -> Resu
     let variants = variants(&source.specs);
     let mut trial = Trial::new(&variants, from);
     let (mut count, mut end) = (0, from);
-    feed::each(history, &source.specs, (from, until), "looking at the last day", |stored| {
-        count += 1;
-        if count <= READINGS_MAX {
-            trial.reading(stored);
-            end = stored.arrived_at;
+    let mut progress = Progress::new("looking at the last day");
+    feed::each(history, &source.specs, (from, until), |played| {
+        match played {
+            Played::Progress(done, of) => progress.show(done, of),
+            Played::Reading(stored) => {
+                count += 1;
+                if count <= READINGS_MAX {
+                    trial.reading(stored);
+                    end = stored.arrived_at;
+                }
+            }
         }
         Ok(())
     })?;
+    drop(progress);
     if end == from {
         return Ok(Vec::new());
     }

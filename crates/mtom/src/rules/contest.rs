@@ -6,7 +6,7 @@
 
 use super::compare::{Command, Comparer, Difference, Side};
 use super::run::Run;
-use super::timeline::{Band, Totals};
+use super::timeline::{Band, Drawn};
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
@@ -32,9 +32,9 @@ pub(crate) struct Contest<'e> {
 pub(crate) struct Account {
     pub(crate) actuator: Arc<str>,
     /// What was really decided.
-    pub(crate) old: (String, Totals),
+    pub(crate) old: Drawn,
     /// What the new rules would have.
-    pub(crate) new: (String, Totals),
+    pub(crate) new: Drawn,
 }
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) fn lead(engine: &Engine, specs: &[RuleSpec], from: UnixMicros) -> Uni
 }
 
 impl<'e> Contest<'e> {
-    /// A contest from `from` to `until` with pictures of `width` columns; readings are given from
+    /// A contest from `from` to `until` with bands of `width` columns; readings are given from
     /// [`lead`] on.
     pub(crate) fn new(
         engine: &'e Engine,

@@ -2,23 +2,18 @@
 //! really decided.
 
 use super::arguments::{Replay as Arguments, Shape};
-use super::compare::{Command, Difference, Side, word};
-use super::contest::{Account, Contest, lead};
-use super::feed;
+use super::compare::{Difference, Side, word};
+use super::comparison::{Comparison, Outcome, Watch};
+use super::contest::Account;
 use super::source::Source;
-use super::timeline::{Totals, ends};
+use super::timeline::{Drawn, Totals, ends};
+use crate::past::progress::Progress;
 use crate::past::{local, with_history};
 use crate::{Failure, clock, report};
 use anyhow::Result;
 use jiff::tz::TimeZone;
-use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
-use mtom_store::history::ledger::LedgerQuery;
-use mtom_store::history::{History, PAGE_LEN_MAX};
-use mtom_store::record::{CommandRow, Order};
 use serde_json::json;
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How wide a picture is.
@@ -33,136 +28,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if from >= until {
             return Err(Failure::Usage("--since is not before --until".into()));
         }
-        let replay = Replay { history, source: &source, from, until };
-        let mut shown = Shown { arguments, zone: &zone, held: Vec::new(), counts: [0, 0] };
+        let (specs, engine) = (source.specs.as_slice(), &source.engine);
+        let comparison = Comparison { history: &history, specs, engine, from, until, width: WIDTH };
+        let progress = Some(Progress::new("replaying"));
+        let mut shown =
+            Shown { arguments, zone: &zone, progress, held: Vec::new(), counts: [0, 0] };
         let begun = Instant::now();
-        let (accounts, readings) = replay.play(&mut shown)?;
-        let summary = Summary { from, until, readings, took: begun.elapsed(), accounts };
-        shown.finish(&summary, &replay.unheeded()?);
+        let outcome = comparison.run(&mut shown)?;
+        shown.progress = None;
+        shown.finish(&Summary { from, until, took: begun.elapsed(), outcome });
         Ok(())
     })
-}
-
-struct Replay<'a> {
-    history: History,
-    source: &'a Source,
-    from: UnixMicros,
-    until: UnixMicros,
 }
 
 /// What is said at the end.
 struct Summary {
     from: UnixMicros,
     until: UnixMicros,
-    readings: u64,
     took: Duration,
-    accounts: Vec<Account>,
-}
-
-impl Replay<'_> {
-    /// Gives the differences to `shown` while they are found.
-    fn play(&self, shown: &mut Shown<'_>) -> Result<(Vec<Account>, u64)> {
-        let Self { history, source, from, until } = self;
-        let mut contest = Contest::new(&source.engine, &source.specs, (*from, *until), WIDTH);
-        for actuator in self.driven() {
-            let query = LedgerQuery {
-                actuator: Some(actuator.to_string()),
-                until: Some(*from),
-                order: Order::Descending,
-                limit: 1,
-                ..LedgerQuery::default()
-            };
-            if let Some(row) = history.ledger(&query)?.first() {
-                contest.begin(&actuator, led(row));
-            }
-        }
-        let mut ledger = Ledger::new(history, *from, *until);
-        let stretch = (lead(&source.engine, &source.specs, *from), *until);
-        let readings = feed::each(history, &source.specs, stretch, "replaying", |stored| {
-            while let Some(command) = ledger.before(stored.arrived_at)? {
-                contest.decided(command);
-            }
-            contest.reading(stored);
-            while let Some(difference) = contest.difference(stored.arrived_at) {
-                shown.take(difference);
-            }
-            Ok(())
-        })?;
-        while let Some(command) = ledger.before(*until)? {
-            contest.decided(command);
-        }
-        let (rest, accounts) = contest.finish();
-        rest.into_iter().for_each(|difference| shown.take(difference));
-        Ok((accounts, readings))
-    }
-
-    fn driven(&self) -> impl Iterator<Item = Arc<str>> {
-        self.source.specs.iter().flat_map(mtom_rules::RuleSpec::actuators).map(Arc::from)
-    }
-
-    /// Actuators of the ledger that the new rules do not drive.
-    fn unheeded(&self) -> Result<Vec<String>> {
-        let mut names = self.history.commanded()?;
-        names.retain(|name| self.driven().all(|driven| *driven != **name));
-        Ok(names)
-    }
-}
-
-/// What was really decided, page by page.
-struct Ledger<'a> {
-    history: &'a History,
-    query: LedgerQuery,
-    rows: VecDeque<CommandRow>,
-    has_more: bool,
-}
-
-impl<'a> Ledger<'a> {
-    fn new(history: &'a History, from: UnixMicros, until: UnixMicros) -> Self {
-        let (from, until) = (Some(from), Some(until));
-        let query = LedgerQuery { from, until, limit: PAGE_LEN_MAX, ..LedgerQuery::default() };
-        Self { history, query, rows: VecDeque::new(), has_more: true }
-    }
-
-    /// The next command that was decided at `at` or before.
-    fn before(&mut self, at: UnixMicros) -> Result<Option<Command>> {
-        if self.rows.is_empty() && self.has_more {
-            let page = self.history.ledger(&self.query)?;
-            self.has_more = page.len() == PAGE_LEN_MAX;
-            self.query.after = page.last().map(|row| row.command.number).or(self.query.after);
-            self.rows = page.into();
-        }
-        let is_due = |row: &CommandRow| row.command.decided_at <= at;
-        if !self.rows.front().is_some_and(is_due) {
-            return Ok(None);
-        }
-        Ok(self.rows.pop_front().map(|row| Command {
-            at: row.command.decided_at,
-            led: led(&row),
-            actuator: row.command.actuator.into(),
-            is_alert: false,
-            reason: None,
-            rule: row.command.rule.into(),
-            cause: row.command.cause,
-            reading: row.command.reading,
-        }))
-    }
-}
-
-const fn led(row: &CommandRow) -> Led {
-    if row.command.on { Led::On } else { Led::Off }
+    outcome: Outcome,
 }
 
 /// Where the differences go: as lines at once, or the first of them behind the summary.
 struct Shown<'a> {
     arguments: &'a Arguments,
     zone: &'a TimeZone,
+    /// `None`: it is done.
+    progress: Option<Progress>,
     held: Vec<Difference>,
     /// How many only the old and only the new side has.
     counts: [u64; 2],
 }
 
-impl Shown<'_> {
-    fn take(&mut self, difference: Difference) {
+impl Watch for Shown<'_> {
+    fn difference(&mut self, difference: Difference) {
         if let Some(count) = self.counts.get_mut(difference.side as usize) {
             *count += 1;
         }
@@ -185,11 +84,20 @@ impl Shown<'_> {
         }
     }
 
-    fn finish(&self, summary: &Summary, unheeded: &[String]) {
+    fn progress(&mut self, done: u64, of: u64) -> Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.show(done, of);
+        }
+        Ok(())
+    }
+}
+
+impl Shown<'_> {
+    fn finish(&self, summary: &Summary) {
         match self.arguments.format {
             Shape::Json => report::line(&self.json(summary)),
             Shape::Table => {
-                for line in self.table(summary, unheeded) {
+                for line in self.table(summary) {
                     report::line(&line);
                 }
             }
@@ -198,12 +106,12 @@ impl Shown<'_> {
 
     fn json(&self, summary: &Summary) -> String {
         let days = summary.days();
-        let side = |(band, totals): &(String, Totals)| {
+        let side = |drawn: &Drawn| {
             json!({
-                "switches": totals.switches,
-                "switches_per_day": round(per_day(totals, days)),
-                "on_seconds": totals.on.as_secs_f64(),
-                "band": band,
+                "switches": drawn.totals.switches,
+                "switches_per_day": round(per_day(&drawn.totals, days)),
+                "on_seconds": drawn.totals.on.as_secs_f64(),
+                "band": drawn.picture(),
             })
         };
         let account = |account: &Account| {
@@ -216,24 +124,25 @@ impl Shown<'_> {
         json!({
             "from": summary.from.rfc3339(),
             "until": summary.until.rfc3339(),
-            "readings": summary.readings,
+            "readings": summary.outcome.readings,
             "seconds": round(summary.took.as_secs_f64()),
             "only_old": self.counts[0],
             "only_new": self.counts[1],
-            "actuators": summary.accounts.iter().map(account).collect::<Vec<_>>(),
+            "actuators": summary.outcome.accounts.iter().map(account).collect::<Vec<_>>(),
         })
         .to_string()
     }
 
-    fn table(&self, summary: &Summary, unheeded: &[String]) -> Vec<String> {
+    fn table(&self, summary: &Summary) -> Vec<String> {
+        let Outcome { readings, accounts, unheeded } = &summary.outcome;
         let days = summary.days();
         let (from, until) = (local(summary.from, self.zone), local(summary.until, self.zone));
-        let (readings, seconds) = (summary.readings, summary.took.as_secs_f64());
+        let seconds = summary.took.as_secs_f64();
         let mut lines = vec![format!(
             "{}: {readings} readings of {days:.1} days in {seconds:.2} s",
             self.arguments.file.display()
         )];
-        let name_len = summary.accounts.iter().map(|it| it.actuator.chars().count()).max();
+        let name_len = accounts.iter().map(|it| it.actuator.chars().count()).max();
         let name_len = name_len.unwrap_or(0);
         let short = |time: &str| time.chars().take(16).collect::<String>();
         lines.push(format!(
@@ -242,13 +151,14 @@ impl Shown<'_> {
             name_len + 5,
             ends(&short(&from), &short(&until), WIDTH)
         ));
-        for account in &summary.accounts {
+        for account in accounts {
             let sides = [(&*account.actuator, "old", &account.old), ("", "new", &account.new)];
-            for (name, side, (band, totals)) in sides {
+            for (name, side, drawn) in sides {
                 lines.push(format!(
-                    "{name:<name_len$} {side} {band}  {:.1} switches a day, {:.1} h on",
-                    per_day(totals, days),
-                    totals.on.as_secs_f64() / 3_600.0
+                    "{name:<name_len$} {side} {}  {:.1} switches a day, {:.1} h on",
+                    drawn.picture(),
+                    per_day(&drawn.totals, days),
+                    drawn.totals.on.as_secs_f64() / 3_600.0
                 ));
             }
         }

@@ -1,11 +1,11 @@
 //! A file with rules: what it says, or everything that is wrong with it, each with its line and column.
 
 use super::cases::Case;
+use super::place::{inside, line_and_column, mistakes, span_of, walk};
 use super::run::alerts;
 use super::script::{self, Mistake};
 use crate::config::{self, Process};
 use mtom_rules::{Engine, RuleError, RuleSpec};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use toml_edit::{Document, Item, TableLike};
@@ -53,7 +53,7 @@ impl Source {
     }
 
     fn read(name: &str, text: String) -> Result<Self, WrongFile> {
-        let specs = config::read_rules(&text, &Process)
+        let specs = config::read_rules(&text, None, &Process)
             .map_err(|problems| WrongFile(explain(name, &text, &problems)))?
             .unwrap_or_default();
         if specs.is_empty() {
@@ -143,66 +143,19 @@ impl CaseReader<'_> {
     /// `line:column` of a character of a text value; of the value where it is written with escapes.
     fn place(&self, item: Option<&Item>, position: usize) -> String {
         let Some(span) = item.and_then(Item::span) else { return "1:1".into() };
-        let value = item.and_then(Item::as_str).unwrap_or_default();
-        let raw = self.text.get(span.clone()).unwrap_or_default();
-        let offset = raw.find(value).map_or(0, |begin| {
-            let inside = value.char_indices().nth(position).map_or(value.len(), |(at, _)| at);
-            begin + inside
-        });
-        let (line, column) = line_and_column(self.text, span.start + offset);
+        let exact = item.and_then(|item| inside(self.text, item, position));
+        let (line, column) = line_and_column(self.text, exact.unwrap_or(span.start));
         format!("{line}:{column}")
     }
 }
 
-/// Problems of the configuration with the place of each.
-pub(crate) fn explain(name: &str, text: &str, problems: &[config::Problem]) -> Vec<String> {
-    let document = Document::parse(text);
-    let place = |problem: &config::Problem| {
-        let span = match &document {
-            Ok(document) => span_of(document.as_table(), &problem.key),
-            Err(error) => error.span(),
-        };
-        span.map_or_else(String::new, |span| {
-            let (line, column) = line_and_column(text, span.start);
-            format!("{line}:{column}:")
-        })
+/// Problems of a file, a line for each.
+fn explain(name: &str, text: &str, problems: &[config::Problem]) -> Vec<String> {
+    let line = |mistake: mtom_gateway::control::Mistake| match mistake.place {
+        Some(place) => format!("{name}:{}:{}: {}", place.line, place.column, mistake.text),
+        None => format!("{name}: {}", mistake.text),
     };
-    let what = |problem: &config::Problem| match problem.key.as_str() {
-        "" => problem.text.clone(),
-        key => format!("{key}: {}", problem.text),
-    };
-    problems.iter().map(|problem| format!("{name}:{} {}", place(problem), what(problem))).collect()
-}
-
-/// Where a key like `rule.0.on` is written: its value, or the nearest thing around it.
-fn span_of(table: &dyn TableLike, key: &str) -> Option<Range<usize>> {
-    let mut found = None;
-    let parts: Vec<&str> = key.split('.').collect();
-    let mut here: Option<&Item> = None;
-    for part in parts {
-        let next = match here {
-            None => table.get(part),
-            Some(item) => walk(item, &[part]),
-        };
-        let Some(next) = next else {
-            // An array inside of a value has no items of its own, only values.
-            break;
-        };
-        found = next.span().or(found);
-        here = Some(next);
-    }
-    found
-}
-
-fn walk<'d>(from: &'d Item, path: &[&str]) -> Option<&'d Item> {
-    let mut here = from;
-    for part in path {
-        here = match part.parse::<usize>() {
-            Ok(index) => here.get(index)?,
-            Err(_) => here.get(part)?,
-        };
-    }
-    Some(here)
+    mistakes(text, problems).into_iter().map(line).collect()
 }
 
 /// The tables of `[[rule.test]]`, or of a list of inline tables.
@@ -217,14 +170,6 @@ fn tables(item: &Item) -> Vec<&dyn TableLike> {
             .collect(),
         Item::Table(_) | Item::None => Vec::new(),
     }
-}
-
-/// Both from 1; columns count characters.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    (line, before.get(start..).map_or(0, |line| line.chars().count()) + 1)
 }
 
 #[cfg(test)]

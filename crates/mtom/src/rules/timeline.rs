@@ -27,7 +27,14 @@ pub(crate) struct Totals {
     pub(crate) on: Duration,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// A band up to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    columns: Vec<Column>,
+    pub(crate) totals: Totals,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Column {
     on_micros: u64,
     off_micros: u64,
@@ -53,12 +60,12 @@ impl Band {
         self.shown = Some((led, at));
     }
 
-    /// The picture and the totals up to `end`; what is behind it is not known and blank.
-    pub(crate) fn finish(mut self, end: UnixMicros) -> (String, Totals) {
+    /// The band up to `end`; what is behind it is not known and blank.
+    pub(crate) fn finish(mut self, end: UnixMicros) -> Drawn {
         if let Some((led, since)) = self.shown {
             self.fill(led, since, end.min(self.until));
         }
-        (self.columns.iter().map(Column::sign).collect(), self.totals)
+        Drawn { columns: self.columns, totals: self.totals }
     }
 
     fn fill(&mut self, led: Led, from: UnixMicros, until: UnixMicros) {
@@ -91,6 +98,23 @@ impl Band {
         // Rounded up, as `place` rounds down: a time lies behind the start of its own column.
         let after = (span * index + width - 1) / width;
         UnixMicros(self.from.0.saturating_add(i64::try_from(after).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Drawn {
+    /// A character for each span.
+    pub(crate) fn picture(&self) -> String {
+        self.columns.iter().map(Column::sign).collect()
+    }
+
+    /// For each span the share of the time for which something was decided that it was on, from 0 to 1;
+    /// `None`: nothing was decided.
+    #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+    pub(crate) fn shares(&self) -> impl Iterator<Item = Option<f64>> {
+        self.columns.iter().map(|column| {
+            let micros = column.on_micros.saturating_add(column.off_micros);
+            (micros > 0).then(|| column.on_micros as f64 / micros as f64)
+        })
     }
 }
 

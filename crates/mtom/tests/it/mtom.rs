@@ -166,8 +166,23 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 /// A bare HTTP PUT.
 pub(crate) async fn put(address: SocketAddr, path: &str, kind: &str, body: &str) -> (u16, String) {
+    send(address, "PUT", path, kind, body).await
+}
+
+pub(crate) async fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> (u16, String) {
+    send(address, "POST", path, kind, body).await
+}
+
+async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &str,
+) -> (u16, String) {
     let len = body.len();
-    let head = format!("PUT {path} HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n");
     ask(address, &head, body).await
 }
 

@@ -1,6 +1,6 @@
 //! The commands of rules on the real binary: their cases, the check, the replay, and why.
 
-use crate::mtom::{Mtom, command, mosquitto_pub, output, put};
+use crate::mtom::{Mtom, command, mosquitto_pub, output, post, put};
 use crate::soon;
 use serde_json::Value;
 use std::fmt::Write;
@@ -62,7 +62,7 @@ fn cases_pass_fail_or_cannot_be_read_each_with_its_exit_code() {
     for (from, to, expected) in [
         ("26.5 |", "26.5 °Q |", "bad.toml:15:52: rule \"heat lamp\", case \"on once"),
         ("TEMP_LED on", "TEMP_LET on", "bad.toml:16:20: rule"),
-        ("celsius >= 25.0", "celsius >=", "bad.toml:5:12: rule.0.on"),
+        ("celsius >= 25.0", "celsius >=", "bad.toml:5:23: rule.0.on"),
         ("[[rule]]", "[[rule]", "bad.toml:2:"),
         ("[[rule.test]]", "[[rule.tests]]", "bad.toml:13:"),
     ] {
@@ -117,7 +117,7 @@ fn a_check_finds_what_is_wrong_and_what_looks_wrong() {
         ("celsius >= 25.0", "celsius >= 77.0", "warning", "looks like °F"),
         ("TEMP_LED", "TEMP_LET", "error", "expected one of TEMP_LED"),
         ("Environ/Temperature", "Environ/Temp", "warning", "there are Environ/Temperature"),
-        ("celsius", "celcius", "noisy.toml:4:6", "celsius"),
+        ("celsius", "celcius", "noisy.toml:4:7", "celsius"),
     ] {
         std::fs::write(folder.join("noisy.toml"), NOISY.replace(from, to)).unwrap();
         let (code, said, _) = check(&[]);
@@ -353,4 +353,63 @@ async fn a_persons_word_stands_above_the_rules_until_its_time() {
     let (status, said) =
         put(dashboard, "/api/v1/actuators/LAMP/set", "application/json", body).await;
     assert!(status == 404 && said.contains("expected TEMP_LED"), "{status}: {said}");
+}
+
+#[tokio::test]
+async fn the_page_asks_what_changed_rules_would_have_done() {
+    let rule = r#"rule=[{name="heat",when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",max_age="never",then=[{actuator="TEMP_LED"}]}]"#;
+    let gateway = Mtom::up(&["simulate.actuators=1", rule]);
+    let dashboard = gateway.ready.dashboard;
+    for celsius in ["20 °C", "26 °C", "28 °C", "23 °C", "28 °C"] {
+        if !mosquitto_pub(gateway.ready.mqtt, "Environ/Temperature", celsius.as_bytes()) {
+            return;
+        }
+    }
+    lamp_is(&gateway, "on").await;
+    let rules = gateway.get("/api/v1/rules").await;
+    assert_eq!(rules["version"]["version"], 1, "{rules}");
+    let text = rules["version"]["text"].as_str().unwrap();
+    assert!(text.contains("celsius >= 25.0"), "{text}");
+
+    let replay = async |text: &str| {
+        let path = "/api/v1/rules/replay?since=1h";
+        let (status, body) = post(dashboard, path, "application/toml", text).await;
+        // The lengths of the chunks stand on lines of their own.
+        let lines = body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        (status, lines.filter(Value::is_object).last().unwrap_or_default())
+    };
+    let (status, same) = replay(text).await;
+    let found = &same["comparison"];
+    assert_eq!((status, &found["readings"]), (200, &5.into()), "{same}");
+    assert_eq!((&found["only_old"], &found["only_new"]), (&0.into(), &0.into()), "{same}");
+
+    let (_, other) = replay(&text.replace("25.0", "27.0")).await;
+    let found = &other["comparison"];
+    let (old, new) = (&found["actuators"][0]["old"], &found["actuators"][0]["new"]);
+    assert_eq!(found["actuators"][0]["name"], "TEMP_LED");
+    assert_eq!((&old["switches"], &new["switches"]), (&3.into(), &3.into()), "{other}");
+    assert_eq!(old["shares"].as_array().unwrap().len(), 240, "{other}");
+    assert!(old["on_seconds"].as_f64() >= new["on_seconds"].as_f64(), "{other}");
+    let (_, higher) = replay(&text.replace("25.0", "30.0")).await;
+    let found = &higher["comparison"];
+    assert_eq!((&found["only_old"], &found["only_new"]), (&3.into(), &0.into()), "{higher}");
+    let first = &found["differences"][0];
+    assert_eq!((&first["only"], &first["led"]), (&"old".into(), &"on".into()), "{first}");
+    assert_eq!((&first["rule"], &first["reading"]), (&"heat".into(), &2.into()), "{first}");
+
+    let wrong = text.replace("celsius >=", "celcius >=").replace("TEMP_LED", "LAMP");
+    let line = |of: &str| text.lines().position(|line| line.contains(of)).unwrap() + 1;
+    let put_wrong = async |path: &str| put(dashboard, path, "application/toml", &wrong).await;
+    let (status, replayed) = replay(&wrong).await;
+    let mistakes = &replayed["mistakes"];
+    assert_eq!(status, 422, "{replayed}");
+    assert_eq!(mistakes[0]["place"]["line"], line("celsius >="), "{replayed}");
+    assert_eq!(mistakes[0]["place"]["length"], "celcius".len(), "{replayed}");
+    assert_eq!(mistakes[1]["place"]["length"], "\"LAMP\"".len(), "{replayed}");
+    assert!(mistakes[1]["message"].as_str().unwrap().contains("no actuator \"LAMP\""));
+    for path in ["/api/v1/rules?check=true", "/api/v1/rules"] {
+        let (status, body) = put_wrong(path).await;
+        let problem: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &problem["mistakes"]), (422, mistakes), "{path}: {body}");
+    }
 }

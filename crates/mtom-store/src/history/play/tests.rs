@@ -6,11 +6,14 @@ const EVER: Range<UnixMicros> = UnixMicros(0)..UnixMicros(i64::MAX);
 
 fn played(history: &History, wanted: Wanted<'_>) -> (Vec<StoredReading>, u64) {
     let (mut found, mut last) = (Vec::new(), (0, 0));
-    let take = |stored: &StoredReading| {
-        found.push(stored.clone());
+    let take = |played: Played<'_>| {
+        match played {
+            Played::Reading(stored) => found.push(stored.clone()),
+            Played::Progress(done, of) => last = (done, of),
+        }
         Ok::<_, StoreError>(())
     };
-    let count = history.play(EVER, wanted, take, |done, of| last = (done, of)).unwrap();
+    let count = history.play(EVER, wanted, take).unwrap();
     assert_eq!(last.0, last.1);
     (found, count)
 }
@@ -31,7 +34,7 @@ fn filled(folder: &Folder) -> History {
 fn nothing_is_played_of_an_empty_journal() {
     let folder = Folder::new();
     let history = folder.open().history();
-    let count = history.play(EVER, &|_, _| true, |_| Err(StoreError::Broken), |_, _| ()).unwrap();
+    let count = history.play(EVER, &|_, _| true, |_| Err(StoreError::Broken)).unwrap();
     assert_eq!(count, 0);
 }
 
@@ -63,13 +66,21 @@ fn whoever_fails_to_take_one_is_given_no_more() {
     let folder = Folder::new();
     let history = filled(&folder);
     let mut left = 10_000;
-    let take = |_: &StoredReading| {
-        left -= 1;
+    let take = |played: Played<'_>| {
+        left -= u32::from(matches!(played, Played::Reading(_)));
         if left == 0 { Err(StoreError::Broken) } else { Ok(()) }
     };
-    let failed = history.play(EVER, &|_, _| true, take, |_, _| ()).unwrap_err();
+    let failed = history.play(EVER, &|_, _| true, take).unwrap_err();
     assert!(matches!(failed, StoreError::Broken));
     assert_eq!(left, 0);
+}
+
+#[test]
+fn whoever_wants_nothing_can_end_it_too() {
+    let folder = Folder::new();
+    let history = filled(&folder);
+    let take = |_: Played<'_>| Err(StoreError::Broken);
+    assert!(history.play(EVER, &|_, _| false, take).is_err());
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rules::timeline::Totals;
 use mtom_protocol::payload::decode;
 
 const MINUTE: i64 = 60_000_000;
@@ -64,9 +65,12 @@ fn the_same_commands_but_for_the_time_a_timer_takes_are_no_difference() {
     let (found, accounts) = contest(&readings, &commands);
     assert_eq!(found, []);
     let [account] = accounts.as_slice() else { panic!("{accounts:?}") };
-    assert_eq!(account.old.0, "█░▓─────────");
-    assert_eq!((&account.old.0, account.old.1.switches), (&account.new.0, account.new.1.switches));
-    assert_eq!(account.new.1, Totals { switches: 3, on: Duration::from_mins(10) });
+    assert_eq!(account.old.picture(), "█░▓─────────");
+    assert_eq!(
+        (account.old.picture(), account.old.totals.switches),
+        (account.new.picture(), account.new.totals.switches)
+    );
+    assert_eq!(account.new.totals, Totals { switches: 3, on: Duration::from_mins(10) });
 }
 
 #[test]
@@ -109,6 +113,6 @@ fn the_new_rules_know_their_state_when_the_stretch_begins() {
     }
     let (found, accounts) = contest(&[(-4, 26.0), (0, 26.0), (4, 26.0)], &[(-4, Led::On)]);
     assert_eq!(found.len(), 1, "only the silence at the end: {found:?}");
-    assert_eq!(accounts[0].new.1.switches, 1);
-    assert_eq!(accounts[0].old.0, "█".repeat(12));
+    assert_eq!(accounts[0].new.totals.switches, 1);
+    assert_eq!(accounts[0].old.picture(), "█".repeat(12));
 }

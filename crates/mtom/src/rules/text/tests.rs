@@ -35,6 +35,6 @@ fn the_text_of_rules_reads_as_the_same_rules() {
             ],
         },
     ];
-    let read = config::read_rules(&to_toml(&specs), &Process).unwrap().unwrap();
+    let read = config::read_rules(&to_toml(&specs), None, &Process).unwrap().unwrap();
     assert_eq!(read, specs);
 }

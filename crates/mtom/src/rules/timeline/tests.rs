@@ -9,7 +9,8 @@ fn band(until: i64, width: usize, switches: &[(Led, i64)]) -> (String, Totals) {
     for (led, second) in switches {
         band.switch(*led, at(*second));
     }
-    band.finish(at(until))
+    let drawn = band.finish(at(until));
+    (drawn.picture(), drawn.totals)
 }
 
 #[test]
@@ -30,7 +31,17 @@ fn what_it_is_already_and_what_is_outside_changes_nothing() {
     assert_eq!(totals, Totals { switches: 1, on: Duration::from_secs(4) });
     let mut early = Band::new(at(0), at(4), 4);
     early.switch(Led::On, at(0));
-    assert_eq!(early.finish(at(2)).0, "██  ", "behind the end nothing is known");
+    assert_eq!(early.finish(at(2)).picture(), "██  ", "behind the end nothing is known");
+}
+
+#[test]
+fn a_share_is_of_the_time_for_which_something_was_decided() {
+    let mut band = Band::new(at(0), at(40), 4);
+    for (led, second) in [(Led::Off, 15), (Led::On, 19), (Led::Off, 35)] {
+        band.switch(led, at(second));
+    }
+    let shares: Vec<_> = band.finish(at(40)).shares().collect();
+    assert_eq!(shares, [None, Some(0.2), Some(1.0), Some(0.5)]);
 }
 
 #[test]
@@ -39,9 +50,9 @@ fn any_width_and_span_adds_up() {
         for until in [1, 2, 7, 64, 86_400] {
             let mut band = Band::new(at(0), at(until), width);
             band.switch(Led::On, at(0));
-            let (picture, totals) = band.finish(at(until));
-            assert_eq!(picture, "█".repeat(width), "{until} s");
-            assert_eq!(totals.on, Duration::from_secs(until.unsigned_abs()));
+            let drawn = band.finish(at(until));
+            assert_eq!(drawn.picture(), "█".repeat(width), "{until} s");
+            assert_eq!(drawn.totals.on, Duration::from_secs(until.unsigned_abs()));
         }
     }
 }

@@ -1,0 +1,285 @@
+/**
+ * The dialog in which rules are written: looked at while they are, tried on the history, saved, and
+ * rolled back.
+ *
+ * What was written and not saved stays as long as the page does, also when the dialog is closed.
+ */
+
+import * as api from "./api.js";
+import { byId, el, setShown, setText } from "./dom.js";
+import { plain, stamp } from "./format.js";
+import { firstLine, rangeOf, wordAt } from "./places.js";
+import { createReplay } from "./replay.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./i18n.js").Key} Key */
+/** @typedef {import("../wire.d.ts").Rules} Rules */
+/** @typedef {import("../wire.d.ts").RuleSet} RuleSet */
+/** @typedef {import("../wire.d.ts").RuleMistake} RuleMistake */
+
+/** So long nobody types before the text is looked at. */
+const PAUSE_MILLIS = 300;
+const VERSIONS_LEN = 20;
+/** An error is a sentence with its next step: longer than a name. */
+const ERROR_LEN_MAX = 1_000;
+
+/** @param {Page} page */
+export function createEdit(page) {
+  /** @type {HTMLDialogElement} */
+  const dialog = byId("edit");
+  /** @type {HTMLTextAreaElement} */
+  const field = byId("edit-text");
+  /** @type {HTMLSelectElement} */
+  const since = byId("edit-since");
+  const replay = createReplay(page);
+  /** What ran when the text was taken over; null: nothing yet. @type {RuleSet | null} */
+  let base = null;
+  /** What runs now. @type {RuleSet | null} */
+  let current = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let checking = new AbortController();
+  let isChanging = false;
+
+  byId("edit-close").addEventListener("click", () => dialog.close());
+  byId("edit-replay").addEventListener("click", play);
+  byId("edit-save").addEventListener("click", save);
+  byId("edit-reset").addEventListener("click", () => take(current));
+  dialog.addEventListener("close", () => {
+    replay.stop();
+    checking.abort();
+    clearTimeout(timer);
+  });
+  field.addEventListener("input", () => {
+    showDirty();
+    clearTimeout(timer);
+    timer = setTimeout(check, PAUSE_MILLIS);
+  });
+
+  function open() {
+    replay.clear();
+    say("");
+    if (!isDirty()) take(current);
+    showDirty();
+    dialog.showModal();
+    field.focus();
+    void check();
+    void listVersions();
+  }
+
+  /**
+   * Other rules run. A text that nobody has changed follows.
+   * @param {Rules} rules
+   */
+  function follow({ version }) {
+    const isOther = version?.version !== current?.version;
+    const wasDirty = isDirty();
+    current = version;
+    if (isOther && !wasDirty) take(version);
+    showDirty();
+    if (isOther && dialog.open) void listVersions();
+  }
+
+  function isDirty() {
+    return base !== null && field.value !== asShown(base.text);
+  }
+
+  /**
+   * Takes over the text of a version.
+   * @param {RuleSet | null} version
+   */
+  function take(version) {
+    if (version === null) return;
+    base = version;
+    field.value = version.text;
+    showDirty();
+    if (dialog.open) void check();
+  }
+
+  function showDirty() {
+    const mine = isDirty();
+    setShown(byId("edit-reset"), mine);
+    const isBehind = mine && current !== null && current.version !== base?.version;
+    const text = isBehind ? page.t("edit.newer", { version: current?.version ?? 0 }) : "";
+    setText(byId("edit-newer"), text);
+  }
+
+  async function check() {
+    clearTimeout(timer);
+    checking.abort();
+    checking = new AbortController();
+    const { signal } = checking;
+    try {
+      await api.checkRules(field.value, signal);
+      showMistakes([]);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!showRefusal(error)) {
+        byId("edit-mistakes").replaceChildren();
+        note("edit-check", page.t("edit.failed", { reason: reasonOf(error) }), true);
+      }
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @returns {boolean} whether it is about the text
+   */
+  function showRefusal(error) {
+    if (!(error instanceof api.Refusal) || error.mistakes.length === 0) return false;
+    showMistakes(error.mistakes);
+    return true;
+  }
+
+  /** @param {RuleMistake[]} mistakes */
+  function showMistakes(mistakes) {
+    const { t } = page;
+    const count = mistakes.length;
+    const isBad = count > 0;
+    note("edit-check", isBad ? t("edit.wrong", { count }) : t("edit.right"), isBad);
+    field.setAttribute("aria-invalid", String(isBad));
+    byId("edit-mistakes").replaceChildren(...mistakes.map(makeMistake));
+  }
+
+  /** @param {RuleMistake} mistake */
+  function makeMistake({ place, message }) {
+    const text = el("span", "foreign", plain(message, ERROR_LEN_MAX));
+    if (place === null) return el("li", "", text);
+    const { line, column } = place;
+    const word = plain(wordAt(field.value, place));
+    const where = el("span", "small", page.t("edit.place", { line, column }));
+    const button = el("button", "mistake", where, el("code", "foreign", word), text);
+    button.type = "button";
+    button.addEventListener("click", () => {
+      field.focus();
+      field.setSelectionRange(...rangeOf(field.value, place));
+      const lineHeight = field.scrollHeight / Math.max(1, field.value.split("\n").length);
+      field.scrollTop = lineHeight * firstLine(place, field.clientHeight / lineHeight);
+    });
+    return el("li", "", button);
+  }
+
+  async function play() {
+    say("");
+    try {
+      const isDone = await replay.play(field.value, since.value);
+      if (!isDone && dialog.open) say(page.t("replay.stopped"));
+    } catch (error) {
+      if (!showRefusal(error)) fail("replay.failed", error);
+    }
+  }
+
+  async function save() {
+    await change("edit.saved.not", async () => {
+      const version = await api.applyRules(field.value);
+      return page.t("edit.saved", { version });
+    });
+  }
+
+  /** @param {number} old */
+  async function rollBack(old) {
+    await change("edit.back.not", async () => {
+      const version = await api.rollBack(old);
+      return page.t("edit.back.done", { version, old });
+    });
+  }
+
+  /**
+   * One change at a time: a second press before the answer would ask for the same again.
+   * @param {"edit.saved.not" | "edit.back.not"} failure
+   * @param {() => Promise<string>} ask
+   */
+  async function change(failure, ask) {
+    if (isChanging) return;
+    isChanging = true;
+    try {
+      const done = await ask();
+      current = (await api.rules()).version;
+      take(current);
+      say(done);
+      await listVersions();
+    } catch (error) {
+      if (!showRefusal(error)) fail(failure, error);
+    } finally {
+      isChanging = false;
+    }
+  }
+
+  async function listVersions() {
+    try {
+      const { versions } = await api.ruleVersions(VERSIONS_LEN);
+      byId("edit-versions").replaceChildren(...versions.map(makeVersion));
+    } catch (error) {
+      fail("rules.failed", error);
+    }
+  }
+
+  /**
+   * @param {RuleSet} set
+   * @param {number} index
+   */
+  function makeVersion(set, index) {
+    const { t, language } = page;
+    const { version } = set;
+    const row = el(
+      "li",
+      "",
+      el("strong", "", t("edit.version", { version })),
+      el("span", "small", stamp(set.applied_at_micros, language)),
+      el("span", "small foreign", plain(set.source)),
+    );
+    const look = el("button", "", t("edit.load"));
+    look.type = "button";
+    look.addEventListener("click", () => {
+      field.value = set.text;
+      showDirty();
+      void check();
+      field.focus();
+    });
+    const back = el("button", "", t("edit.back"));
+    back.type = "button";
+    back.addEventListener("click", () => rollBack(version));
+    for (const button of [look, back]) {
+      button.setAttribute("aria-label", `${button.textContent}: ${t("edit.version", { version })}`);
+    }
+    const end = index === 0 ? [el("span", "badge", t("edit.runs"))] : [look, back];
+    row.append(el("span", "version-end", ...end));
+    row.dataset.version = String(version);
+    return row;
+  }
+
+  /** @param {string} text */
+  function say(text) {
+    note("edit-outcome", text, false);
+  }
+
+  /**
+   * @param {Key} key
+   * @param {unknown} error
+   */
+  function fail(key, error) {
+    note("edit-outcome", page.t(key, { reason: reasonOf(error) }), true);
+  }
+
+  return { open, follow };
+}
+
+/** What a text field makes of line ends. @param {string} text */
+function asShown(text) {
+  return text.replace(/\r\n?/g, "\n");
+}
+
+/**
+ * @param {"edit-check" | "edit-outcome"} place
+ * @param {string} text
+ * @param {boolean} isBad
+ */
+function note(place, text, isBad) {
+  byId(place).classList.toggle("is-bad", isBad);
+  setText(byId(place), text);
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return plain(error instanceof Error ? error.message : String(error), ERROR_LEN_MAX);
+}

@@ -1,0 +1,130 @@
+/** Rules on the page: written, tried on the history, saved and rolled back, against the real binary. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startBrowser, startMtom, waitForText } from "./world.js";
+
+/** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
+/** @typedef {import("playwright-core").Page} Page */
+
+/** @type {Browser} */
+let browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => browser.close());
+
+/** @param {string} name */
+const set = (name) =>
+  `rule=[{name="${name}",when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",max_age="1h",then=[{actuator="TEMP_LED"}]}]`;
+
+/**
+ * @param {Page} page
+ * @param {string} from
+ * @param {string} to
+ */
+async function replace(page, from, to) {
+  const text = await page.inputValue("#edit-text");
+  assert.ok(text.includes(from), text);
+  await page.fill("#edit-text", text.replace(from, to));
+}
+
+/**
+ * A refusal is an error in the console too.
+ * @param {{errors: string[]}} seen
+ */
+function forgive(seen) {
+  assert.deepEqual(
+    seen.errors.splice(0).filter((error) => !error.includes("422")),
+    [],
+  );
+}
+
+test("a rule is changed, tried on the history, saved, and rolled back", async () => {
+  const mtom = await startMtom([set("heat lamp")]);
+  try {
+    const { page, seen, close } = await browser.open(mtom.url);
+    await waitForText(page, "#rules-list li", /heat lamp.*switches TEMP_LED.*celsius >= 25\.0/);
+    await waitForText(page, "#rules-version", /^Version 1, .* from mtom\.toml$/);
+    for (const celsius of ["20 °C", "28 °C", "20 °C", "27 °C"]) {
+      mtom.publish("Environ/Temperature", celsius);
+    }
+    await waitForText(page, "[data-step=reported] .word", "on");
+
+    await page.click("#rules-edit");
+    await waitForText(page, "#edit-check", "These rules can be used.");
+    await replace(page, "celsius >= 25.0", "celcius >= 30.0");
+    await waitForText(page, "#edit-check", "Mistakes: 1");
+    await waitForText(page, ".mistake", /line \d+, column \d+celcius.*did you mean `celsius`/);
+    await page.click(".mistake");
+    const word = await page.$eval("#edit-text", (field) => {
+      const { value, selectionStart, selectionEnd } = /** @type {HTMLTextAreaElement} */ (field);
+      return [value.slice(selectionStart, selectionEnd), document.activeElement === field];
+    });
+    assert.deepEqual(word, ["celcius", true]);
+    // What is wrong is not saved, and says so.
+    await page.click("#edit-save");
+    await waitForText(page, "#edit-check", "Mistakes: 1");
+    forgive(seen);
+
+    await replace(page, "celcius", "celsius");
+    await waitForText(page, "#edit-check", "These rules can be used.");
+    await page.selectOption("#edit-since", "1h");
+    await page.click("#edit-replay");
+    await waitForText(page, "#replay-summary", /^4 readings from .* played in .* s$/);
+    await waitForText(page, ".band-row[data-side=old] .small", /^[34] switches, .* on$/);
+    await waitForText(page, ".band-row[data-side=new] .small", /^0 switches, 0 s on$/);
+    assert.equal((await page.locator(".band-row[data-side=old] rect").count()) > 0, true);
+    const label = await page.getAttribute(".band-row[data-side=new] .band", "aria-label");
+    assert.match(label ?? "", /^TEMP_LED with these rules: 0 switches/);
+    await waitForText(page, "#replay-differ", /^[34] commands only as it was, [01] only with/);
+    await waitForText(page, "#replay-differences", /TEMP_LED on.*Rule heat lamp: reading \d/);
+
+    await page.click("#edit-save");
+    await waitForText(page, "#edit-outcome", "Version 2 runs now.");
+    await waitForText(page, "#edit-versions li:first-child", /^version 2.*the page.*runs now$/);
+    await waitForText(page, "#rules-list li", /celsius >= 30\.0/);
+    await waitForText(page, "[data-step=reported] .word", "off");
+
+    await page.click("#edit-versions [data-version='1'] >> text=Roll back");
+    await waitForText(page, "#edit-outcome", "Version 3 runs now, with the rules of version 1.");
+    assert.match(await page.inputValue("#edit-text"), /celsius >= 25\.0/);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.isVisible("#edit"), false);
+    await waitForText(page, "#rules-list li", /celsius >= 25\.0/);
+    mtom.publish("Environ/Temperature", "28 °C");
+    await waitForText(page, "[data-step=reported] .word", "on");
+    await close();
+  } finally {
+    await mtom.remove();
+  }
+});
+
+test("names that are made to harm stay texts, on a phone and in Chinese", async () => {
+  const harm = "<img src=x onerror=alert(1)>";
+  const mtom = await startMtom([set(`${harm}${"W".repeat(32)}`)]);
+  try {
+    const options = { viewport: { width: 360, height: 740 }, locale: "zh-CN" };
+    const { page, seen, close } = await browser.open(mtom.url, options);
+    await waitForText(page, "#rules-list li", /<img src=x onerror=alert\(1\)>WWW.*控制 TEMP_LED/);
+    mtom.publish("Environ/Temperature", ["20 °C", "28 °C"]);
+    await waitForText(page, "[data-step=reported] .word", "亮");
+    await page.click("#rules-edit");
+    await replace(page, "celsius >= 25.0", `celsius >= 30.0 && device != '${harm}'`);
+    await waitForText(page, "#edit-check", "规则有效。");
+    await page.click("#edit-replay");
+    await waitForText(page, "#replay-differences", /原来.*规则 <img src=x onerror/);
+    await replace(page, "TEMP_LED", harm);
+    await waitForText(page, ".mistake", /<img src=x onerror=alert\(1\)>/);
+    assert.equal(await page.locator("#edit img, #rules-list img").count(), 0);
+    const widths = await page.$eval("#edit", ({ scrollWidth, clientWidth }) => [
+      scrollWidth,
+      clientWidth,
+    ]);
+    assert.equal(widths[0], widths[1], "no horizontal scroll");
+    forgive(seen);
+    await close();
+  } finally {
+    await mtom.remove();
+  }
+});
