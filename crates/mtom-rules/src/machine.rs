@@ -101,24 +101,24 @@ pub(crate) struct Settled {
 /// When a turn ends that must be looked at at once.
 const LOOK_AGAIN: UnixMicros = UnixMicros(i64::MIN);
 
-/// Whether a turn that was to end at `until` has gone on without a break up to `now`.
-fn lasted(schedule: &Schedule, until: UnixMicros, now: UnixMicros) -> bool {
+/// When a turn ended that was to last until `until` at least; `None`: it has gone on up to `now`.
+fn ended(schedule: &Schedule, until: UnixMicros, now: UnixMicros) -> Option<UnixMicros> {
     if until == LOOK_AGAIN {
-        return true;
+        return (!schedule.at(now).is_active).then_some(now);
     }
     let mut at = until;
     // Turns are days long where they touch; a longer sleep than this may as well begin anew.
     for _ in 0..100 {
         let turn = schedule.at(at);
         if !turn.is_active {
-            return false;
+            break;
         }
-        if turn.until > now || turn.until <= at {
-            return true;
+        if turn.until > now {
+            return None;
         }
         at = turn.until;
     }
-    false
+    Some(at)
 }
 
 impl Timing {
@@ -234,15 +234,13 @@ impl Memory {
         let after = schedule.at(now);
         self.turn = Some(after);
         let mut settled = Settled { changed: true, ..Settled::default() };
-        let stays = before.is_active && after.is_active && lasted(schedule, before.until, now);
-        if before.is_active && !stays {
+        let ended = before.is_active.then(|| ended(schedule, before.until, now)).flatten();
+        if ended.is_some() {
             self.forming = None;
             self.settled = None;
-            if self.shown.take().is_some() {
-                settled.left = Some(before.until.max(UnixMicros(0)));
-            }
+            settled.left = self.shown.take().and(ended);
         }
-        if after.is_active && !stays {
+        if after.is_active && (ended.is_some() || !before.is_active) {
             // As at the start: nothing is known yet.
             self.heard = self.heard.max(now);
             self.silent = false;

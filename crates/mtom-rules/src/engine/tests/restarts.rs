@@ -138,6 +138,13 @@ fn two_callers_a_moment_apart_are_no_clock_set_back() {
     bench.now = moment("1.5s");
     bench.step(Event::Time);
     assert_eq!(bench.engine.next_deadline(&bench.state), Some(moment("12s")));
+    // A second is the most, and from there on the clock was set back.
+    bench.now = moment("1s");
+    bench.step(Event::Time);
+    assert_eq!(bench.engine.next_deadline(&bench.state), Some(moment("12s")));
+    bench.now = UnixMicros(moment("1s").0 - 1);
+    bench.step(Event::Time);
+    assert_eq!(bench.engine.next_deadline(&bench.state), Some(UnixMicros(moment("11s").0 - 1)));
 }
 
 #[test]

@@ -162,6 +162,54 @@ fn a_schedule_that_ended_while_switched_off_is_told_at_the_start() {
     );
 }
 
+/// Turns are looked at some days ahead; a month is longer.
+#[test]
+fn a_schedule_that_was_never_left_while_switched_off_goes_on() {
+    check_rules(
+        &["schedule Mon-Sun"],
+        "0s a 30.0 | 10s stop | 2592000s start | 2592010s a 20.0",
+        expect![[r#"
+            0s TEMP_LED on (reading 1: a/Temperature 30 °C) a
+            2592010s TEMP_LED off (reading 2: a/Temperature 20 °C) a"#]],
+    );
+    // In winter these two touch, and in summer an hour is between them: from January to July it was left.
+    check_rules(
+        &["schedule 00:00-12:00 UTC & 13:00-01:00 Europe/Berlin"],
+        "0s a 30.0 | 10s stop | 15552000s start",
+        expect![[r#"
+            0s TEMP_LED on (reading 1: a/Temperature 30 °C) a
+            15552000s TEMP_LED off (schedule ended at 2027-03-28T23:00:00.000000Z) a"#]],
+    );
+}
+
+#[test]
+fn who_says_the_same_later_is_the_one_who_says_it() {
+    let specs = rules(&["priority 0", "priority 1; schedule 08:00-08:01"]);
+    let mut bench = Bench::new(&specs);
+    let owner = |bench: &Bench| bench.engine.standing(&bench.state)[0].rule.to_string();
+    for (at, what, expected) in
+        [("0s", "a 30.0", "a"), ("10s", "b 30.0", "b"), ("70s", "a 30.0", "a")]
+    {
+        bench.pass(moment(at));
+        let stored = bench.read(what);
+        bench.step(Event::Reading(&stored));
+        assert_eq!(owner(&bench), expected, "{at}");
+    }
+    assert_eq!(bench.decided.len(), 1);
+}
+
+#[test]
+fn a_late_reading_of_another_series_is_no_news_of_it() {
+    check_rules(
+        &["on other(\"b/Temperature\") > 20.0"],
+        "0s b 25.0 | 1s b 10.0@-5s | 2s a 1.0 | 3s b 10.0 | 4s a 1.0 | 5s b 25.0@3s | 6s a 1.0",
+        expect![[r#"
+            2s TEMP_LED on (reading 3: a/Temperature 1 °C) a
+            4s TEMP_LED off (reading 5: a/Temperature 1 °C) a
+            6s TEMP_LED on (reading 7: a/Temperature 1 °C) a"#]],
+    );
+}
+
 #[test]
 fn a_person_has_the_last_word_until_it_ends() {
     check_rules(
