@@ -100,8 +100,7 @@ impl Lamp {
         };
         if !self.wants_change(claim) {
             // The same, and from now on this rule says so.
-            let told = self.told.as_mut();
-            if let Some(told) = told.filter(|told| told.has_left || told.rule != *driver.rule) {
+            if let Some(told) = &mut self.told {
                 told.rule = driver.rule.clone();
                 told.version = driver.version;
                 told.has_left = false;

@@ -286,19 +286,18 @@ impl Relation {
 fn node(expression: &IdedExpr) -> Node {
     match &expression.expr {
         Expr::Literal(LiteralValue::Boolean(value)) => Node::Constant(*value.inner()),
-        Expr::Call(call) if call.target.is_none() => {
-            match (call.func_name.as_str(), call.args.as_slice()) {
-                (operators::LOGICAL_NOT, [of]) => Node::Not(node(of).into()),
-                (operators::LOGICAL_AND, [left, right]) => {
-                    Node::And(node(left).into(), node(right).into())
-                }
-                (operators::LOGICAL_OR, [left, right]) => {
-                    Node::Or(node(left).into(), node(right).into())
-                }
-                (name, [left, right]) => compare(name, left, right).unwrap_or(Node::Opaque),
-                _ => Node::Opaque,
+        // Those that stand behind a text have one value, and no name of an operator.
+        Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+            (operators::LOGICAL_NOT, [of]) => Node::Not(node(of).into()),
+            (operators::LOGICAL_AND, [left, right]) => {
+                Node::And(node(left).into(), node(right).into())
             }
-        }
+            (operators::LOGICAL_OR, [left, right]) => {
+                Node::Or(node(left).into(), node(right).into())
+            }
+            (name, [left, right]) => compare(name, left, right).unwrap_or(Node::Opaque),
+            _ => Node::Opaque,
+        },
         _ => Node::Opaque,
     }
 }

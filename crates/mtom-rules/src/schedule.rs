@@ -83,8 +83,8 @@ impl Schedule {
             }
             None => {
                 let next = spans.iter().map(|(from, _)| *from).filter(|from| *from > now).min();
-                let week = std::time::Duration::from_secs(7 * 86_400);
-                Turn { is_active: false, until: next.unwrap_or(now.saturating_add(week)) }
+                // There is always one within a week, but at the end of time.
+                Turn { is_active: false, until: next.unwrap_or(UnixMicros(i64::MAX)) }
             }
         }
     }

@@ -15,3 +15,6 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(distance, word)| *distance <= 2 && *distance < word.len().div_ceil(2))
         .map(|(_, word)| word)
 }
+
+#[cfg(test)]
+mod tests;

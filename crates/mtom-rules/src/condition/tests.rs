@@ -330,6 +330,13 @@ fn size_and_depth_are_bounded() {
         &format!("{}a", "a in ".repeat(129)),
         expect!["too many operators: expected at most 128"],
     );
+    // 128 signs, of which each `>` and each `&&` is some.
+    let most = format!("true{}", " && 1 > 0".repeat(42));
+    check(&format!("{most} && !false").replace("!false", "true"), Truth::True);
+    check_error(
+        &format!("{most} && true && true"),
+        expect!["too many operators: expected at most 128"],
+    );
     check_error("celsius in in in in", expect!["column 12: unexpected `in`"]);
     let deep = format!("{}true{}", "(".repeat(11), ")".repeat(11));
     check(&deep, Truth::True);

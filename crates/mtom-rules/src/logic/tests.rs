@@ -19,6 +19,8 @@ fn what_no_number_satisfies_never_holds() {
         "(celsius > 30.0 || value > 3.0) && celsius < 20.0 && value < 1.0",
         "device == \"a\" && celsius > 30.0 && celsius < 20.0",
         "avg(\"5m\") > 3.0 && avg(\"5m\") < 2.0",
+        "celsius >= 25.0 && celsius > 25.0 && celsius <= 25.0",
+        "celsius <= 25.0 && celsius < 25.0 && celsius >= 25.0",
         "false",
     ] {
         assert!(logic(condition).never_holds(), "{condition}");
@@ -65,6 +67,11 @@ fn what_makes_both_true_is_shown_by_an_example() {
         Some("celsius = 1510 and value = 4")
     );
     assert_eq!(both("celsius > 20.0 && device == \"a\"", "celsius < 25.0"), None, "it depends");
+    assert_eq!(both("value > 5.0", "value > 4.0").as_deref(), Some("value = 6"));
+    // Tenths where there are some, and else whatever lies between.
+    assert_eq!(both("celsius > 24.0", "celsius < 24.62").as_deref(), Some("celsius = 24.3"));
+    assert_eq!(both("celsius > 25.0", "celsius < 25.0625").as_deref(), Some("celsius = 25.03125"));
+    assert_eq!(both("celsius > 24.9375", "celsius < 25.0").as_deref(), Some("celsius = 24.96875"));
 }
 
 #[test]
@@ -73,12 +80,24 @@ fn names_and_thresholds_are_those_that_stand_there() {
     assert_eq!(logic.names().collect::<Vec<_>>(), ["value", "celsius", "device", "topic"]);
     let shown: Vec<_> = logic.thresholds().iter().map(|it| (&*it.name, it.number)).collect();
     assert_eq!(shown, [("value", 25.0), ("celsius", -3.5)]);
+    let logic = Logic::of("value > -(2.0) && value < double(3) && device in [topic]").unwrap();
+    assert_eq!(logic.names().collect::<Vec<_>>(), ["value", "device", "topic"]);
+    let shown: Vec<_> = logic.thresholds().iter().map(|it| (&*it.name, it.number)).collect();
+    assert_eq!(shown, [("value", -2.0)]);
 }
 
 #[test]
 fn what_is_too_large_or_no_condition_is_not_reasoned_about() {
     assert_eq!(Logic::of("celsius >"), None);
-    let wide = ["(celsius != 1.0 && value != 2.0)"; 8].join(" && ");
-    let logic = logic(&wide);
-    assert!(!logic.never_holds() && !logic.always_holds());
+    // Each can be true in two ways.
+    let wide = |count: usize| {
+        let terms = (1..=count).map(|seconds| format!("avg(\"{seconds}s\") != 1"));
+        terms.collect::<Vec<_>>().join(" && ")
+    };
+    let never =
+        |text: &str| logic(&format!("({text}) && celsius > 5 && celsius < 4")).never_holds();
+    assert!(never(&wide(10)), "1,024 ways");
+    assert!(!never(&wide(11)), "2,048 ways");
+    assert!(never(&format!("{} || {}", wide(9), wide(9))), "1,024 ways");
+    assert!(!never(&format!("{} || {}", wide(10), wide(9))), "1,536 ways");
 }

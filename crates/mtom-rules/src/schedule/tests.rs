@@ -152,6 +152,11 @@ fn when_clocks_go_forward_a_missing_time_is_the_first_there_is() {
         2026-03-30T00:15Z begins
         2026-03-30T00:45Z ends"#]],
     );
+    // On that day it begins and ends at the same moment, which is no moment of it.
+    let gap = Schedule::parse("02:15-02:45 Europe/Berlin").unwrap();
+    let turn = gap.at(moment("2026-03-29T01:00:00Z"));
+    let next = moment("2026-03-30T00:15:00Z");
+    assert_eq!(turn, Turn { is_active: false, until: next });
 }
 
 #[test]
@@ -206,6 +211,45 @@ fn mistakes_are_told_with_the_word_meant() {
         ]],
     );
     check_error(&"Mon;".repeat(40), expect!["expected at most 32 parts"]);
+    assert!(Schedule::parse(&["Mon"; 32].join(";")).is_ok());
+    check_error(&["Mon"; 33].join(";"), expect!["expected at most 32 parts"]);
+    check_error("Mon,", expect!["expected one of Mon, Tue, Wed, Thu, Fri, Sat, Sun, found ``"]);
+    check_error(
+        "UTC",
+        expect![[r#"expected days or times, as in "Mon-Fri 07:00-19:00 Europe/Berlin""#]],
+    );
+    for (text, extra) in [
+        ("Mon UTC UTC", "UTC"),
+        ("Mon UTC Europe/Berlin", "Europe/Berlin"),
+        ("Mon Tue", "Tue"),
+        ("07:00-08:00 Mon", "Mon"),
+        ("UTC Mon", "Mon"),
+    ] {
+        let error = Schedule::parse(text).map(|_| ()).unwrap_err();
+        assert!(error.starts_with(&format!("`{extra}` is one too many")), "{text}: {error}");
+    }
+    for text in ["007:00-08:00", "07:0-08:00", "7-08:00", "07:000-08:00"] {
+        let error = Schedule::parse(text).map(|_| ()).unwrap_err();
+        assert_eq!(error, format!("expected times as in 07:00-19:00, found `{text}`"));
+    }
+}
+
+#[test]
+fn days_and_times_may_be_written_in_several_ways() {
+    let same = [
+        ("7:00-9:00", "07:00-09:00 UTC"),
+        ("07:00-09:00 UTC", "Mon-Sun 07:00-09:00"),
+        ("Mon, Tue 07:00-09:00", "mon,TUE 07:00-09:00"),
+        ("Mon 00:00-24:00", "Mon"),
+        ("Mon 00:00-00:00", "Mon"),
+    ];
+    for (one, other) in same {
+        let (one, other) = (Schedule::parse(one).unwrap(), Schedule::parse(other).unwrap());
+        for hour in 0..200 {
+            let at = UnixMicros(1_800_000_000_000_000 + hour * 3_600_000_000);
+            assert_eq!(one.at(at), other.at(at));
+        }
+    }
 }
 
 #[test]

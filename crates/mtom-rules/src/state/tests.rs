@@ -150,6 +150,13 @@ fn a_rule_is_found_by_its_name_and_what_it_says() {
         ids == [0, 42]
     };
     assert!(remembers(&original), "its place does not matter");
+    let alert = |body: Option<&str>| {
+        let (url, body) = ("https://example.org".into(), body.map(String::from));
+        let webhook = crate::Consequence::Webhook { url, body, edge: crate::Edge::On };
+        drive(&["TEMP_LED"]).into_iter().chain([webhook]).collect::<Vec<_>>()
+    };
+    let version = |body| RuleSpec { then: alert(body), ..original.clone() }.version();
+    assert_ne!(version(None), version(Some("x")));
     let changed = [
         RuleSpec { name: "renamed".into(), ..original.clone() },
         RuleSpec { when: "Environ/+".into(), ..original.clone() },
@@ -162,6 +169,7 @@ fn a_rule_is_found_by_its_name_and_what_it_says() {
         RuleSpec { then: drive(&["TEMP_LED", "B"]), ..original.clone() },
         RuleSpec { schedule: Some("Mon-Sun".into()), ..original.clone() },
         RuleSpec { priority: 1, ..original.clone() },
+        RuleSpec { then: alert(None), ..original.clone() },
     ];
     for spec in changed {
         assert!(!remembers(&spec), "{spec:?}");

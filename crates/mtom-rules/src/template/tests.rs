@@ -142,6 +142,31 @@ fn mistakes_are_told_with_the_word_meant() {
 }
 
 #[test]
+fn what_is_no_number_is_null_in_json() {
+    let endless = "{{ 1e308 + 1e308 }}";
+    check(&format!("[{endless}, {{{{ none }}}}]"), &reading("a"), expect!["[null, null]"]);
+    check(&format!("is {endless} {{{{ none }}}}."), &reading("a"), expect!["is inf ."]);
+}
+
+#[test]
+fn control_characters_of_every_kind_are_escaped_or_left_out() {
+    let odd = "a \u{7f}\u{85}\u{1f}b";
+    check(r#"["{{ device }}"]"#, &reading(odd), expect![[r#"["a \u007f\u001fb"]"#]]);
+    check("{% if true %}{{ device }}{% endif %}", &reading(odd), expect!["a b"]);
+    check("{{ device }}", &reading(odd), expect!["a b"]);
+}
+
+#[test]
+fn a_template_and_a_body_may_be_just_as_long_as_they_may_be() {
+    assert!(Template::parse(Some(&"x".repeat(TEMPLATE_LEN_MAX))).is_ok());
+    // A text of a variable is cut at 1,024 bytes.
+    let long = reading(&"x".repeat(2_000));
+    let full = "{{device}}".repeat(BODY_LEN_MAX / 1_024);
+    assert_eq!(render(Some(&full), &long), "x".repeat(BODY_LEN_MAX));
+    assert!(render(Some(&format!("{full}x")), &long).starts_with("{\"cause\""));
+}
+
+#[test]
 fn a_body_that_becomes_too_long_is_told_otherwise() {
     let long = "x".repeat(5_000);
     let many = "{{ topic }}".repeat(300);
