@@ -102,6 +102,10 @@ export function createEdit(page) {
     const isBehind = mine && current !== null && current.version !== base?.version;
     const text = isBehind ? page.t("edit.newer", { version: current?.version ?? 0 }) : "";
     setText(byId("edit-newer"), text);
+    // Looking at another version would lose it.
+    /** @type {NodeListOf<HTMLButtonElement>} */
+    const looks = dialog.querySelectorAll(".look");
+    for (const look of looks) look.disabled = mine;
   }
 
   async function check() {
@@ -170,45 +174,59 @@ export function createEdit(page) {
   }
 
   async function save() {
-    await change("edit.saved.not", async () => {
-      const version = await api.applyRules(field.value);
-      return page.t("edit.saved", { version });
-    });
+    const version = await change("edit.saved.not", () => api.applyRules(field.value));
+    if (version === null) return;
+    say(page.t("edit.saved", { version }));
+    await refresh(true);
   }
 
   /** @param {number} old */
   async function rollBack(old) {
-    await change("edit.back.not", async () => {
-      const version = await api.rollBack(old);
-      return page.t("edit.back.done", { version, old });
-    });
+    // What was written and not saved stays.
+    const mine = isDirty();
+    const version = await change("edit.back.not", () => api.rollBack(old));
+    if (version === null) return;
+    say(page.t("edit.back.done", { version, old }));
+    await refresh(!mine);
   }
 
   /**
    * One change at a time: a second press before the answer would ask for the same again.
    * @param {"edit.saved.not" | "edit.back.not"} failure
-   * @param {() => Promise<string>} ask
+   * @param {() => Promise<number>} ask
+   * @returns {Promise<number | null>} the version that runs now; null: nothing has changed
    */
   async function change(failure, ask) {
-    if (isChanging) return;
+    if (isChanging) return null;
     isChanging = true;
     try {
-      const done = await ask();
-      current = (await api.rules()).version;
-      take(current);
-      say(done);
-      await listVersions();
+      return await ask();
     } catch (error) {
       if (!showRefusal(error)) fail(failure, error);
+      return null;
     } finally {
       isChanging = false;
     }
+  }
+
+  /** @param {boolean} isTaken the text that runs takes the place of the one in the field */
+  async function refresh(isTaken) {
+    try {
+      current = (await api.rules()).version;
+    } catch (error) {
+      fail("rules.failed", error);
+      return;
+    }
+    if (isTaken) take(current);
+    showDirty();
+    await listVersions();
   }
 
   async function listVersions() {
     try {
       const { versions } = await api.ruleVersions(VERSIONS_LEN);
       byId("edit-versions").replaceChildren(...versions.map(makeVersion));
+      showDirty();
     } catch (error) {
       fail("rules.failed", error);
     }
@@ -228,12 +246,10 @@ export function createEdit(page) {
       el("span", "small", stamp(set.applied_at_micros, language)),
       el("span", "small foreign", plain(set.source)),
     );
-    const look = el("button", "", t("edit.load"));
+    const look = el("button", "look", t("edit.load"));
     look.type = "button";
     look.addEventListener("click", () => {
-      field.value = set.text;
-      showDirty();
-      void check();
+      take(set);
       field.focus();
     });
     const back = el("button", "", t("edit.back"));

@@ -147,7 +147,7 @@ export const en = {
   "replay.hours": "{count} h",
   "replay.none": "These rules switch no actuator.",
   "replay.same": "No difference: the same commands within a second.",
-  "replay.differ": "{old} commands only as it was, {new} only with these rules",
+  "replay.differ": "Commands only as it was: {old}; only with these rules: {new}",
   "replay.more": "and {count} more",
   "replay.difference": "{actuator} {state}",
   "replay.because": "Rule {rule}: {cause}",

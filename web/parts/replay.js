@@ -73,7 +73,9 @@ export function createReplay(page) {
       }),
     );
     const bands = found.actuators.map((actuator) => makeBands(page, actuator));
-    byId("replay-bands").replaceChildren(...bands);
+    const ends = [found.from_micros, found.until_micros].map((end) => stamp(end, language));
+    const axis = el("p", "band-ends small", ...ends.map((end) => el("time", "", end)));
+    byId("replay-bands").replaceChildren(...bands, ...(bands.length === 0 ? [] : [axis]));
     const differ =
       bands.length === 0
         ? t("replay.none")

@@ -147,7 +147,7 @@ export const zh = {
   "replay.hours": "{count} 小时",
   "replay.none": "这些规则不控制任何执行器。",
   "replay.same": "没有差别：命令相同，时间相差不到一秒。",
-  "replay.differ": "{old} 条命令只在原来出现，{new} 条只在新规则下出现",
+  "replay.differ": "只在原来出现的命令：{old} 条；只在新规则下出现的：{new} 条",
   "replay.more": "另有 {count} 条",
   "replay.difference": "{actuator} {state}",
   "replay.because": "规则 {rule}：{cause}",

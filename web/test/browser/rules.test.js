@@ -77,13 +77,18 @@ test("a rule is changed, tried on the history, saved, and rolled back", async ()
     assert.equal((await page.locator(".band-row[data-side=old] rect").count()) > 0, true);
     const label = await page.getAttribute(".band-row[data-side=new] .band", "aria-label");
     assert.match(label ?? "", /^TEMP_LED with these rules: 0 switches/);
-    await waitForText(page, "#replay-differ", /^[34] commands only as it was, [01] only with/);
+    await waitForText(
+      page,
+      "#replay-differ",
+      /^Commands only as it was: [34]; only with these rules: [01]$/,
+    );
     await waitForText(page, "#replay-differences", /TEMP_LED on.*Rule heat lamp: reading \d/);
 
     await page.click("#edit-save");
     await waitForText(page, "#edit-outcome", "Version 2 runs now.");
     await waitForText(page, "#edit-versions li:first-child", /^version 2.*the page.*runs now$/);
     await waitForText(page, "#rules-list li", /celsius >= 30\.0/);
+    mtom.publish("Environ/Temperature", "28 °C");
     await waitForText(page, "[data-step=reported] .word", "off");
 
     await page.click("#edit-versions [data-version='1'] >> text=Roll back");

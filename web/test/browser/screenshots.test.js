@@ -22,7 +22,11 @@ test("the page looks as it should, everywhere", async () => {
   for (const [name, viewport] of Object.entries(SIZES)) {
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       for (const locale of ["en-US", "zh-CN"]) {
-        const { page, close } = await browser.open(mtom.url, { viewport, colorScheme, locale });
+        const { page, seen, close } = await browser.open(mtom.url, {
+          viewport,
+          colorScheme,
+          locale,
+        });
         await waitForText(page, "#chart-readout", /26\.1 °C/);
         await page.waitForSelector("#history-rows tr:nth-child(20)");
         await page.waitForSelector(".lamp:not([data-led=unknown])");
@@ -38,6 +42,26 @@ test("the page looks as it should, everywhere", async () => {
         ]);
         assert.equal(scrolls, shown, "no horizontal scroll of the dialog");
         await screenshot(page, `why-${look}`, false);
+        await page.click("#why-close");
+        await page.click("#rules-edit");
+        const text = await page.inputValue("#edit-text");
+        await page.fill("#edit-text", text.replace("celsius >= 25.0", "celcius >= 26.05"));
+        await page.waitForSelector(".mistake");
+        await screenshot(page, `edit-wrong-${look}`, false);
+        await page.fill("#edit-text", text.replace("celsius >= 25.0", "celsius >= 26.05"));
+        await page.waitForSelector("#edit-text[aria-invalid=false]");
+        await page.selectOption("#edit-since", "1h");
+        await page.click("#edit-replay");
+        await page.waitForSelector("#replay .band-row[data-side=new] svg");
+        await page.$eval("#replay", (place) => place.scrollIntoView());
+        const [editWide, editShown] = await page.$eval("#edit", (dialog) => [
+          dialog.scrollWidth,
+          dialog.clientWidth,
+        ]);
+        assert.equal(editWide, editShown, "no horizontal scroll of the dialog");
+        await screenshot(page, `edit-${look}`, false);
+        // The browser itself reports that a text was refused.
+        seen.errors.splice(0);
         await close();
       }
     }
