@@ -55,6 +55,18 @@ fn version_1_is_read() {
     assert_eq!(engine.next_deadline(&state), Some(LATER.saturating_add(Duration::from_secs(10))));
 }
 
+/// Version 1 did not say what an actuator was told, and it was what the rule had decided.
+#[test]
+fn what_a_rule_decided_stands_in_version_1_too() {
+    let shown = VERSION_1.replace(r#""forming":{"#, r#""shown":{"#);
+    let engine = engine();
+    let standing = engine.standing(&engine.restore(shown.as_bytes(), LATER).unwrap());
+    let [decision] = standing.as_slice() else { panic!("{standing:?}") };
+    assert_eq!((&*decision.actuator, decision.led), ("TEMP_LED", Led::On));
+    assert_eq!(decision.cause, crate::Cause::Start { since: LATER });
+    assert_eq!(&*decision.rule, "original");
+}
+
 #[test]
 fn parts_are_the_whole() {
     let engine = engine();
