@@ -24,7 +24,7 @@ const PACKAGE: &str = "mtom-rules";
 /// How many cases a property test tries. More see little more, and every change pays for them.
 const CASES: &str = "20";
 /// The tests take 3 s; those of a change that makes them run for ever take this long.
-const TIMEOUT_SECONDS: u32 = 90;
+const TIMEOUT_SECONDS: u32 = 45;
 const KILLED_PERCENT_MIN: usize = 90;
 
 /// What became of the changes of one file, or of all.

@@ -240,7 +240,7 @@ impl Memory {
             self.settled = None;
             settled.left = self.shown.take().and(ended);
         }
-        if after.is_active && (ended.is_some() || !before.is_active) {
+        if ended.is_some() || !before.is_active {
             // As at the start: nothing is known yet.
             self.heard = self.heard.max(now);
             self.silent = false;

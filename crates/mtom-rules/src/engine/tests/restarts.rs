@@ -130,6 +130,48 @@ fn a_clock_set_back_starts_every_span_again() {
 }
 
 #[test]
+fn a_clock_set_back_forgets_what_windows_held() {
+    // By the new clock all of them are of the future.
+    check(
+        "on count(\"10s\") > 1",
+        "0s 26.0 | 1s clock -100s | -100s tick | -99s 20.0 | -98s 20.0",
+        expect![[r#"
+        0s TEMP_LED off (reading 1: Environ/Temperature 26 °C)
+        -98s TEMP_LED on (reading 3: Environ/Temperature 20 °C)"#]],
+    );
+}
+
+#[test]
+fn a_clock_set_back_may_lead_out_of_a_schedule() {
+    // From 08:00:10 to 07:58:20.
+    check(
+        "schedule 08:00-08:01",
+        "0s 26.0 | 10s clock -100s | -100s tick | -99s 20.0",
+        expect![[r#"
+        0s TEMP_LED on (reading 1: Environ/Temperature 26 °C)
+        -100s TEMP_LED off (schedule ended at 2027-01-15T07:58:20.000000Z)"#]],
+    );
+    check(
+        "schedule 07:00-08:01",
+        "0s 26.0 | 10s clock -100s | -100s tick | -99s 20.0",
+        expect![[r#"
+        0s TEMP_LED on (reading 1: Environ/Temperature 26 °C)
+        -99s TEMP_LED off (reading 2: Environ/Temperature 20 °C)"#]],
+    );
+}
+
+#[test]
+fn what_a_rule_said_that_is_gone_stands_no_longer() {
+    let mut bench = Bench::new(&[plain()]);
+    let stored = bench.read("26.0");
+    bench.step(Event::Reading(&stored));
+    assert_eq!(bench.engine.standing(&bench.state).len(), 1);
+    // It says the same, but as another rule.
+    bench.restart(&[RuleSpec { name: "renamed".into(), ..plain() }]);
+    assert_eq!(bench.engine.standing(&bench.state), []);
+}
+
+#[test]
 fn two_callers_a_moment_apart_are_no_clock_set_back() {
     let mut bench = Bench::new(&[amend(plain(), "for 10s")]);
     bench.now = moment("2s");

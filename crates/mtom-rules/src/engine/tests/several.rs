@@ -180,6 +180,14 @@ fn a_schedule_that_was_never_left_while_switched_off_goes_on() {
             0s TEMP_LED on (reading 1: a/Temperature 30 °C) a
             15552000s TEMP_LED off (schedule ended at 2027-03-28T23:00:00.000000Z) a"#]],
     );
+    // Just then.
+    check_rules(
+        &["schedule 00:00-12:00 UTC & 13:00-01:00 Europe/Berlin"],
+        "0s a 30.0 | 10s stop | 6274800s start",
+        expect![[r#"
+            0s TEMP_LED on (reading 1: a/Temperature 30 °C) a
+            6274800s TEMP_LED off (schedule ended at 2027-03-28T23:00:00.000000Z) a"#]],
+    );
 }
 
 #[test]

@@ -68,6 +68,14 @@ fn dwell_postpones_what_still_holds_when_it_ends() {
         0s TEMP_LED on (reading 1: Environ/Temperature 26 °C)
         5s TEMP_LED off (reading 2: Environ/Temperature 24 °C)"#]],
     );
+    // The first reading that asked is the reason.
+    check(
+        "dwell 5s",
+        "0s 26.0 | 2s 24.0 | 4s 23.0 | 60s quiet",
+        expect![[r#"
+        0s TEMP_LED on (reading 1: Environ/Temperature 26 °C)
+        5s TEMP_LED off (reading 2: Environ/Temperature 24 °C, held for 3 s)"#]],
+    );
     // A reading at the very end still counts.
     check(
         "dwell 5s",
