@@ -174,50 +174,56 @@ export function createEdit(page) {
   }
 
   async function save() {
-    const version = await change("edit.saved.not", () => api.applyRules(field.value));
-    if (version === null) return;
-    say(page.t("edit.saved", { version }));
-    await refresh(true);
+    const text = field.value;
+    const isStill = () => field.value === text;
+    await change("edit.saved.not", isStill, async () => {
+      const version = await api.applyRules(text);
+      return page.t("edit.saved", { version });
+    });
   }
 
   /** @param {number} old */
   async function rollBack(old) {
     // What was written and not saved stays.
-    const mine = isDirty();
-    const version = await change("edit.back.not", () => api.rollBack(old));
-    if (version === null) return;
-    say(page.t("edit.back.done", { version, old }));
-    await refresh(!mine);
+    await change(
+      "edit.back.not",
+      () => !isDirty(),
+      async () => {
+        const version = await api.rollBack(old);
+        return page.t("edit.back.done", { version, old });
+      },
+    );
   }
 
   /**
    * One change at a time: a second press before the answer would ask for the same again.
    * @param {"edit.saved.not" | "edit.back.not"} failure
-   * @param {() => Promise<number>} ask
-   * @returns {Promise<number | null>} the version that runs now; null: nothing has changed
+   * @param {() => boolean} isTaken whether the text that runs then takes the place of the one in the field
+   * @param {() => Promise<string>} ask gives what is said when it is done
    */
-  async function change(failure, ask) {
-    if (isChanging) return null;
+  async function change(failure, isTaken, ask) {
+    if (isChanging) return;
     isChanging = true;
     try {
-      return await ask();
+      const done = await ask();
+      await refresh(isTaken);
+      say(done);
     } catch (error) {
       if (!showRefusal(error)) fail(failure, error);
-      return null;
     } finally {
       isChanging = false;
     }
   }
 
-  /** @param {boolean} isTaken the text that runs takes the place of the one in the field */
+  /** @param {() => boolean} isTaken */
   async function refresh(isTaken) {
     try {
       current = (await api.rules()).version;
-    } catch (error) {
-      fail("rules.failed", error);
+    } catch {
+      // The panel says that the rules cannot be read; what was asked for is done all the same.
       return;
     }
-    if (isTaken) take(current);
+    if (isTaken()) take(current);
     showDirty();
     await listVersions();
   }

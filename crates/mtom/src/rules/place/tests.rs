@@ -31,7 +31,7 @@ fn a_word_of_an_expression_is_found_in_it() {
     let text = rule(&format!("on = \"\"\"\nvalue > 1 &&\n  avg('5q') > 1\"\"\"\n{THEN}"));
     check(&text, &[("6:7", "'5q'", "5q")]);
     let text = rule(&format!("on = \"1 \\u003c 2 && avg(\\\"5q\\\") > celcius\"\n{THEN}"));
-    check(&text, &[("4:26", "\\\"5q\\\"", "5q"), ("4:36", "celcius", "celcius")]);
+    check(&text, &[("4:25", "\\\"5q\\\"", "5q"), ("4:35", "celcius", "celcius")]);
     // Over several lines and with escapes it is the first line of the value.
     let text = rule(&format!("on = \"\"\"\\\n  celcius > 25\"\"\"\n{THEN}"));
     check(&text, &[("4:6", "\"\"\"\\", "celcius")]);

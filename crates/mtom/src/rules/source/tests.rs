@@ -47,5 +47,5 @@ fn a_mistake_has_the_line_and_column_of_the_character() {
     );
     wrong(&unknown, &["a.toml:8:23: rule \"heat\", case \"case 1\", given: ", "a.toml:9:17: "]);
     let escaped = format!("{RULE}\n[[rule.test]]\ngiven = \"12:00\\u00201 | x\"\nexpect = \"\"\n");
-    wrong(&escaped, &["a.toml:8:9: "]);
+    wrong(&escaped, &["a.toml:8:25: "]);
 }
