@@ -375,8 +375,8 @@ async fn the_page_asks_what_changed_rules_would_have_done() {
         let path = "/api/v1/rules/replay?since=1h";
         let (status, body) = post(dashboard, path, "application/toml", text).await;
         // The lengths of the chunks stand on lines of their own.
-        let lines = body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        (status, lines.filter(Value::is_object).last().unwrap_or_default())
+        let mut lines = body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        (status, lines.rfind(Value::is_object).unwrap_or_default())
     };
     let (status, same) = replay(text).await;
     let found = &same["comparison"];
