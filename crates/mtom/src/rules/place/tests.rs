@@ -32,9 +32,11 @@ fn a_word_of_an_expression_is_found_in_it() {
     check(&text, &[("6:7", "'5q'", "5q")]);
     let text = rule(&format!("on = \"1 \\u003c 2 && avg(\\\"5q\\\") > celcius\"\n{THEN}"));
     check(&text, &[("4:25", "\\\"5q\\\"", "5q"), ("4:35", "celcius", "celcius")]);
-    // Over several lines and with escapes it is the first line of the value.
     let text = rule(&format!("on = \"\"\"\\\n  celcius > 25\"\"\"\n{THEN}"));
-    check(&text, &[("4:6", "\"\"\"\\", "celcius")]);
+    check(&text, &[("5:3", "celcius", "celcius")]);
+    // Over several lines and with escapes it is the first line of the value.
+    let text = rule(&format!("on = \"\"\"\n  celcius \\u003e 25\"\"\"\n{THEN}"));
+    check(&text, &[("4:6", "\"\"\"", "celcius")]);
     let text = rule(&format!("on = \"celsius >=\"\n{THEN}"));
     check(&text, &[("4:17", "\"", "on: ")]);
 }
