@@ -31,6 +31,7 @@ mod linux {
     pub(crate) mod mtom;
     pub(crate) mod plain;
     pub(crate) mod proc;
+    pub(crate) mod replay;
     pub(crate) mod role;
     pub(crate) mod rules;
     pub(crate) mod run;

@@ -171,7 +171,7 @@ fn engine(rules: &[RuleSpec], series: usize, events: usize) -> Result<Report> {
 
 /// The example rule as somebody would write it who needs no other.
 #[derive(Default)]
-struct Hand {
+pub(super) struct Hand {
     last_id: u64,
     newest: i64,
     heard: i64,
@@ -182,7 +182,18 @@ struct Hand {
 }
 
 impl Hand {
-    fn read(&mut self, topic: &str, id: u64, at: i64, celsius: f64, now: i64) -> Option<Led> {
+    pub(super) fn new(start: i64) -> Self {
+        Self { heard: start, ..Self::default() }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        topic: &str,
+        id: u64,
+        at: i64,
+        celsius: f64,
+        now: i64,
+    ) -> Option<Led> {
         if topic != "house/sensor-0/Temperature" || id <= self.last_id || at < self.newest {
             return None;
         }
@@ -207,7 +218,7 @@ impl Hand {
         self.settle(now)
     }
 
-    fn settle(&mut self, now: i64) -> Option<Led> {
+    pub(super) fn settle(&mut self, now: i64) -> Option<Led> {
         if !self.silent && now - self.heard >= 10_000_000 {
             self.silent = true;
             (self.forming, self.settled) = (None, None);
@@ -235,7 +246,7 @@ impl Hand {
 
 fn by_hand(events: usize) -> Result<Report> {
     let mut stored = reading(0);
-    let mut hand = Hand { heard: BEGINNING.0, ..Hand::default() };
+    let mut hand = Hand::new(BEGINNING.0);
     timed(events, || {
         let mut now = BEGINNING;
         let mut switches = 0;

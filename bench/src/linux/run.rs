@@ -2,8 +2,8 @@
 
 use super::viewers;
 use super::{
-    drain, fleet, floors, history, idle, ingest, latency, load, proc, role, rules, stalled, store,
-    table,
+    drain, fleet, floors, history, idle, ingest, latency, load, proc, replay, role, rules, stalled,
+    store, table,
 };
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
@@ -22,11 +22,12 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
             how soon a batch is safe while fifty clients read the history and do not hurry
   history   pages and charts among 10^6 and 10^7 readings, beside the original's query
   rules     events/s of the rules engine, beside the same rule written by hand and cel's interpreter
+  replay    readings/s of `mtom rules replay` among 10^7, beside a bare SELECT and the rule by hand
   drain     readings/s into a MariaDB of its own, beside bare INSERT statements of a thousand rows
 
 Without names: the first five, about four minutes. --quick: one short round of each, for a first look.
 --large: history also among 10^8 readings, --rows N among N; they are made once and stay in target/bench.
-The first five measure the binary $MTOM_BIN, or `mtom` beside this program.
+The first five and replay measure the binary $MTOM_BIN, or `mtom` beside this program.
 ";
 
 /// Sockets of a fleet, and some room.
@@ -55,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) drained: u64,
     /// Events of each run of the rules.
     pub(crate) events: usize,
+    /// Readings that are replayed, among those of `history`.
+    pub(crate) replayed: u64,
 }
 
 impl Plan {
@@ -68,6 +71,7 @@ impl Plan {
         stored: 1_000_000,
         drained: 200_000,
         events: 3_000_000,
+        replayed: 10_000_000,
     };
     const QUICK: Self = Self {
         rounds: 1,
@@ -79,6 +83,7 @@ impl Plan {
         stored: 100_000,
         drained: 50_000,
         events: 500_000,
+        replayed: 1_000_000,
     };
 }
 
@@ -114,7 +119,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 return Ok(());
             }
             name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet" | "store" | "history"
-            | "drain" | "rules") => names.push(name),
+            | "drain" | "rules" | "replay") => names.push(name),
             other => bail!("no benchmark `{other}`; --help lists them"),
         }
     }
@@ -139,6 +144,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 "history" => history::measure(plan, &counts, &mut table),
                 "drain" => drain::measure(plan, &mut table).await,
                 "rules" => rules::measure(plan, &mut table),
+                "replay" => replay::measure(plan, &mut table),
                 _ => idle::measure(plan, &mut table).await,
             }
         });

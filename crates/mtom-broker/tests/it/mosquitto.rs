@@ -39,6 +39,11 @@ impl Mosquitto {
     /// Stops it as its service would, so that it writes its sessions, and starts it again.
     pub(crate) fn restart(&mut self, program: &str) {
         self.stop();
+        self.start_again(program);
+    }
+
+    /// Starts it where it was stopped, with the sessions that it wrote.
+    pub(crate) fn start_again(&mut self, program: &str) {
         self.process = run(program, self.address, self.dir.path());
     }
 

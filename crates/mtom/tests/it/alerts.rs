@@ -1,9 +1,12 @@
-//! From a publish to the messages of a rule: a subscriber and a web server, across `kill -9`.
+//! From a publish to the messages of a rule: a subscriber and a web server, across `kill -9`, and by way of
+//! a mosquitto that was down.
 
-use crate::mtom::{Mtom, get};
+use crate::mosquitto::{Mosquitto, program};
+use crate::mtom::{Mtom, get, mosquitto_pub, output};
 use crate::soon;
 use mtom_broker::publisher::{Progress, Publisher};
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -132,4 +135,60 @@ async fn one_episode_is_told_once_although_the_web_server_was_away_and_the_gatew
     assert!(mtom.stop("-TERM").success());
     let again = tokio::time::timeout(Duration::from_millis(1), server.accept()).await;
     assert!(again.is_err(), "it was told once");
+}
+
+/// A subscriber whose session the broker keeps while it is away: what it has printed when it ends.
+fn mosquitto_sub(broker: SocketAddr, until: &[&str]) -> String {
+    let mut command = Command::new("mosquitto_sub");
+    let (host, port) = (broker.ip().to_string(), broker.port().to_string());
+    command.args(["-h", &host, "-p", &port, "-c", "-i", "listener", "-q", "1", "-t", TOPIC]);
+    command.args(until);
+    let output = output(command);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits until so many alerts were raised, and all delivered or not.
+async fn raised(mtom: &Mtom, count: usize, is_delivered: bool) {
+    soon("the alert", async {
+        loop {
+            let alerts = mtom.get("/api/v1/alerts").await;
+            let rows = alerts["alerts"].as_array().unwrap();
+            let delivered = rows.iter().filter(|row| !row["delivered_at"].is_null()).count();
+            if rows.len() == count && (!is_delivered || delivered == count) {
+                assert!(is_delivered || delivered < count, "{alerts}");
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_alert_that_was_raised_while_mosquitto_was_down_comes_when_it_is_back() {
+    let Some(program) = program() else { return };
+    let mut broker = Mosquitto::start(program);
+    let url = format!("broker.url=mqtt://{}", broker.address);
+    // The end of its episode needs nothing but time.
+    let rule = format!(
+        r#"rule=[{{name="heat",when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",max_age="5s",silent="off",then=[{{publish="{TOPIC}",payload="{{{{ state }}}}",edge="both",qos=1}}]}}]"#
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let mtom = Mtom::serve("gateway", dir.path(), &[&url, &rule]);
+    // `-E` ends when it has subscribed.
+    mosquitto_sub(broker.address, &["-E"]);
+    soon("a reading", async {
+        // Its subscription need not stand yet.
+        while mtom.get("/api/v1/audit").await["stored"].as_u64() == Some(0) {
+            mosquitto_pub(broker.address, "Environ/Temperature", "26 °C".as_bytes());
+        }
+    })
+    .await;
+    assert_eq!(mosquitto_sub(broker.address, &["-C", "1", "-W", "30"]), "on\n");
+    raised(&mtom, 1, true).await;
+    broker.stop();
+    raised(&mtom, 2, false).await;
+    broker.start_again(program);
+    assert_eq!(mosquitto_sub(broker.address, &["-C", "1", "-W", "30"]), "off\n");
+    raised(&mtom, 2, true).await;
 }
