@@ -182,8 +182,9 @@ pub(super) struct Hand {
 }
 
 impl Hand {
-    pub(super) fn new(start: i64) -> Self {
-        Self { heard: start, ..Self::default() }
+    /// Off since `start`, for want of readings.
+    pub(super) fn silent(start: i64) -> Self {
+        Self { heard: start, silent: true, shown: Some((Led::Off, start)), ..Self::default() }
     }
 
     pub(super) fn read(
@@ -246,7 +247,7 @@ impl Hand {
 
 fn by_hand(events: usize) -> Result<Report> {
     let mut stored = reading(0);
-    let mut hand = Hand::new(BEGINNING.0);
+    let mut hand = Hand { heard: BEGINNING.0, ..Hand::default() };
     timed(events, || {
         let mut now = BEGINNING;
         let mut switches = 0;
