@@ -174,7 +174,7 @@ async fn an_alert_that_was_raised_while_mosquitto_was_down_comes_when_it_is_back
         r#"rule=[{{name="heat",when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",max_age="5s",silent="off",then=[{{publish="{TOPIC}",payload="{{{{ state }}}}",edge="both",qos=1}}]}}]"#
     );
     let dir = tempfile::tempdir().unwrap();
-    let mtom = Mtom::serve("gateway", dir.path(), &[&url, &rule]);
+    let mtom = Mtom::serve("up", dir.path(), &[&url, &rule]);
     // `-E` ends when it has subscribed.
     mosquitto_sub(broker.address, &["-E"]);
     soon("a reading", async {
