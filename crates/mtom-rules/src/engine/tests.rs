@@ -55,7 +55,11 @@ impl Bench {
         self.engine.step(&mut self.state, event, self.now, &mut out);
         // A clock set back is a change of everything.
         let changed = !before.is_like(&self.state) || self.state.clock() < before.clock();
-        assert_eq!(self.state.changed_since(revision), changed, "revision tells what changed");
+        // One that could not be stored has no number to remember, and may come twice: that is told in vain.
+        let has_number = !matches!(event, Event::Reading(stored) if stored.id == 0);
+        if changed || has_number {
+            assert_eq!(self.state.changed_since(revision), changed, "revision tells what changed");
+        }
         self.alerts.extend(out.alerts);
         self.decided.extend(out.decisions.into_iter().map(|decision| (self.now, decision)));
     }

@@ -41,6 +41,11 @@ fn a_reading_that_could_not_be_stored_counts_too() {
         2s TEMP_LED on (reading 0: Environ/Temperature 30 °C)
         4s TEMP_LED off (reading 0: Environ/Temperature 20 °C)"#]],
     );
+    check(
+        "",
+        "0s 20.0#0 | 0s 20.0#0",
+        expect!["0s TEMP_LED off (reading 0: Environ/Temperature 20 °C)"],
+    );
 }
 
 #[test]
