@@ -1,5 +1,6 @@
 /** The sentences of the communication log. Pure. What devices may have chosen goes through `plain`. */
 
+import { cause } from "./cause.js";
 import { latency, measured, plain } from "./format.js";
 import { isKey } from "./i18n.js";
 
@@ -48,6 +49,7 @@ function params(event, t, language) {
   }
   if ("led" in event) found.led = t(event.led === "on" ? "led.on" : "led.off");
   if (event.kind === "stored") found.value = measured(event.value, event.unit, language);
+  if (event.kind === "decided") found.cause = cause(event.cause, t, language);
   if ("latency_micros" in event) found.latency = latency(event.latency_micros, language);
   if (event.kind === "rejected") found.reason = rejectReason(event.code, event.reason, t);
   if (event.kind === "link") found.state = t(`link.${event.state}`);

@@ -5,6 +5,7 @@
  * said to be so. The lamp is a button that asks why.
  */
 
+import { cause } from "./cause.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { clock, latency, plain } from "./format.js";
 
@@ -162,7 +163,10 @@ function facts(page, actuator) {
   const { desired } = actuator;
   const lines = el("div", "led-facts");
   if (desired !== null) {
-    const text = t("led.because", { rule: plain(desired.rule), cause: plain(desired.cause) });
+    const text = t("led.because", {
+      rule: plain(desired.rule),
+      cause: cause(desired.cause, t, language),
+    });
     lines.append(el("p", "foreign", text));
   }
   if (actuator.latency_micros !== null) {

@@ -2,6 +2,7 @@
 
 import { replayRules } from "./api.js";
 import { drawBand, onSpan } from "./bands.js";
+import { cause } from "./cause.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { number, plain, stamp } from "./format.js";
 
@@ -132,7 +133,7 @@ function makeDifference(page, difference) {
   const actuator = plain(difference.actuator);
   const what = t("replay.difference", { actuator, state: t(`led.${difference.led}`) });
   const rule = plain(difference.rule);
-  const because = t("replay.because", { rule, cause: plain(difference.cause, 1_000) });
+  const because = t("replay.because", { rule, cause: cause(difference.cause, t, language, 1_000) });
   const row = el(
     "li",
     "",

@@ -4,6 +4,7 @@
  * What devices and rules may have chosen goes through `plain`.
  */
 
+import { cause } from "./cause.js";
 import { age, clock, day, latency, measured, plain } from "./format.js";
 
 /** @typedef {import("../wire.d.ts").Why} Why */
@@ -58,7 +59,7 @@ export function story(why, t, language) {
     if (taken !== null) steps.push(at("taken", taken, null));
     steps.push(at("arrived", reading.arrived_at_micros, taken));
   }
-  steps.push(ofRule(why, t));
+  steps.push(ofRule(why, t, language));
   const decided = at("decided", command.decided_at_micros, arrived);
   steps.push({ ...decided, text: t(`led.${command.led}`) });
   return [...steps, ...outcome(why, t, language, at)];
@@ -104,11 +105,12 @@ function ofReading({ command, reading }, t, language) {
 /**
  * @param {Why} why
  * @param {Translate} t
+ * @param {Language} language
  */
-function ofRule({ command }, t) {
+function ofRule({ command }, t, language) {
   const version = command.rule_version;
   const isManual = command.rule === MANUAL && version === null;
-  const details = [plain(command.cause)];
+  const details = [cause(command.cause, t, language)];
   if (version !== null) details.push(t("why.version", { version: plain(version) }));
   return step("rule", {
     text: isManual ? t("why.manual") : plain(command.rule),

@@ -289,3 +289,6 @@ impl fmt::Display for Seconds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
