@@ -82,7 +82,12 @@ fn columns(connection: &Connection) -> rusqlite::Result<Columns> {
              FROM sqlite_schema AS of, pragma_index_info(of.name) AS part
              WHERE of.type = 'index' AND substr(of.name, 1, 7) <> 'sqlite_'",
     )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // A name in a damaged file may be no text.
+    let name = |row: &rusqlite::Row<'_>, index| {
+        let bytes = row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default();
+        Ok::<_, rusqlite::Error>(String::from_utf8_lossy(bytes).into_owned())
+    };
+    let rows = statement.query_map([], |row| Ok((name(row, 0)?, name(row, 1)?)))?;
     rows.collect()
 }
 
