@@ -30,6 +30,7 @@ mod lamp;
 mod logic;
 mod machine;
 mod schedule;
+mod series;
 mod spec;
 mod state;
 mod template;

@@ -5,16 +5,13 @@
 
 use crate::decision::{Cause, Witness};
 use crate::schedule::{Schedule, Turn};
+use crate::series::SeriesMap;
 use crate::spec::{RuleSpec, Silent};
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// For how many series of one rule the newest time is remembered. Full: the one with the oldest
-/// time is forgotten, and its next reading counts as its first.
-pub const SERIES_LEN_MAX: usize = 256;
 
 /// The times of a rule.
 #[derive(Debug)]
@@ -46,8 +43,8 @@ pub(crate) struct Memory {
     pub(crate) forming: Option<Wish>,
     /// To be done when `dwell` is over.
     pub(crate) settled: Option<Wish>,
-    /// The newest time of each series, in the order of device and quantity.
-    pub(crate) series: Vec<Seen>,
+    /// The newest time of each series.
+    pub(crate) series: SeriesMap<()>,
 }
 
 /// A decision that stands.
@@ -66,14 +63,6 @@ pub(crate) struct Wish {
     pub(crate) since: UnixMicros,
     /// The first reading that asked.
     pub(crate) witness: Witness,
-}
-
-/// The newest time of one series.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Seen {
-    pub(crate) device: Arc<str>,
-    pub(crate) quantity: Arc<str>,
-    pub(crate) at: UnixMicros,
 }
 
 /// What a reading is to a rule, before its value is looked at.
@@ -140,7 +129,7 @@ impl Memory {
             shown: None,
             forming: None,
             settled: None,
-            series: Vec::new(),
+            series: SeriesMap::default(),
         }
     }
 
@@ -158,7 +147,7 @@ impl Memory {
         self.last_id = self.last_id.max(stored.id);
         // At exactly `max_age` silence is due, so such a reading could not change anything either.
         let stale = timing.max_age.is_some_and(|max_age| now.since(stored.at) >= max_age);
-        let in_order = self.note_series(stored);
+        let in_order = self.series.note(stored, || ()).is_some();
         if in_order && !stale { Arrival::News } else { Arrival::Late }
     }
 
@@ -318,36 +307,5 @@ impl Memory {
         let wish = self.settled.as_ref()?;
         let shown = self.shown.as_ref();
         Some(shown.map_or(wish.since, |shown| shown.since.saturating_add(timing.dwell)))
-    }
-
-    /// Remembers the reading's time, unless its series has had a newer one.
-    fn note_series(&mut self, stored: &StoredReading) -> bool {
-        let (device, quantity) = (&stored.reading.device, &stored.reading.quantity);
-        let found = self
-            .series
-            .binary_search_by(|seen| (&seen.device, &seen.quantity).cmp(&(device, quantity)));
-        match found {
-            Ok(at) => match self.series.get_mut(at) {
-                Some(seen) if stored.at < seen.at => return false,
-                Some(seen) => seen.at = stored.at,
-                None => {}
-            },
-            Err(at) => {
-                let (device, quantity) = (device.clone(), quantity.clone());
-                self.series.insert(at, Seen { device, quantity, at: stored.at });
-                self.forget_oldest();
-            }
-        }
-        true
-    }
-
-    fn forget_oldest(&mut self) {
-        if self.series.len() <= SERIES_LEN_MAX {
-            return;
-        }
-        let oldest = self.series.iter().enumerate().min_by_key(|(_, seen)| seen.at);
-        if let Some((at, _)) = oldest {
-            self.series.remove(at);
-        }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(crate) mod raw;
 
-pub use crate::machine::SERIES_LEN_MAX;
+pub use crate::series::SERIES_LEN_MAX;
 
 /// Going back by at most this much is two callers that read the clock at nearly the same time; by
 /// more, the clock was set back.

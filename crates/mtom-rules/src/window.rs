@@ -13,7 +13,7 @@
 //! Windows are not in the stored state: they are rebuilt from the journal.
 
 use crate::condition::inputs::Stat;
-use crate::machine::SERIES_LEN_MAX;
+use crate::series::SeriesMap;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use std::collections::VecDeque;
@@ -35,17 +35,7 @@ pub(crate) struct Known {
 /// The windows of one rule, of each series that it looks at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Windows {
-    /// In the order of device and quantity. Full: the one with the oldest newest reading is forgotten.
-    series: Vec<SeriesWindows>,
-}
-
-#[derive(Clone, Debug)]
-struct SeriesWindows {
-    device: Arc<str>,
-    quantity: Arc<str>,
-    newest: UnixMicros,
-    /// Shared with the state that may be gone back to.
-    windows: Arc<Vec<Window>>,
+    series: SeriesMap<Arc<Vec<Window>>>,
 }
 
 /// The last readings of a series.
@@ -101,53 +91,21 @@ fn micros(span: Duration) -> i64 {
 impl Windows {
     /// Takes a reading into the windows of its series; one that is older than its newest is left out.
     pub(crate) fn take(&mut self, spans: &[Duration], stored: &StoredReading) {
-        let place = match self.find(stored) {
-            Ok(place) => place,
-            Err(place) => self.begin(place, spans, stored),
-        };
-        let Some(series) = self.series.get_mut(place) else { return };
-        if stored.at < series.newest {
-            return;
-        }
-        series.newest = stored.at;
+        let make = || Arc::new(spans.iter().map(|span| Window::new(*span)).collect());
+        let Some(windows) = self.series.note(stored, make) else { return };
         let known = Known { at: stored.at, value: number(stored) };
-        for window in Arc::make_mut(&mut series.windows) {
+        for window in Arc::make_mut(windows) {
             window.take(known);
         }
     }
 
     /// The windows of the reading's series.
     pub(crate) fn of(&self, stored: &StoredReading) -> &[Window] {
-        let found = self.find(stored).ok().and_then(|place| self.series.get(place));
-        found.map_or(&[], |series| &series.windows)
+        self.series.get(&stored.reading).map_or(&[], |windows| windows)
     }
 
     pub(crate) fn clear(&mut self) {
         self.series.clear();
-    }
-
-    fn find(&self, stored: &StoredReading) -> Result<usize, usize> {
-        let wanted = (&stored.reading.device, &stored.reading.quantity);
-        self.series.binary_search_by(|series| (&series.device, &series.quantity).cmp(&wanted))
-    }
-
-    fn begin(&mut self, place: usize, spans: &[Duration], stored: &StoredReading) -> usize {
-        let mut place = place;
-        if self.series.len() >= SERIES_LEN_MAX {
-            let oldest = self.series.iter().enumerate().min_by_key(|(_, series)| series.newest);
-            if let Some((oldest, _)) = oldest {
-                self.series.remove(oldest);
-                place -= usize::from(oldest < place);
-            }
-        }
-        let series = SeriesWindows {
-            device: stored.reading.device.clone(),
-            quantity: stored.reading.quantity.clone(),
-            newest: stored.at,
-            windows: Arc::new(spans.iter().map(|span| Window::new(*span)).collect()),
-        };
-        self.series.insert(place, series);
-        place
     }
 }
 
@@ -244,4 +202,4 @@ impl Sum {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

