@@ -1,5 +1,6 @@
 //! Where a device is: `serial:/dev/rfcomm0?baud=115200`, `serial:COM10`, `tcp:host:port`.
 
+use crate::mqtt::address::{MqttAddress, MqttAddressError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,7 +9,7 @@ pub(crate) const BAUD_DEFAULT: u32 = 115_200;
 const BAUD_MIN: u32 = 50;
 const BAUD_MAX: u32 = 4_000_000;
 /// The longest path that Linux opens; also a limit for host names.
-const TEXT_LEN_MAX: usize = 4_095;
+pub(crate) const TEXT_LEN_MAX: usize = 4_095;
 
 /// Where a device is. `Display` writes what [`FromStr`] reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +28,8 @@ pub enum LinkAddress {
         /// Its port.
         port: u16,
     },
+    /// A switch on the gateway's broker.
+    Mqtt(Box<MqttAddress>),
 }
 
 /// Why a text is no address.
@@ -37,6 +40,9 @@ pub enum AddressError {
         "unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10 or tcp:host:port"
     )]
     Scheme,
+    /// `mqtt:` and something that is no switch.
+    #[error(transparent)]
+    Mqtt(#[from] MqttAddressError),
     /// `serial:` and nothing, or with control characters.
     #[error("no serial port: expected one as in serial:/dev/ttyUSB0 or serial:COM10")]
     Path,
@@ -62,6 +68,10 @@ impl FromStr for LinkAddress {
             parse_serial(serial)
         } else if let Some(tcp) = text.strip_prefix("tcp:") {
             parse_tcp(tcp)
+        } else if let Some(mqtt) = text.strip_prefix("mqtt")
+            && mqtt.starts_with([':', '+'])
+        {
+            Ok(Self::Mqtt(Box::new(MqttAddress::parse(mqtt)?)))
         } else {
             Err(AddressError::Scheme)
         }
@@ -75,6 +85,7 @@ impl fmt::Display for LinkAddress {
             Self::Serial { path, baud } => write!(f, "serial:{path}?baud={baud}"),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            Self::Mqtt(address) => address.fmt(f),
         }
     }
 }

@@ -11,6 +11,7 @@
 mod address;
 mod backoff;
 mod lines;
+mod mqtt;
 mod opener;
 mod pump;
 mod report;
@@ -19,8 +20,9 @@ mod session;
 mod settings;
 
 pub use address::{AddressError, LinkAddress};
+pub use mqtt::address::{MqttAddress, MqttAddressError};
 pub use report::{Clock, Desired, LinkState, Report, Version};
 pub use run::run;
 #[cfg(feature = "model")]
 pub use session::model;
-pub use settings::{Protocol, Settings};
+pub use settings::{Broker, Protocol, Settings};

@@ -43,6 +43,8 @@ impl Opener {
     /// Opens the link, empty of whatever was in its buffers.
     pub(crate) async fn open(&mut self) -> Result<Stream, String> {
         match self.address.clone() {
+            // It has a way of its own.
+            LinkAddress::Mqtt(_) => Err("a switch on the broker has no stream".into()),
             LinkAddress::Tcp { host, port } => self.open_tcp(&host, port).await.map(Stream::Tcp),
             LinkAddress::Serial { path, baud } => {
                 self.open_serial(path, baud).await.map(Stream::Serial)

@@ -147,14 +147,14 @@ async fn write<S: AsyncWrite>(
 }
 
 /// Only wakes: the loop takes the newest state on each turn.
-async fn changed(desired: &mut watch::Receiver<Option<Desired>>) {
+pub(crate) async fn changed(desired: &mut watch::Receiver<Option<Desired>>) {
     // An error means that nobody can change it any more: the last state stays.
     if desired.changed().await.is_err() {
         pending::<()>().await;
     }
 }
 
-async fn wait(due: Option<Instant>) {
+pub(crate) async fn wait(due: Option<Instant>) {
     match due {
         Some(at) => sleep_until(at).await,
         None => pending().await,

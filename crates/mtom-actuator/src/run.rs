@@ -1,6 +1,8 @@
 //! The life of one link: connect, talk, break, wait, again.
 
+use crate::address::LinkAddress;
 use crate::backoff::Backoff;
+use crate::mqtt;
 use crate::opener::{Opener, Stream};
 use crate::pump::{End, pump};
 use crate::report::{Clock, Desired, LinkState, Report};
@@ -23,6 +25,10 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let voice = Voice { report: &report, clock: &clock };
+    if let LinkAddress::Mqtt(address) = &settings.link {
+        mqtt::run(&settings, address, &mut desired, &voice, &stop).await;
+        return voice.link(LinkState::Away, "stopped".into());
+    }
     let mut opener = Opener::new(&settings.link, settings.connect_timeout, settings.write_timeout);
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, Backoff::seed());
     let mut memory = Memory::default();
@@ -84,7 +90,7 @@ async fn talk(
 }
 
 impl Voice<'_> {
-    fn link(&self, state: LinkState, reason: String) {
+    pub(crate) fn link(&self, state: LinkState, reason: String) {
         (self.report)(Report::Link { state, reason });
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Voice<'a> {
 #[derive(Default)]
 pub(crate) struct Memory {
     /// The last command that the device confirmed, so that it is reported once.
-    applied: Option<Desired>,
+    pub(crate) applied: Option<Desired>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

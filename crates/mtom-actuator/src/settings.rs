@@ -1,6 +1,7 @@
 //! How a link behaves.
 
 use crate::address::LinkAddress;
+use std::fmt;
 use std::time::Duration;
 
 /// How one actuator is reached. [`Settings::new`] gives the defaults.
@@ -12,6 +13,8 @@ pub struct Settings {
     pub link: LinkAddress,
     /// What it speaks.
     pub protocol: Protocol,
+    /// The way to an `mqtt:` switch; `None`: there is no broker.
+    pub broker: Option<Broker>,
     /// The state is sent again this long after it was last sent.
     pub refresh: Duration,
     /// The first refresh of a connection: many boards restart when their port is opened and hear
@@ -36,6 +39,27 @@ pub struct Settings {
     pub backoff_max: Duration,
 }
 
+/// The broker that switches are reached by.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// User and password, where the broker wants them.
+    pub credentials: Option<(String, String)>,
+}
+
+impl fmt::Debug for Broker {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a device speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -56,6 +80,7 @@ impl Settings {
             name: name.into(),
             link,
             protocol: Protocol::Auto,
+            broker: None,
             refresh: Duration::from_secs(60),
             first_refresh: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(5),

@@ -11,14 +11,11 @@ use crate::control::Control;
 use crate::drain::Drain;
 use crate::history::Pages;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
-use crate::settings::{Database, NAME_FILE, Ports, Settings, Source};
+use crate::settings::{Database, NAME_FILE, Ports, Settings};
 use crate::view::{Hop, LogEvent, RuleView, View};
-use crate::{forwarded, links, rules};
+use crate::{links, rules};
 use jiff::tz::TimeZone;
-use mtom_broker::client::{self, Change};
-use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::{Delivery, Intake};
-use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::access::Access;
 use mtom_forward::history::serve_history;
 use mtom_forward::live::{LiveHub, serve_live};
@@ -39,8 +36,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 mod error;
+mod feeder;
 
 pub use error::{RunError, StartError};
+use feeder::{Feeder, feed, feeder};
 
 /// Where devices speak about themselves, and Home Assistant about itself.
 const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
@@ -80,13 +79,6 @@ pub struct Gateway {
     feeding: CancellationToken,
 }
 
-/// Where messages come from, ready to start.
-enum Feeder {
-    Embedded(Box<Embedded>),
-    External(client::Settings, Outgoings),
-    Forwarded(String),
-}
-
 struct BoundPorts {
     live: TcpListener,
     history: TcpListener,
@@ -124,9 +116,8 @@ impl Gateway {
         let hub = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let board = Arc::new(board);
-        let links =
-            settings.actuators.iter().map(|actuator| links::Link::new(actuator, &board)).collect();
-        let (intake, deliveries) = intake(settings.topics.clone(), &view, &clock);
+        let spoken = links::topics(&settings.actuators);
+        let (intake, deliveries) = intake(settings.topics.clone(), spoken, &view, &clock);
         view.tally(intake.tally());
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
@@ -146,6 +137,10 @@ impl Gateway {
         )?;
         let (feeder, mqtt, outlet) =
             feeder(settings.source, settings.topics, &path, &intake).await?;
+        let broker = feeder.broker();
+        let links = settings.actuators.iter();
+        let links =
+            links.map(|actuator| links::Link::new(actuator, &board, broker.clone())).collect();
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = match settings.ports {
             None => None,
@@ -299,55 +294,30 @@ fn local(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
 }
 
-/// The door for what is on one of `topics`.
-fn intake(topics: Vec<String>, view: &View, clock: &Clock) -> (Intake, mpsc::Receiver<Delivery>) {
+/// The door for what is on one of `topics`, but for those on which switches are `spoken` to and answer.
+fn intake(
+    topics: Vec<String>,
+    spoken: Vec<String>,
+    view: &View,
+    clock: &Clock,
+) -> (Intake, mpsc::Receiver<Delivery>) {
+    let spoken: Arc<[String]> = spoken.into();
+    let of_switch = Arc::clone(&spoken);
     let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
         // What is played back was stored when it was new.
-        !name.starts_with(REPLAY_PREFIX) && topics.iter().any(|filter| topic::matches(filter, name))
+        !name.starts_with(REPLAY_PREFIX)
+            && !of_switch.iter().any(|topic| topic == name)
+            && topics.iter().any(|filter| topic::matches(filter, name))
     });
     let (view, clock) = (view.clone(), Arc::clone(clock));
     let intake = intake.telling(move |name| {
         // What devices say about themselves is no reading by design: not worth a line.
-        if !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
+        let is_of_switch = spoken.iter().any(|topic| topic == name);
+        if !is_of_switch && !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
             view.ignored(name, clock());
         }
     });
     (intake, deliveries)
-}
-
-async fn feeder(
-    source: Source,
-    filters: Vec<String>,
-    dir: &Path,
-    intake: &Intake,
-) -> Result<(Feeder, String, Option<Outlet>), StartError> {
-    match source {
-        Source::Embedded { listen } => {
-            let embedded =
-                Embedded::bind(listen, intake.clone()).await.map_err(|error| match error {
-                    BindError::Listen { address, cause } => StartError::Listen {
-                        what: "MQTT devices",
-                        key: "broker.listen",
-                        address,
-                        cause,
-                    },
-                    BindError::Start { reason } => StartError::Broker { reason },
-                })?;
-            let (address, outlet) = (embedded.address().to_string(), embedded.outlet());
-            Ok((Feeder::Embedded(Box::new(embedded)), address, Some(outlet)))
-        }
-        Source::External { host, port, client_id, credentials } => {
-            let address = format!("{host}:{port}");
-            let client_id = match client_id {
-                Some(id) => id,
-                None => own_client_id(dir)?,
-            };
-            let settings = client::Settings { host, port, client_id, credentials, filters };
-            let (outlet, outgoings) = Outlet::external();
-            Ok((Feeder::External(settings, outgoings), address, Some(outlet)))
-        }
-        Source::Forwarded { url } => Ok((Feeder::Forwarded(url), String::new(), None)),
-    }
 }
 
 /// The drain to the other database, where there is one.
@@ -361,50 +331,6 @@ fn drain(
     let name = own_client_id(dir)?;
     let before = (journal.drained(), journal.rejects_drained());
     Ok(Some(Drain::new(journal.history(), database, name, before, newest)))
-}
-
-/// Starts what feeds the relay. It owns the only intake: when it ends the relay ends.
-fn feed(
-    tasks: &mut JoinSet<()>,
-    feeder: Feeder,
-    intake: Intake,
-    view: &View,
-    clock: &Clock,
-    zone: &TimeZone,
-    stop: &CancellationToken,
-) {
-    let (view, clock, stop) = (view.clone(), Arc::clone(clock), stop.clone());
-    match feeder {
-        Feeder::Embedded(broker) => {
-            tasks.spawn(broker.run(stop));
-        }
-        Feeder::External(settings, outgoings) => {
-            let url = format!("mqtt://{}:{}", settings.host, settings.port);
-            let changed = move |change| match change {
-                Change::Connected { session_lost } => {
-                    view.log(clock(), Hop::Broker, LogEvent::BrokerConnected { url: url.clone() });
-                    if session_lost {
-                        tracing::warn!(
-                            url,
-                            "the broker forgot our session: what it queued is gone"
-                        );
-                    }
-                }
-                Change::Lost { reason } => {
-                    tracing::warn!(url, reason, "no broker: it is tried again");
-                    view.log(
-                        clock(),
-                        Hop::Broker,
-                        LogEvent::BrokerLost { url: url.clone(), reason },
-                    );
-                }
-            };
-            tasks.spawn(client::run(settings, intake, outgoings, changed, fastrand::f64, stop));
-        }
-        Feeder::Forwarded(url) => {
-            tasks.spawn(forwarded::run(url, intake, view, clock, zone.clone(), stop));
-        }
-    }
 }
 
 fn serve(

@@ -5,7 +5,7 @@
 use crate::Clock;
 use crate::board::Board;
 use crate::settings::Actuator;
-use mtom_actuator::{Desired, Settings};
+use mtom_actuator::{Broker, Desired, LinkAddress, Settings};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,11 +25,12 @@ pub(crate) struct Link {
 
 impl Link {
     /// Puts the actuator on the board.
-    pub(crate) fn new(actuator: &Actuator, board: &Board) -> Self {
+    pub(crate) fn new(actuator: &Actuator, board: &Board, broker: Option<Broker>) -> Self {
         let mailbox = board.add(actuator);
         let settings = Settings {
             protocol: actuator.protocol,
             refresh: actuator.refresh,
+            broker,
             ..Settings::new(&actuator.name, actuator.link.clone())
         };
         Self { settings, mailbox }
@@ -40,6 +41,15 @@ impl Link {
         let reports = move |report| board.report(&name, report);
         mtom_actuator::run(self.settings, self.mailbox, reports, clock, stop).await;
     }
+}
+
+/// The topics on which switches are spoken to and answer: nothing there is a reading.
+pub(crate) fn topics(actuators: &[Actuator]) -> Vec<String> {
+    let switches = actuators.iter().filter_map(|actuator| match &actuator.link {
+        LinkAddress::Mqtt(address) => Some(address),
+        _ => None,
+    });
+    switches.flat_map(|address| address.topics().map(str::to_owned)).collect()
 }
 
 /// Runs all of them until `stop`.

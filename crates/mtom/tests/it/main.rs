@@ -35,6 +35,7 @@ mod original;
 mod other_host;
 mod past;
 mod rules;
+mod switches;
 mod topologies;
 mod viewer;
 
