@@ -91,7 +91,7 @@ export type LedState = "on" | "off";
 /**
  * The state of a link.
  */
-export type LinkWord = "away" | "connecting" | "up" | "broken";
+export type LinkWord = "away" | "searching" | "connecting" | "up" | "broken";
 
 /**
  * One line of the communication log.

@@ -72,6 +72,7 @@ export const en = {
   "led.link": "Link",
   "link.up": "up",
   "link.away": "away",
+  "link.searching": "searching",
   "link.connecting": "connecting",
   "link.broken": "broken",
   "link.since": "since {time}",

@@ -72,6 +72,7 @@ export const zh = {
   "led.link": "链路",
   "link.up": "已连接",
   "link.away": "未连接",
+  "link.searching": "搜索中",
   "link.connecting": "连接中",
   "link.broken": "已断开",
   "link.since": "自 {time}",

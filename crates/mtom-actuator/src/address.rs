@@ -1,6 +1,10 @@
-//! Where a device is: `serial:/dev/rfcomm0?baud=115200`, `serial:COM10`, `tcp:host:port`.
+//! Where a device is: `serial:/dev/rfcomm0?baud=115200`, `serial:COM10`, `tcp:host:port`,
+//! `ble:TEMP_LED`, `spp:C6:55:44:33:22:11?channel=1`, `mqtt+tasmota:plug`.
+
+pub(crate) mod bluetooth;
 
 use crate::mqtt::address::{MqttAddress, MqttAddressError};
+use bluetooth::BluetoothAddress;
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,14 +34,19 @@ pub enum LinkAddress {
     },
     /// A switch on the gateway's broker.
     Mqtt(Box<MqttAddress>),
+    /// The Nordic UART Service of a Bluetooth LE device.
+    Ble(BluetoothAddress),
+    /// The serial port profile of a classic Bluetooth device.
+    Spp(BluetoothAddress),
 }
 
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Neither `serial:` nor `tcp:`.
+    /// None of the forms there are.
     #[error(
-        "unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10 or tcp:host:port"
+        "unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10, tcp:host:port, \
+         ble:NAME, ble:ADDRESS, spp:NAME, spp:ADDRESS, mqtt:SET?state=STATE or mqtt+tasmota:NAME"
     )]
     Scheme,
     /// `mqtt:` and something that is no switch.
@@ -58,6 +67,26 @@ pub enum AddressError {
     /// `tcp:host` without a usable port.
     #[error("no port: expected a number from 1 to 65535 as in tcp:192.168.1.20:7000")]
     Port,
+    /// `ble:` or `spp:` and nothing, or with control characters.
+    #[error("no device: expected a name or an address as in ble:TEMP_LED or spp:C6:55:44:33:22:11")]
+    Device,
+    /// Something else than the options of a Bluetooth LE link.
+    #[error("unknown option of a ble link: expected ?adapter=hci0 or ?power=cycle, joined by &")]
+    BleOption,
+    /// Something else than the options of a classic Bluetooth link.
+    #[error(
+        "unknown option of a spp link: expected ?adapter=hci0, ?channel=1 or ?power=cycle, joined by &"
+    )]
+    SppOption,
+    /// Not an adapter.
+    #[error("adapter: expected hci0, hci1 and so on")]
+    Adapter,
+    /// Not a channel of RFCOMM.
+    #[error("channel: expected a whole number from 1 to 30")]
+    Channel,
+    /// Not what can be done with an adapter's power.
+    #[error("power: expected cycle, which switches the adapter off and on as the last resort")]
+    Power,
 }
 
 impl FromStr for LinkAddress {
@@ -72,6 +101,10 @@ impl FromStr for LinkAddress {
             && mqtt.starts_with([':', '+'])
         {
             Ok(Self::Mqtt(Box::new(MqttAddress::parse(mqtt)?)))
+        } else if let Some(ble) = text.strip_prefix("ble:") {
+            bluetooth::parse(ble, false).map(LinkAddress::Ble)
+        } else if let Some(spp) = text.strip_prefix("spp:") {
+            bluetooth::parse(spp, true).map(LinkAddress::Spp)
         } else {
             Err(AddressError::Scheme)
         }
@@ -86,6 +119,8 @@ impl fmt::Display for LinkAddress {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
             Self::Mqtt(address) => address.fmt(f),
+            Self::Ble(device) => write!(f, "ble:{device}"),
+            Self::Spp(device) => write!(f, "spp:{device}"),
         }
     }
 }

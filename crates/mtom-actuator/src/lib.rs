@@ -5,11 +5,12 @@
 //! nothing waits in a queue. A state is *applied* when the device says so; a device of the original
 //! kind never says anything, so its state is only *sent*.
 //!
-//! Knows serial ports and TCP. Knows no readings, rules or storage. Numbers of commands come from
+//! Knows serial ports, TCP and Bluetooth. Knows no readings, rules or storage. Numbers of commands come from
 //! the caller, who must raise them when [`Report::Ahead`] says so.
 
 mod address;
 mod backoff;
+mod bluetooth;
 mod lines;
 mod mqtt;
 mod opener;
@@ -19,7 +20,11 @@ mod run;
 mod session;
 mod settings;
 
+pub use address::bluetooth::{BluetoothAddress, BluetoothDevice, BluetoothId, NoBluetoothId};
 pub use address::{AddressError, LinkAddress};
+pub use bluetooth::scan::scan;
+pub use bluetooth::trouble::Trouble;
+pub use bluetooth::{Kind, Sighting, check};
 pub use mqtt::address::{MqttAddress, MqttAddressError};
 pub use report::{Clock, Desired, LinkState, Report, Version};
 pub use run::run;

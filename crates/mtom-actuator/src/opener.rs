@@ -1,10 +1,17 @@
 //! Opens and closes what a link address names.
 
 use crate::address::LinkAddress;
+use crate::address::bluetooth::BluetoothId;
+use crate::bluetooth::finder::{Finder, Say};
+use crate::bluetooth::{Kind, LowEnergy, SerialPort as Spp};
+use crate::mqtt::address::MqttAddress;
+use crate::report::LinkState;
+use crate::settings::Settings;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -20,11 +27,25 @@ const TCP_PROBES: u32 = 3;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Serial(SerialStream),
+    Bluetooth(Box<dyn Duplex>),
+}
+
+/// What a Bluetooth stack gives, whichever it is.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// Where the device is, and what remembers how to get there.
+enum Way {
+    Serial { path: String, baud: u32 },
+    Tcp { host: String, port: u16 },
+    Ble(Box<Finder<LowEnergy>>),
+    Spp(Box<Finder<Spp>>),
 }
 
 /// Opens one address, again and again. Reasons are for people and do not name the address.
 pub(crate) struct Opener {
-    address: LinkAddress,
+    way: Way,
     connect_timeout: Duration,
     write_timeout: Duration,
     /// A port that hangs while it opens or closes holds its thread: never more than this one.
@@ -32,23 +53,51 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    pub(crate) fn new(
-        address: &LinkAddress,
-        connect_timeout: Duration,
-        write_timeout: Duration,
-    ) -> Self {
-        Self { address: address.clone(), connect_timeout, write_timeout, blocked: None }
+    /// An opener, or the switch on the broker, which has no stream of bytes.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, &MqttAddress> {
+        let (connect_timeout, write_timeout) = (settings.connect_timeout, settings.write_timeout);
+        let remembered = settings.remembered.clone();
+        let way = match &settings.link {
+            LinkAddress::Mqtt(switch) => return Err(switch),
+            LinkAddress::Serial { path, baud } => Way::Serial { path: path.clone(), baud: *baud },
+            LinkAddress::Tcp { host, port } => Way::Tcp { host: host.clone(), port: *port },
+            LinkAddress::Ble(device) => {
+                let radio = LowEnergy::new(device, write_timeout);
+                let finder = Finder::new(radio, Kind::Le, device, remembered, connect_timeout);
+                Way::Ble(Box::new(finder))
+            }
+            LinkAddress::Spp(device) => {
+                let radio = Spp::new(device, connect_timeout);
+                let finder = Finder::new(radio, Kind::Classic, device, remembered, connect_timeout);
+                Way::Spp(Box::new(finder))
+            }
+        };
+        Ok(Self { way, connect_timeout, write_timeout, blocked: None })
     }
 
-    /// Opens the link, empty of whatever was in its buffers.
-    pub(crate) async fn open(&mut self) -> Result<Stream, String> {
-        match self.address.clone() {
-            // It has a way of its own.
-            LinkAddress::Mqtt(_) => Err("a switch on the broker has no stream".into()),
-            LinkAddress::Tcp { host, port } => self.open_tcp(&host, port).await.map(Stream::Tcp),
-            LinkAddress::Serial { path, baud } => {
+    /// Opens the link, empty of whatever was in its buffers; says what it is about to do.
+    pub(crate) async fn open(&mut self, say: &Say<'_>) -> Result<Stream, String> {
+        match &mut self.way {
+            Way::Ble(finder) => return Ok(Stream::Bluetooth(Box::new(finder.open(say).await?))),
+            Way::Spp(finder) => return Ok(Stream::Bluetooth(Box::new(finder.open(say).await?))),
+            Way::Serial { .. } | Way::Tcp { .. } => say(LinkState::Connecting, String::new()),
+        }
+        match &self.way {
+            Way::Tcp { host, port } => self.open_tcp(host, *port).await.map(Stream::Tcp),
+            Way::Serial { path, baud } => {
+                let (path, baud) = (path.clone(), *baud);
                 self.open_serial(path, baud).await.map(Stream::Serial)
             }
+            Way::Ble(_) | Way::Spp(_) => Err("opened above".into()),
+        }
+    }
+
+    /// The device that a name has led to.
+    pub(crate) fn remembered(&self) -> Option<&BluetoothId> {
+        match &self.way {
+            Way::Ble(finder) => finder.remembered(),
+            Way::Spp(finder) => finder.remembered(),
+            Way::Serial { .. } | Way::Tcp { .. } => None,
         }
     }
 
@@ -58,6 +107,10 @@ impl Opener {
             // A plain close would go on delivering in the background, beside the next connection.
             Stream::Tcp(tcp) => drop(tcp.set_zero_linger()),
             Stream::Serial(serial) => self.close(serial, true).await,
+            Stream::Bluetooth(stream) => {
+                drop(stream);
+                self.leave().await;
+            }
         }
     }
 
@@ -66,6 +119,21 @@ impl Opener {
         match stream {
             Stream::Tcp(tcp) => drop(tcp),
             Stream::Serial(serial) => self.close(serial, false).await,
+            Stream::Bluetooth(mut stream) => {
+                // A device that does not answer the last write gets nothing more.
+                let _ = timeout(self.write_timeout, stream.flush()).await;
+                drop(stream);
+                self.leave().await;
+            }
+        }
+    }
+
+    /// Lets go of a connection that was being made.
+    pub(crate) async fn leave(&mut self) {
+        match &mut self.way {
+            Way::Ble(finder) => finder.leave().await,
+            Way::Spp(finder) => finder.leave().await,
+            Way::Serial { .. } | Way::Tcp { .. } => {}
         }
     }
 

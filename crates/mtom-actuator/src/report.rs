@@ -1,5 +1,6 @@
 //! What goes into a link and what comes out of it, in the caller's words.
 
+use crate::address::bluetooth::BluetoothId;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use std::sync::Arc;
@@ -27,6 +28,12 @@ pub enum Report {
         state: LinkState,
         /// Why, for people; empty where there is nothing to say.
         reason: String,
+    },
+    /// The name of a Bluetooth link has led to this device, whose UART or serial port is open. Give it
+    /// to the next [`crate::Settings`], and the name is asked for no more.
+    Found {
+        /// What tells it apart.
+        id: BluetoothId,
     },
     /// Which version of the link the device speaks: once per connection, and on every change.
     Identified {
@@ -86,6 +93,8 @@ pub enum Report {
 pub enum LinkState {
     /// There is nothing to connect to; tried again later.
     Away,
+    /// Looking for the device; the reason is that of the last try.
+    Searching,
     /// Connecting now.
     Connecting,
     /// Connected. Whether a device is at the other end only its answers tell.

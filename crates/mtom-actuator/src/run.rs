@@ -1,6 +1,5 @@
 //! The life of one link: connect, talk, break, wait, again.
 
-use crate::address::LinkAddress;
 use crate::backoff::Backoff;
 use crate::mqtt;
 use crate::opener::{Opener, Stream};
@@ -25,20 +24,29 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let voice = Voice { report: &report, clock: &clock };
-    if let LinkAddress::Mqtt(address) = &settings.link {
-        mqtt::run(&settings, address, &mut desired, &voice, &stop).await;
-        return voice.link(LinkState::Away, "stopped".into());
-    }
-    let mut opener = Opener::new(&settings.link, settings.connect_timeout, settings.write_timeout);
+    let mut opener = match Opener::new(&settings) {
+        Ok(opener) => opener,
+        Err(switch) => {
+            mqtt::run(&settings, switch, &mut desired, &voice, &stop).await;
+            return voice.link(LinkState::Away, "stopped".into());
+        }
+    };
+    let mut remembered = settings.remembered.clone();
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, Backoff::seed());
     let mut memory = Memory::default();
     loop {
-        voice.link(LinkState::Connecting, String::new());
+        let say = |state, reason| voice.link(state, reason);
         let opened = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            opened = opener.open() => opened,
+            opened = opener.open(&say) => opened,
         };
+        if opener.remembered() != remembered.as_ref() {
+            remembered = opener.remembered().cloned();
+            if let Some(id) = remembered.clone() {
+                (voice.report)(Report::Found { id });
+            }
+        }
         match opened {
             Ok(stream) => {
                 let began = Instant::now();
@@ -66,6 +74,7 @@ pub async fn run(
             () = sleep(pause) => {}
         }
     }
+    opener.leave().await;
     voice.link(LinkState::Away, "stopped".into());
 }
 
@@ -85,6 +94,10 @@ async fn talk(
         Stream::Serial(serial) => {
             let (serial, end) = pump(serial, &mut session, desired, limit, stop).await;
             (Stream::Serial(serial), end)
+        }
+        Stream::Bluetooth(stream) => {
+            let (stream, end) = pump(stream, &mut session, desired, limit, stop).await;
+            (Stream::Bluetooth(stream), end)
         }
     }
 }

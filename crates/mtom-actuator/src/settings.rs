@@ -1,6 +1,7 @@
 //! How a link behaves.
 
 use crate::address::LinkAddress;
+use crate::address::bluetooth::BluetoothId;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ pub struct Settings {
     pub name: String,
     /// Where it is.
     pub link: LinkAddress,
+    /// The device that a Bluetooth name led to before ([`crate::Report::Found`]): it alone is meant.
+    pub remembered: Option<BluetoothId>,
     /// What it speaks.
     pub protocol: Protocol,
     /// The way to an `mqtt:` switch; `None`: there is no broker.
@@ -79,6 +82,7 @@ impl Settings {
         Self {
             name: name.into(),
             link,
+            remembered: None,
             protocol: Protocol::Auto,
             broker: None,
             refresh: Duration::from_secs(60),

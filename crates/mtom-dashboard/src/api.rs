@@ -79,6 +79,7 @@ pub(crate) struct Actuator<'a> {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LinkWord {
     Away,
+    Searching,
     Connecting,
     Up,
     Broken,

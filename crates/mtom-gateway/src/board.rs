@@ -144,6 +144,8 @@ impl Entry {
         let tell = |outcome| drop(outcomes.try_send(outcome));
         match report {
             Report::Link { state, reason } => self.link(actuator, state, reason, now),
+            // Kept beside the journal, by the one who runs the link.
+            Report::Found { .. } => None,
             Report::Identified { version: Version::Original } => {
                 self.shown.firmware = None;
                 self.shown.reported = None;
@@ -213,13 +215,18 @@ impl Entry {
     ) -> Option<LogEvent> {
         let state = match state {
             State::Away => LinkState::Away,
+            State::Searching => LinkState::Searching,
             State::Connecting => LinkState::Connecting,
             State::Up => LinkState::Up,
             State::Broken => LinkState::Broken,
         };
         let same = self.shown.link_state == state && self.shown.link_reason == reason;
         // A link that is tried again and again says so once, not at every try.
-        let retry = state == LinkState::Connecting && self.shown.link_state == LinkState::Away;
+        let retry = matches!(
+            (self.shown.link_state, state),
+            (LinkState::Away, LinkState::Searching | LinkState::Connecting)
+                | (LinkState::Searching, LinkState::Connecting)
+        );
         if !same {
             self.shown.link_since = now;
             self.shown.link_state = state;

@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::control::Control;
 use crate::drain::Drain;
 use crate::history::Pages;
+use crate::known::Known;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Ports, Settings};
 use crate::view::{Hop, LogEvent, RuleView, View};
@@ -118,6 +119,7 @@ impl Gateway {
         let board = Arc::new(board);
         let spoken = links::topics(&settings.actuators);
         let (intake, deliveries) = intake(settings.topics.clone(), spoken, &view, &clock);
+        let known = Arc::new(Known::open(&path));
         view.tally(intake.tally());
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
@@ -139,8 +141,9 @@ impl Gateway {
             feeder(settings.source, settings.topics, &path, &intake).await?;
         let broker = feeder.broker();
         let links = settings.actuators.iter();
-        let links =
-            links.map(|actuator| links::Link::new(actuator, &board, broker.clone())).collect();
+        let links = links
+            .map(|actuator| links::Link::new(actuator, &board, &known, broker.clone()))
+            .collect();
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = match settings.ports {
             None => None,

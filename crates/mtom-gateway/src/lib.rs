@@ -7,6 +7,7 @@ mod drain;
 mod forwarded;
 pub mod gateway;
 mod history;
+mod known;
 mod links;
 mod relay;
 mod rules;

@@ -4,8 +4,9 @@
 
 use crate::Clock;
 use crate::board::Board;
+use crate::known::Known;
 use crate::settings::Actuator;
-use mtom_actuator::{Broker, Desired, LinkAddress, Settings};
+use mtom_actuator::{Broker, Desired, LinkAddress, Report, Settings};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -21,24 +22,40 @@ const HANGING_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Link {
     settings: Settings,
     mailbox: watch::Receiver<Option<Desired>>,
+    known: Arc<Known>,
 }
 
 impl Link {
     /// Puts the actuator on the board.
-    pub(crate) fn new(actuator: &Actuator, board: &Board, broker: Option<Broker>) -> Self {
+    pub(crate) fn new(
+        actuator: &Actuator,
+        board: &Board,
+        known: &Arc<Known>,
+        broker: Option<Broker>,
+    ) -> Self {
         let mailbox = board.add(actuator);
         let settings = Settings {
             protocol: actuator.protocol,
             refresh: actuator.refresh,
             broker,
+            remembered: known.of(&actuator.link),
             ..Settings::new(&actuator.name, actuator.link.clone())
         };
-        Self { settings, mailbox }
+        Self { settings, mailbox, known: Arc::clone(known) }
     }
 
     async fn run(self, board: Arc<Board>, clock: Clock, stop: CancellationToken) {
-        let name = self.settings.name.clone();
-        let reports = move |report| board.report(&name, report);
+        let (name, link) = (self.settings.name.clone(), self.settings.link.clone());
+        let known = self.known;
+        let reports = move |report| match report {
+            Report::Found { id } => {
+                tracing::info!(actuator = name, %link, %id, "the name has led to this device");
+                if let Err(error) = known.keep(&link, id) {
+                    tracing::warn!(actuator = name, %error, "its device is not remembered");
+                }
+            }
+            report => board.report(&name, report),
+        };
         mtom_actuator::run(self.settings, self.mailbox, reports, clock, stop).await;
     }
 }

@@ -190,6 +190,8 @@ pub enum LogEvent {
 pub enum LinkState {
     /// Not tried yet, or waiting before the next try.
     Away,
+    /// The device is looked for; the reason is why the last try failed.
+    Searching,
     /// A connection is being made.
     Connecting,
     /// Open.
@@ -404,6 +406,7 @@ impl LinkState {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Away => "away",
+            Self::Searching => "searching",
             Self::Connecting => "connecting",
             Self::Up => "up",
             Self::Broken => "broken",

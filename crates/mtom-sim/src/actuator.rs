@@ -1,15 +1,17 @@
-//! A simulated actuator: the firmware's own code behind a real socket, serial port, pseudo terminal
-//! or Bluetooth controller, all of them at once; or an original device that knows three bytes and
+//! A simulated actuator: the firmware's own code behind a real socket, serial port, pseudo terminal,
+//! Bluetooth controller or classic Bluetooth port, all of them at once; or an original device that knows three bytes and
 //! never answers.
 //!
 //! The LED and the last command survive a reconnect, as they do in a device that stays powered. On TCP
-//! one connection at a time: a newer one takes the place of an older one, which may be half open.
+//! and classic Bluetooth one connection at a time: a newer one takes the place of an older one, which may be half open.
 
 mod bluetooth;
 mod original;
+mod serial_profile;
 mod state;
 
 pub use bluetooth::Bluetooth;
+pub use serial_profile::SerialProfile;
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read};
@@ -75,6 +77,8 @@ pub struct Links {
     pub pty: Option<Pty>,
     /// Over Bluetooth LE; not for an original device, which spoke the classic one.
     pub bluetooth: Option<Bluetooth>,
+    /// As a serial port over classic Bluetooth, as the original was.
+    pub serial_profile: Option<SerialProfile>,
 }
 
 /// A serial port.
@@ -119,6 +123,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), ActuatorError> {
     // In boxes: each link has room for a page of the state file.
+    let name = settings.name.clone();
     let device = Box::pin(Device::new(settings, observe)).await?;
     let served = Box::pin(async {
         tokio::join!(
@@ -126,6 +131,7 @@ pub async fn run(
             on_serial(&device, links.serial),
             on_pty(&device, links.pty),
             device.on_bluetooth(links.bluetooth),
+            on_serial_profile(&device, &name, links.serial_profile),
             device.supervise(),
         )
     });
@@ -189,25 +195,26 @@ impl Pty {
 
 async fn on_tcp<F: Fn(Led)>(device: &Device<F>, listener: Option<TcpListener>) -> ! {
     let Some(listener) = listener else { pending().await };
-    let mut client = accept(&listener).await;
-    loop {
-        let replaced = CancellationToken::new();
-        let mut served = pin!(device.serve(client, &replaced));
-        let newer = tokio::select! {
-            newer = accept(&listener) => Some(newer),
-            () = &mut served => None,
-        };
-        client = match newer {
-            Some(newer) => {
-                if timeout(GRACE, &mut served).await.is_err() {
-                    replaced.cancel();
-                    served.await;
-                }
-                newer
-            }
-            None => accept(&listener).await,
-        };
-    }
+    device.serve_newest(async || Some(accept(&listener).await)).await;
+    pending().await
+}
+
+#[cfg(target_os = "linux")]
+async fn on_serial_profile<F: Fn(Led)>(
+    device: &Device<F>,
+    name: &str,
+    profile: Option<SerialProfile>,
+) -> ! {
+    let Some(profile) = profile else { pending().await };
+    let serve = |mut port: serial_profile::Port| async move {
+        device.serve_newest(async || port.next().await).await;
+    };
+    profile.serve(name, serve).await
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn on_serial_profile<F>(_: &Device<F>, _: &str, _: Option<SerialProfile>) -> ! {
+    pending().await
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {
@@ -269,6 +276,33 @@ impl<F: Fn(Led)> Device<F> {
             },
         };
         Ok(Self::Second(Box::new(Actuator::new(&device, last_number, led, memory))))
+    }
+
+    /// Serves one connection after the other until there is none; a newer one takes the place of an
+    /// older one.
+    async fn serve_newest<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut next: impl AsyncFnMut() -> Option<S>,
+    ) {
+        let mut client = next().await;
+        while let Some(stream) = client {
+            let replaced = CancellationToken::new();
+            let mut served = pin!(self.serve(stream, &replaced));
+            let newer = tokio::select! {
+                newer = next() => Some(newer),
+                () = &mut served => None,
+            };
+            client = match newer {
+                Some(newer) => {
+                    if timeout(GRACE, &mut served).await.is_err() {
+                        replaced.cancel();
+                        served.await;
+                    }
+                    newer
+                }
+                None => next().await,
+            };
+        }
     }
 
     /// Serves a connection until it ends, or until another has `replaced` it.

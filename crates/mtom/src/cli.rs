@@ -6,7 +6,7 @@ use crate::rules::arguments as rules;
 use clap::{Args, Parser, Subcommand};
 use mtom_device::settings::Format;
 use mtom_protocol::link::Led;
-use mtom_sim::actuator::Bluetooth;
+use mtom_sim::actuator::{Bluetooth, SerialProfile};
 use mtom_sim::sensor::fault::Faults;
 use mtom_sim::sensor::profile::Profile;
 use std::path::PathBuf;
@@ -46,9 +46,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mtom sensor --broker 127.0.0.1:1883 --profile room\n  mtom sensor --count 5000 --interval 2s --seed 7 --format json\n  mtom sensor --count 200 --format json --ram 0 --flash 64 --fault offline=5s/30s,reboot=1m,duplicate=0.01 --journal sent.jsonl"
     )]
     Sensor(Sensor),
-    /// A simulated actuator with an LED, on TCP, a serial port, a new pseudo terminal and Bluetooth LE
+    /// A simulated actuator with an LED, on TCP, a serial port, a new pseudo terminal and Bluetooth
     #[command(
-        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state"
+        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state\n  mtom actuator --spp hci0 --original\n  mtom actuator scan"
     )]
     Actuator(Actuator),
     /// Puts the firmware on a real board, with its settings, and waits until it works
@@ -191,7 +191,10 @@ pub(crate) struct Sensor {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Actuator {
+    #[command(subcommand)]
+    pub(crate) command: Option<ActuatorCommand>,
     /// Wait for the gateway on this address; 127.0.0.1:7000 when there is no other link
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
@@ -204,6 +207,9 @@ pub(crate) struct Actuator {
     /// Be found over Bluetooth LE: a controller that speaks HCI over TCP, or on Linux hci0 and so on
     #[arg(long, value_name = "HOST:PORT|hciN")]
     pub(crate) ble: Option<Bluetooth>,
+    /// Be found over classic Bluetooth, as the original was, by this adapter (Linux, BlueZ)
+    #[arg(long, value_name = "hciN")]
+    pub(crate) spp: Option<SerialProfile>,
     /// The device's name
     #[arg(long, default_value = "TEMP_LED")]
     pub(crate) name: String,
@@ -219,6 +225,23 @@ pub(crate) struct Actuator {
     /// Be an original device: takes h and c, never answers, has no lease
     #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state"])]
     pub(crate) original: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActuatorCommand {
+    /// Which devices are in reach over Bluetooth, and what to write to drive one
+    #[command(after_help = "Example: mtom actuator scan --for 20s")]
+    Scan(Scan),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// The adapter to search with; without one the system's first
+    #[arg(long, value_name = "hciN")]
+    pub(crate) adapter: Option<String>,
+    /// How long to search; classic devices need ten seconds
+    #[arg(long = "for", value_name = "TIME", default_value = "12s", value_parser = time_span)]
+    pub(crate) run_for: Duration,
 }
 
 /// How long an LED stays without a word from the gateway; `None`: for ever.

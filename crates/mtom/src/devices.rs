@@ -53,7 +53,14 @@ async fn open(arguments: &cli::Actuator) -> Result<Links> {
         report::line(&format!("{name} is found over Bluetooth by the controller at {controller}"));
         links.bluetooth = Some(controller.clone());
     }
-    let has_link = links.serial.is_some() || links.pty.is_some() || links.bluetooth.is_some();
+    if let Some(adapter) = &arguments.spp {
+        report::line(&format!("{name} is found over classic Bluetooth by {adapter}"));
+        links.serial_profile = Some(adapter.clone());
+    }
+    let has_link = links.serial_profile.is_some()
+        || links.serial.is_some()
+        || links.pty.is_some()
+        || links.bluetooth.is_some();
     let listen = arguments.listen.as_deref().or((!has_link).then_some(LISTEN));
     if let Some(listen) = listen {
         let listener = TcpListener::bind(listen)

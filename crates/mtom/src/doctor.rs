@@ -6,14 +6,17 @@ use crate::config::{Broker, Config};
 use crate::past::arguments::Place;
 use crate::past::with_journal;
 use crate::{Failure, clock, report};
+use mtom_actuator::LinkAddress;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::error::OpenError;
 use mtom_store::history::{History, IdQuery};
 use mtom_store::maria::{Limits, Maria, Settings, chain};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// How long anything may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -27,6 +30,7 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
         let runs = answers(config.dashboard);
         ports(&mut findings, &config, runs);
         broker(&mut findings, &config);
+        bluetooth(&mut findings, &config);
         if let Some(url) = &config.store.url {
             database(&mut findings, url, &config, history.as_ref());
         }
@@ -159,6 +163,33 @@ fn broker(findings: &mut Findings, config: &Config) {
     }
 }
 
+/// Whether the adapters work that links are over; nothing where none is.
+fn bluetooth(findings: &mut Findings, config: &Config) {
+    let adapter = |link: &str| match link.parse() {
+        Ok(LinkAddress::Ble(device) | LinkAddress::Spp(device)) => Some(device.adapter),
+        _ => None,
+    };
+    let links = config.actuators.iter();
+    let adapters: BTreeSet<_> = links.filter_map(|actuator| adapter(&actuator.link)).collect();
+    if adapters.is_empty() {
+        return;
+    }
+    let Some(runtime) = runtime(findings, "Bluetooth") else { return };
+    for adapter in adapters {
+        let name = adapter.as_ref().map_or("Bluetooth".into(), |name| format!("Bluetooth {name}"));
+        match runtime.block_on(mtom_actuator::check(adapter.as_deref())) {
+            Ok(works) => findings.good(&name, &format!("adapter {works} works")),
+            Err(trouble) => findings.bad(&name, &trouble.to_string()),
+        }
+    }
+}
+
+/// To ask what answers in its own time.
+fn runtime(findings: &mut Findings, what: &str) -> Option<Runtime> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|cause| findings.bad(what, &format!("cannot be asked ({cause})"))).ok()
+}
+
 fn database(findings: &mut Findings, url: &str, config: &Config, history: Option<&History>) {
     if let Some(history) = history {
         backlog(findings, history);
@@ -171,10 +202,7 @@ fn database(findings: &mut Findings, url: &str, config: &Config, history: Option
         gateway: "mtom-doctor".into(),
         limits: Limits { connect: ANSWER, statement: ANSWER },
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(cause) => return findings.bad(&name, &format!("cannot be asked ({cause})")),
-    };
+    let Some(runtime) = runtime(findings, &name) else { return };
     runtime.block_on(async {
         match Maria::check(&settings).await {
             Ok(()) => findings.good(&name, "lets this user in"),

@@ -16,13 +16,14 @@ mod plan;
 mod ready;
 mod report;
 mod rules;
+mod scan;
 mod sensors;
 mod serve;
 mod stop;
 mod watch;
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand};
+use cli::{ActuatorCommand, Cli, Command, ConfigCommand};
 use config::{Config, Process};
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,7 +56,10 @@ fn main() -> ExitCode {
             configured(&arguments.source, |config| controller::run(config, &arguments.from))
         }
         Command::Sensor(arguments) => sensors::run(&arguments).map_err(Failure::Failed),
-        Command::Actuator(arguments) => devices::actuator(&arguments).map_err(Failure::Failed),
+        Command::Actuator(arguments) => match &arguments.command {
+            None => devices::actuator(&arguments).map_err(Failure::Failed),
+            Some(ActuatorCommand::Scan(arguments)) => scan::run(arguments),
+        },
         Command::Flash(arguments) => flash::run(&arguments),
         Command::Doctor(place) => doctor::run(&place),
         Command::History(arguments) => past::list(&arguments),

@@ -38,6 +38,7 @@ const TABLE: [(&str, &[&str]); 14] = [
             "mtom-protocol",
             "mtom-device",
             "mtom-rules",
+            "mtom-actuator",
             "mtom-gateway",
             "mtom-dashboard",
             "mtom-sim",

@@ -1,3 +1,4 @@
+use super::bluetooth::{BluetoothAddress, BluetoothDevice};
 use super::{AddressError, LinkAddress};
 use proptest::prelude::{prop_assert_eq, proptest};
 
@@ -7,6 +8,44 @@ fn serial(path: &str, baud: u32) -> LinkAddress {
 
 fn tcp(host: &str, port: u16) -> LinkAddress {
     LinkAddress::Tcp { host: host.into(), port }
+}
+
+fn named(name: &str) -> BluetoothAddress {
+    let device = BluetoothDevice::Name(name.into());
+    BluetoothAddress { device, adapter: None, channel: None, power_cycle: false }
+}
+
+fn of_id(id: &str) -> BluetoothAddress {
+    BluetoothAddress { device: BluetoothDevice::Id(id.parse().unwrap()), ..named("") }
+}
+
+#[test]
+fn a_bluetooth_device_has_a_name_or_an_address() {
+    let all = BluetoothAddress {
+        adapter: Some("hci1".into()),
+        channel: Some(30),
+        power_cycle: true,
+        ..named("Warm LED")
+    };
+    let mac = of_id("C6:55:44:33:22:11");
+    let uuid = "1B2C3D4E-0000-1111-2222-1B2C3D4E5F60";
+    for (text, address, written) in [
+        ("ble:TEMP_LED", LinkAddress::Ble(named("TEMP_LED")), "ble:TEMP_LED"),
+        ("ble:灯", LinkAddress::Ble(named("灯")), "ble:灯"),
+        ("ble:c6:55:44:33:22:11", LinkAddress::Ble(mac.clone()), "ble:C6:55:44:33:22:11"),
+        ("ble:C6:55:44:33:22", LinkAddress::Ble(named("C6:55:44:33:22")), "ble:C6:55:44:33:22"),
+        (&format!("ble:{uuid}"), LinkAddress::Ble(of_id(uuid)), &format!("ble:{uuid}")),
+        ("spp:C6:55:44:33:22:11", LinkAddress::Spp(mac), "spp:C6:55:44:33:22:11"),
+        (
+            "spp:Warm LED?power=cycle&channel=30&adapter=hci1",
+            LinkAddress::Spp(all),
+            "spp:Warm LED?adapter=hci1&channel=30&power=cycle",
+        ),
+    ] {
+        assert_eq!(text.parse(), Ok(address.clone()), "{text}");
+        assert_eq!(address.to_string(), written);
+        assert_eq!(written.parse(), Ok(address));
+    }
 }
 
 #[test]
@@ -55,6 +94,23 @@ fn anything_else_is_refused_with_what_is_expected() {
         ("tcp:ho st:7000", AddressError::Host),
         ("tcp:[::1:7000", AddressError::Host),
         ("tcp:[host]:7000", AddressError::Host),
+        ("ble:", AddressError::Device),
+        ("ble: ", AddressError::Device),
+        ("spp:?channel=1", AddressError::Device),
+        ("ble:LED\u{1b}", AddressError::Device),
+        (&format!("ble:{}", "x".repeat(249)), AddressError::Device),
+        ("ble:LED?", AddressError::BleOption),
+        ("ble:LED?channel=1", AddressError::BleOption),
+        ("ble:LED?adapter=hci0&adapter=hci1", AddressError::BleOption),
+        ("spp:LED?baud=9600", AddressError::SppOption),
+        ("spp:LED?channel=1&channel=2", AddressError::SppOption),
+        ("ble:LED?adapter=hci", AddressError::Adapter),
+        ("ble:LED?adapter=usb0", AddressError::Adapter),
+        ("ble:LED?adapter=hci65536", AddressError::Adapter),
+        ("spp:LED?channel=0", AddressError::Channel),
+        ("spp:LED?channel=31", AddressError::Channel),
+        ("spp:LED?channel=+1", AddressError::Channel),
+        ("ble:LED?power=on", AddressError::Power),
     ] {
         assert_eq!(text.parse::<LinkAddress>(), Err(error.clone()), "{text}");
         assert!(error.to_string().contains("expected"), "{error}");
@@ -63,7 +119,7 @@ fn anything_else_is_refused_with_what_is_expected() {
 
 proptest! {
     #[test]
-    fn no_text_panics_and_what_is_read_is_written_back(text in "(serial:|tcp:)?.{0,40}") {
+    fn no_text_panics_and_what_is_read_is_written_back(text in "(serial:|tcp:|ble:|spp:)?.{0,40}") {
         if let Ok(address) = text.parse::<LinkAddress>() {
             prop_assert_eq!(address.to_string().parse(), Ok(address));
         }

@@ -1,7 +1,7 @@
 use super::{Opener, serial_reason, tcp_reason};
 use crate::address::LinkAddress;
+use crate::settings::Settings;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -38,8 +38,9 @@ fn a_host_that_is_away_has_a_reason_for_people() {
 #[tokio::test]
 async fn a_host_without_an_address_is_no_panic() {
     let address = LinkAddress::Tcp { host: "no-such-host.invalid".into(), port: 1 };
-    let mut opener = Opener::new(&address, Duration::from_secs(5), Duration::from_secs(2));
-    assert!(opener.open().await.is_err());
+    let settings = Settings::new("LED", address);
+    let mut opener = Opener::new(&settings).unwrap();
+    assert!(opener.open(&|_, _| {}).await.is_err());
 }
 
 /// An open link, its opener and the device's end.
@@ -47,8 +48,9 @@ async fn open() -> (super::Stream, Opener, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let address = LinkAddress::Tcp { host: "127.0.0.1".into(), port };
-    let mut opener = Opener::new(&address, Duration::from_secs(5), Duration::from_secs(2));
-    let (opened, accepted) = tokio::join!(opener.open(), listener.accept());
+    let settings = Settings::new("LED", address);
+    let mut opener = Opener::new(&settings).unwrap();
+    let (opened, accepted) = tokio::join!(opener.open(&|_, _| {}), listener.accept());
     (opened.map_err(|_| ()).unwrap(), opener, accepted.unwrap().0)
 }
 

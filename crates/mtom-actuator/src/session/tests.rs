@@ -34,6 +34,7 @@ fn said(report: &Report) -> String {
         Report::Refused { number, reason } => format!("refused {number} {reason}"),
         Report::Ahead { led, number } => format!("ahead {led} {number}"),
         Report::Noise { lines } => format!("noise {lines}"),
+        Report::Found { id } => format!("found {id}"),
     }
 }
 

@@ -60,6 +60,7 @@ impl From<LinkState> for LinkWord {
     fn from(state: LinkState) -> Self {
         match state {
             LinkState::Away => Self::Away,
+            LinkState::Searching => Self::Searching,
             LinkState::Connecting => Self::Connecting,
             LinkState::Up => Self::Up,
             LinkState::Broken => Self::Broken,
