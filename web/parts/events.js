@@ -22,6 +22,9 @@ export function sentence(line, t, language) {
   if (event.kind === "link" && event.reason !== "") {
     return t("event.link.reason", params(event, t, language));
   }
+  if (event.kind === "drifted" && event.adopted) {
+    return t("event.drifted.adopted", params(event, t, language));
+  }
   return t(key, params(event, t, language));
 }
 

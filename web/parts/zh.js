@@ -193,6 +193,8 @@ export const zh = {
   "event.link": "{actuator} 的链路{state}",
   "event.link.reason": "{actuator} 的链路{state}：{reason}",
   "event.refused": "{actuator} 拒绝命令 {number}：{reason}",
+  "event.drifted": "{actuator} 在设备上被手动切换为{led}：将恢复",
+  "event.drifted.adopted": "{actuator} 在设备上被手动切换为{led}：保持到下一次决策",
   "event.noise": "{actuator} 发来 {lines} 行无意义的内容",
   "event.skipped": "……以及另外 {count} 条",
   "event.rules_applied": "现在运行版本 {version} 的规则：{count} 条，来自 {source}",

@@ -30,4 +30,4 @@ pub use report::{Clock, Desired, LinkState, Report, Version};
 pub use run::run;
 #[cfg(feature = "model")]
 pub use session::model;
-pub use settings::{Broker, Protocol, Settings};
+pub use settings::{Broker, Drift, Protocol, Settings};

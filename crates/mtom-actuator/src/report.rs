@@ -65,6 +65,15 @@ pub enum Report {
         /// The last command it applied.
         number: u64,
     },
+    /// The LED was as desired and is not any more, on a connection that held: somebody switched it by hand.
+    Drifted {
+        /// The state of the LED.
+        led: Led,
+        /// The last command it applied.
+        number: u64,
+        /// It stays so ([`crate::Drift::Adopt`]); else it is told again.
+        is_adopted: bool,
+    },
     /// The device refused a line; the command is sent again later.
     Refused {
         /// The last command sent; 0 before the first.

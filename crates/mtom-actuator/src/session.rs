@@ -5,7 +5,7 @@
 
 use crate::lines::Lines;
 use crate::report::{Clock, Desired, Report, Version};
-use crate::settings::{Protocol, Settings};
+use crate::settings::{Drift, Protocol, Settings};
 use mtom_protocol::link::{self, Request};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -77,10 +77,13 @@ pub(crate) struct Session<'a> {
     sent: Option<Desired>,
     /// Commands on their way, oldest first; at most [`UNANSWERED_LEN_MAX`], the newest is `sent`.
     unanswered: Vec<Desired>,
-    /// What the device said last.
+    /// What the device said last, and when.
     device: Option<Desired>,
+    said_at: Instant,
     /// Our number and the device's, when the device was found ahead.
     ahead: Option<(u64, u64)>,
+    /// The command that somebody overruled by hand, where that stands.
+    overruled: Option<u64>,
     refused: bool,
     asked_again: bool,
     /// When the last command was written, and how long it may stay without an answer.
@@ -121,7 +124,9 @@ impl<'a> Session<'a> {
             sent: None,
             unanswered: Vec::with_capacity(UNANSWERED_LEN_MAX),
             device: None,
+            said_at: now,
             ahead: None,
+            overruled: None,
             refused: false,
             asked_again: false,
             sent_at: now,
@@ -246,6 +251,9 @@ impl<'a> Session<'a> {
 
     /// When `desired` is to be written next.
     fn command_at(&self, desired: Desired) -> Option<Instant> {
+        if self.overruled == Some(desired.number) {
+            return None;
+        }
         match self.speaks {
             Speaks::Unknown { .. } => None,
             Speaks::Original if self.sent == Some(desired) => Some(self.refresh_at),
@@ -332,6 +340,7 @@ impl<'a> Session<'a> {
     fn says(&mut self, device: Desired, answers: bool, now: Instant) {
         let Desired { led, number } = device;
         let was = self.device.replace(device);
+        let said_at = std::mem::replace(&mut self.said_at, now);
         let ours = self.unanswered.contains(&device) || self.desired == Some(device);
         // Commands are applied in order: what was sent before this one needs no answer any more.
         if let Some(at) = self.unanswered.iter().position(|sent| *sent == device) {
@@ -345,6 +354,19 @@ impl<'a> Session<'a> {
             self.report(Report::Applied { led, number, at: (self.voice.clock)() });
         }
         let Some(desired) = self.desired.filter(|desired| *desired != device) else { return };
+        // After a longer silence it may be its lease that ended; with another number it has restarted.
+        let is_close = now.duration_since(said_at) <= self.settings.keep_alive * 2;
+        if was == Some(desired) && number == desired.number && is_close {
+            let is_adopted = self.settings.drift == Drift::Adopt;
+            self.report(Report::Drifted { led, number, is_adopted });
+            if is_adopted {
+                self.overruled = Some(desired.number);
+                return;
+            }
+        }
+        if self.overruled == Some(desired.number) {
+            return;
+        }
         if self.memory.applied == Some(desired) {
             // It was so and is not any more: at once, but not faster than one per `ack_timeout`.
             self.memory.applied = None;

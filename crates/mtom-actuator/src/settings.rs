@@ -16,6 +16,8 @@ pub struct Settings {
     pub remembered: Option<BluetoothId>,
     /// What it speaks.
     pub protocol: Protocol,
+    /// What to do when somebody switches the LED by hand.
+    pub drift: Drift,
     /// The way to an `mqtt:` switch; `None`: there is no broker.
     pub broker: Option<Broker>,
     /// The state is sent again this long after it was last sent.
@@ -75,6 +77,17 @@ pub enum Protocol {
     Second,
 }
 
+/// What to do when a device is not as it was a moment ago, and nobody here told it to: somebody has pressed
+/// its button.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Drift {
+    /// It is told again.
+    #[default]
+    Correct,
+    /// It stays so until another state is desired.
+    Adopt,
+}
+
 impl Settings {
     /// The defaults for an actuator called `name` at `link`.
     #[must_use]
@@ -84,6 +97,7 @@ impl Settings {
             link,
             remembered: None,
             protocol: Protocol::Auto,
+            drift: Drift::Correct,
             broker: None,
             refresh: Duration::from_secs(60),
             first_refresh: Duration::from_secs(2),

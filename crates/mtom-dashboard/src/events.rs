@@ -21,6 +21,7 @@ pub(crate) enum LogEvent<'a> {
     Applied { actuator: &'a str, number: u64, led: LedState, latency_micros: u64 },
     Link { actuator: &'a str, state: LinkWord, reason: &'a str },
     Refused { actuator: &'a str, number: u64, reason: &'a str },
+    Drifted { actuator: &'a str, number: u64, led: LedState, adopted: bool },
     Noise { actuator: &'a str, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: &'a str },
@@ -64,6 +65,12 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             E::Refused { actuator, number, reason } => {
                 Self::Refused { actuator, number: *number, reason }
             }
+            E::Drifted { actuator, number, led, is_adopted } => Self::Drifted {
+                actuator,
+                number: *number,
+                led: (*led).into(),
+                adopted: *is_adopted,
+            },
             E::Noise { actuator, lines } => Self::Noise { actuator, lines: *lines },
             E::Skipped { count } => Self::Skipped { count: *count },
             E::RulesApplied { version, count, source } => {

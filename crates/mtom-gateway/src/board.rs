@@ -181,6 +181,12 @@ impl Entry {
                 self.told(led, number, now);
                 None
             }
+            Report::Drifted { led, number, is_adopted } => {
+                if is_adopted && let Some(desired) = &mut self.shown.desired {
+                    desired.led = led;
+                }
+                Some(LogEvent::Drifted { actuator, number, led, is_adopted })
+            }
             Report::Refused { number, reason } => {
                 tell(Outcome::Refused { number, at: now, reason: reason.clone() });
                 Some(LogEvent::Refused { actuator, number, reason })

@@ -37,6 +37,7 @@ impl Link {
         let settings = Settings {
             protocol: actuator.protocol,
             refresh: actuator.refresh,
+            drift: actuator.drift,
             broker,
             remembered: known.of(&actuator.link),
             ..Settings::new(&actuator.name, actuator.link.clone())

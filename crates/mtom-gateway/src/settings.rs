@@ -2,7 +2,7 @@
 
 use crate::control::RuleSource;
 pub use crate::drain::Database;
-use mtom_actuator::{LinkAddress, Protocol};
+use mtom_actuator::{Drift, LinkAddress, Protocol};
 use mtom_protocol::topic;
 pub use mtom_store::retention::Keep;
 use std::net::SocketAddr;
@@ -84,6 +84,8 @@ pub struct Actuator {
     pub refresh: Duration,
     /// Which version of the link it speaks.
     pub protocol: Protocol,
+    /// What to do when somebody switches it by hand.
+    pub drift: Drift,
     /// mtom simulates it.
     pub simulated: bool,
 }
@@ -124,6 +126,16 @@ pub fn check_live_url(url: &str) -> Result<(), String> {
 /// What is expected, in words.
 pub fn check_store_url(url: &str) -> Result<(), String> {
     url.parse::<mtom_store::maria::Url>().map(drop).map_err(|error| error.to_string())
+}
+
+/// What to do when somebody switches an LED by hand, as `word` names it: `correct` or `adopt`.
+#[must_use]
+pub fn drift(word: &str) -> Option<Drift> {
+    match word {
+        "correct" => Some(Drift::Correct),
+        "adopt" => Some(Drift::Adopt),
+        _ => None,
+    }
 }
 
 /// The version of the link that `word` names: `auto`, `original` or `second`.

@@ -177,6 +177,7 @@ pub enum LogEvent {
     Applied { actuator: String, number: u64, led: Led, latency_micros: u64 },
     Link { actuator: String, state: LinkState, reason: String },
     Refused { actuator: String, number: u64, reason: String },
+    Drifted { actuator: String, number: u64, led: Led, is_adopted: bool },
     Noise { actuator: String, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: String },

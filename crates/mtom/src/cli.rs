@@ -232,6 +232,51 @@ pub(crate) enum ActuatorCommand {
     /// Which devices are in reach over Bluetooth, and what to write to drive one
     #[command(after_help = "Example: mtom actuator scan --for 20s")]
     Scan(Scan),
+    /// The actuators of the gateway that runs: what each should be, what it says it is, how its link is
+    #[command(after_help = "Example: mtom actuator list")]
+    List(Listing),
+    /// One actuator in full, with what it was told last and why its link is so
+    #[command(after_help = "Example: mtom actuator status TEMP_LED")]
+    Status(Status),
+    /// Says by hand what an actuator is to be, above all rules, and waits for the device's word
+    #[command(
+        after_help = "Examples:\n  mtom actuator set TEMP_LED on --for 10m\n  mtom actuator set TEMP_LED auto\n\nExit code 1 when the device does not say in time that it obeyed."
+    )]
+    Set(SetByHand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Listing {
+    #[command(flatten)]
+    pub(crate) place: past::Place,
+    /// As the API says it
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The actuator
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetByHand {
+    /// The actuator
+    pub(crate) name: String,
+    /// on, off, or auto: as the rules want it
+    #[arg(value_parser = ["on", "off", "auto"])]
+    pub(crate) led: String,
+    /// How long the rules have no say; without it until somebody says auto
+    #[arg(long = "for", value_name = "TIME", value_parser = time_span)]
+    pub(crate) until_after: Option<Duration>,
+    /// How long to wait for the device's word
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time_span)]
+    pub(crate) wait: Duration,
+    #[command(flatten)]
+    pub(crate) place: past::Place,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done or stopped, 1 failed, 2 a file of rules is wrong, 64 the command line or the
 //! configuration is wrong.
 
+mod actuators;
+mod ask;
 mod cli;
 mod clock;
 mod config;
@@ -59,6 +61,9 @@ fn main() -> ExitCode {
         Command::Actuator(arguments) => match &arguments.command {
             None => devices::actuator(&arguments).map_err(Failure::Failed),
             Some(ActuatorCommand::Scan(arguments)) => scan::run(arguments),
+            Some(ActuatorCommand::List(arguments)) => actuators::list(arguments),
+            Some(ActuatorCommand::Status(arguments)) => actuators::status(arguments),
+            Some(ActuatorCommand::Set(arguments)) => actuators::set(arguments),
         },
         Command::Flash(arguments) => flash::run(&arguments),
         Command::Doctor(place) => doctor::run(&place),

@@ -87,6 +87,7 @@ pub(crate) fn actuators(
             link: actuator.link.parse().map_err(|error| usage(&actuator.name, &error))?,
             refresh: actuator.refresh,
             protocol: settings::protocol(&actuator.protocol).unwrap_or_default(),
+            drift: settings::drift(&actuator.drift).unwrap_or_default(),
             simulated: false,
         });
     }
@@ -97,6 +98,7 @@ pub(crate) fn actuators(
             link,
             refresh: config::REFRESH,
             protocol: settings::protocol("auto").unwrap_or_default(),
+            drift: settings::drift("correct").unwrap_or_default(),
             simulated: true,
         });
     }

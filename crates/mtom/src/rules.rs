@@ -12,7 +12,6 @@ mod comparison;
 mod contest;
 mod feed;
 mod findings;
-mod gateway;
 mod junit;
 mod ledger;
 mod place;

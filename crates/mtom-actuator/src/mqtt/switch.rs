@@ -8,7 +8,7 @@
 use super::address::MqttAddress;
 use crate::report::{Desired, LinkState, Report};
 use crate::session::{Memory, Voice};
-use crate::settings::Settings;
+use crate::settings::{Drift, Settings};
 use mtom_protocol::link::Led;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -46,6 +46,8 @@ pub(crate) struct Switch<'a> {
     said: Option<Led>,
     /// What its last will and its greeting say; `None`: nothing yet.
     is_online: Option<bool>,
+    /// The command that somebody overruled by hand, where that stands.
+    overruled: Option<u64>,
     has_asked: bool,
     ack_wait: Duration,
     retry_at: Instant,
@@ -74,6 +76,7 @@ impl<'a> Switch<'a> {
             confirmed: None,
             said: None,
             is_online: address.online.is_none().then_some(true),
+            overruled: None,
             has_asked: address.ask.is_none(),
             ack_wait: settings.ack_timeout,
             retry_at: now,
@@ -91,7 +94,9 @@ impl<'a> Switch<'a> {
         if self.is_online == Some(false) {
             return None;
         }
-        if let Some(desired) = self.desired.filter(|_| self.is_due(now)) {
+        if let Some(desired) = self.desired.filter(|_| self.is_due(now))
+            && self.overruled != Some(desired.number)
+        {
             return Some(Message::Set(desired));
         }
         (!self.has_asked).then_some(Message::Ask)
@@ -155,7 +160,8 @@ impl<'a> Switch<'a> {
 
     /// When there will be something to do after `now` if nothing else happens.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        if self.desired.is_none() || self.is_online == Some(false) {
+        let is_overruled = |desired: Desired| self.overruled == Some(desired.number);
+        if self.desired.is_none_or(is_overruled) || self.is_online == Some(false) {
             return None;
         }
         Some(self.command_at()).filter(|at| *at > now)
@@ -221,6 +227,9 @@ impl<'a> Switch<'a> {
                 self.ack_wait = self.settings.ack_timeout;
                 self.retry_at = self.retry_at.max(now);
                 self.report(Report::State { led, number: sent.number });
+                let is_adopted = self.settings.drift == Drift::Adopt;
+                self.overruled = is_adopted.then_some(sent.number);
+                self.report(Report::Drifted { led, number: sent.number, is_adopted });
             }
             sent if was != Some(led) => {
                 self.report(Report::State { led, number: sent.map_or(0, |sent| sent.number) });

@@ -6,7 +6,7 @@
 
 use super::{Memory, Session, Speaks, Voice};
 use crate::report::{Clock, Desired, Report, Version};
-use crate::settings::Settings;
+use crate::settings::{Drift, Settings};
 use mtom_protocol::time::UnixMicros;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -32,6 +32,8 @@ struct Rest {
     unanswered: Vec<Desired>,
     device: Option<Desired>,
     ahead: Option<(u64, u64)>,
+    said_at: Millis,
+    overruled: Option<u64>,
     refused: bool,
     asked_again: bool,
     sent_at: Millis,
@@ -106,13 +108,24 @@ impl LinkModel {
         let spans = [settings.refresh, settings.keep_alive, settings.answer_timeout];
         // What is so long ago that nothing counts from it any more is all the same.
         let floor = -millis(spans.into_iter().max().unwrap_or_default());
-        let Rest { sent_at, bare_at, retry_at, refresh_at, ask_at, asked_at, noise_at, .. } = rest;
+        let Rest {
+            said_at,
+            sent_at,
+            bare_at,
+            retry_at,
+            refresh_at,
+            ask_at,
+            asked_at,
+            noise_at,
+            ..
+        } = rest;
         let until = match &mut rest.speaks {
             RestSpeaks::Unknown { until } => Some(until),
             RestSpeaks::Original | RestSpeaks::Second => None,
         };
         let always = [sent_at, retry_at, refresh_at, noise_at].into_iter();
-        let perhaps = [until, bare_at.as_mut(), ask_at.as_mut(), asked_at.as_mut()];
+        let said_at = (settings.drift == Drift::Adopt).then_some(said_at);
+        let perhaps = [said_at, until, bare_at.as_mut(), ask_at.as_mut(), asked_at.as_mut()];
         for at in always.chain(perhaps.into_iter().flatten()) {
             *at = (*at - span).max(floor);
         }
@@ -148,7 +161,9 @@ impl Rest {
             sent,
             unanswered,
             device,
+            said_at,
             ahead,
+            overruled,
             refused,
             asked_again,
             sent_at,
@@ -175,7 +190,10 @@ impl Rest {
             sent,
             unanswered,
             device,
+            // Else it decides what is reported and nothing that is done.
+            said_at: if settings.drift == Drift::Adopt { from_now(said_at) } else { 0 },
             ahead,
+            overruled,
             refused,
             asked_again,
             sent_at: from_now(sent_at),
@@ -208,7 +226,9 @@ impl Rest {
             sent: self.sent,
             unanswered: self.unanswered,
             device: self.device,
+            said_at: at(self.said_at),
             ahead: self.ahead,
+            overruled: self.overruled,
             refused: self.refused,
             asked_again: self.asked_again,
             sent_at: at(self.sent_at),

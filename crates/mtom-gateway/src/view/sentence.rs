@@ -41,6 +41,14 @@ impl fmt::Display for LogEvent {
             Self::Refused { actuator, number, reason } => {
                 write!(f, "{actuator} refused command {number}: {}", reason.escape_debug())
             }
+            Self::Drifted { actuator, led, is_adopted, .. } => {
+                write!(f, "{actuator} was switched {} at the device: ", lit(led))?;
+                f.write_str(if *is_adopted {
+                    "that stands until something else is decided"
+                } else {
+                    "it is put right"
+                })
+            }
             Self::Noise { actuator, lines } => {
                 write!(f, "{actuator} sent {lines} lines that mean nothing")
             }

@@ -75,6 +75,7 @@ pub(crate) struct Actuator {
     pub(crate) link: String,
     pub(crate) refresh: Duration,
     pub(crate) protocol: String,
+    pub(crate) drift: String,
 }
 
 /// The name of the first simulated actuator, as the original's.

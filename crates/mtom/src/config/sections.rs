@@ -309,10 +309,19 @@ fn actuators(root: &mut Section, problems: &mut Problems) -> Vec<Actuator> {
                 Err(format!("expected auto, original or second, found {protocol:?}"))
             }
         });
+        let drift = section.get("drift", problems, |node| {
+            let drift = text(node)?;
+            if mtom_gateway::settings::drift(&drift).is_some() {
+                Ok(drift)
+            } else {
+                Err(format!("expected correct or adopt, found {drift:?}"))
+            }
+        });
         section.finish(problems);
         if let (Some(name), Some(link)) = (name, link) {
             let protocol = protocol.unwrap_or_else(|| "auto".into());
-            actuators.push(Actuator { name, link, refresh, protocol });
+            let drift = drift.unwrap_or_else(|| "correct".into());
+            actuators.push(Actuator { name, link, refresh, protocol, drift });
         }
     }
     actuators

@@ -165,7 +165,7 @@ fn every_kind_of_mistake_names_its_key_and_what_is_expected() {
             line 17: simulate.sensors: expected a whole number from 0 to 10000, found 3.5
             line 19: log.level: expected a text in quotes, found a date
             line 20: actuator.0.name: missing
-            line 21: actuator.0.link: unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10 or tcp:host:port
+            line 21: actuator.0.link: unknown link: expected serial:/dev/ttyUSB0?baud=115200, serial:COM10, tcp:host:port, ble:NAME, ble:ADDRESS, spp:NAME, spp:ADDRESS, mqtt:SET?state=STATE or mqtt+tasmota:NAME
             line 22: rule.0.on: missing
             line 24: rule.0.for: expected a time span in quotes, as in "250ms", "10s", "5m" or "24h", found 10
             line 25: rule.0.silent: expected on, off or hold, found "maybe"

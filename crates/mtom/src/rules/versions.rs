@@ -1,8 +1,8 @@
 //! `mtom rules apply`, `versions` and `rollback`: by the gateway that runs, else in its journal.
 
 use super::arguments::{Apply, Rollback, Versions};
-use super::gateway::{Ask, ask};
 use super::source::{Source, WrongFile};
+use crate::ask::{Ask, asked, percent};
 use crate::past::arguments::Place;
 use crate::past::{local, with_journal};
 use crate::{Failure, clock, report};
@@ -100,21 +100,6 @@ fn row(json: &Value) -> RuleSetRow {
     }
 }
 
-/// The address of the gateway of this configuration and its answer; `None` where none runs, and where a
-/// folder is named.
-fn asked(place: &Place, request: Ask<'_>) -> Result<Option<(SocketAddr, Value)>, Failure> {
-    let mut found = None;
-    if place.data.is_none() {
-        with_journal(place, |config, _| {
-            let page = config.dashboard;
-            let answer = if page.port() == 0 { None } else { ask(page, request)? };
-            found = answer.map(|answer| (page, answer));
-            Ok(())
-        })?;
-    }
-    Ok(found)
-}
-
 /// Says what the gateway has done; where none runs writes the rules into its journal.
 fn take_effect(
     place: &Place,
@@ -151,18 +136,4 @@ fn with_history_of<T>(
         Ok(())
     })?;
     found.ok_or_else(|| Failure::Failed(anyhow::anyhow!("the journal was not read")))
-}
-
-/// For a query: everything but letters and digits is escaped.
-fn percent(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("a String takes everything");
-        }
-    }
-    out
 }

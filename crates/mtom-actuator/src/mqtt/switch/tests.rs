@@ -25,15 +25,19 @@ fn said(report: &Report) -> String {
         Report::Sent { led, number, .. } => format!("sent {led} {number}"),
         Report::Applied { led, number, .. } => format!("applied {led} {number}"),
         Report::State { led, number } => format!("state {led} {number}"),
+        Report::Drifted { led, is_adopted, .. } => format!("drifted {led} {is_adopted}"),
         other => format!("{other:?}"),
     }
 }
 
+fn live(link: &str, script: &[(u64, Do)], end: u64) -> Vec<String> {
+    live_with(&Settings::new("LED", link.parse().unwrap()), script, end)
+}
+
 /// Lives through `script`, `(at in ms, what)`, until `end`; each line has its time. The broker takes
 /// everything at once.
-fn live(link: &str, script: &[(u64, Do)], end: u64) -> Vec<String> {
-    let settings = Settings::new("LED", link.parse().unwrap());
-    let LinkAddress::Mqtt(address) = &settings.link else { panic!("{link}") };
+fn live_with(settings: &Settings, script: &[(u64, Do)], end: u64) -> Vec<String> {
+    let LinkAddress::Mqtt(address) = &settings.link else { panic!("a switch") };
     let (log, time) = (Mutex::new(Vec::new()), Mutex::new(0));
     let began = Instant::now();
     let clock: crate::Clock = Arc::new(|| UnixMicros(0));
@@ -42,7 +46,7 @@ fn live(link: &str, script: &[(u64, Do)], end: u64) -> Vec<String> {
     };
     let voice = Voice { report: &reports, clock: &clock };
     let mut memory = Memory::default();
-    let mut switch = Switch::new(&settings, address, &voice, &mut memory, began);
+    let mut switch = Switch::new(settings, address, &voice, &mut memory, began);
     let mut script = script.iter().peekable();
     let mut now = 0;
     loop {
@@ -160,7 +164,16 @@ fn a_button_that_was_pressed_is_told_and_put_right() {
         ],
         5_000,
     );
-    assert_eq!(log[3..], ["10 applied h 5", "4000 state c 5", "4000 sent h 5", "4010 applied h 5"]);
+    assert_eq!(
+        log[3..],
+        [
+            "10 applied h 5",
+            "4000 state c 5",
+            "4000 drifted c false",
+            "4000 sent h 5",
+            "4010 applied h 5"
+        ]
+    );
 }
 
 #[test]
@@ -228,4 +241,34 @@ fn other_messages_mean_nothing() {
     let script =
         [(0, Hear(LWT, "Online")), (1, Hear(RESULT, r#"{"Module":"x"}"#)), (2, Hear("a/b", "ON"))];
     assert_eq!(live(TASMOTA, &script, 3), ["0 Up", "0 asked", "1 unknown", "2 unknown"]);
+}
+
+#[test]
+fn a_button_that_is_adopted_stands_until_something_else_is_desired() {
+    let settings =
+        Settings { drift: Drift::Adopt, ..Settings::new("LED", TASMOTA.parse().unwrap()) };
+    let log = live_with(
+        &settings,
+        &[
+            (0, Hear(LWT, "Online")),
+            (0, Want(On, 5)),
+            (10, Hear(RESULT, IS_ON)),
+            (4_000, Hear(RESULT, IS_OFF)),
+            (200_000, Want(Off, 6)),
+            (200_010, Hear(RESULT, IS_OFF)),
+            (200_020, Want(On, 7)),
+        ],
+        200_100,
+    );
+    assert_eq!(
+        log[4..],
+        [
+            "4000 state c 5",
+            "4000 drifted c true",
+            "200000 sent c 6",
+            "200010 applied c 6",
+            "200020 sent h 7"
+        ],
+        "{log:?}"
+    );
 }

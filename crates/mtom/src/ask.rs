@@ -1,5 +1,8 @@
 //! One request to a running gateway, by the address of its page.
 
+use crate::Failure;
+use crate::past::arguments::Place;
+use crate::past::with_journal;
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -27,12 +30,9 @@ pub(crate) struct Ask<'a> {
 ///
 /// # Errors
 /// What the gateway answers when it does not do it, or when it is no gateway.
-pub(crate) fn ask(address: SocketAddr, ask: Ask<'_>) -> Result<Option<serde_json::Value>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let answered = tokio::time::timeout(ANSWER, exchange(address, ask)).await;
-        answered.with_context(|| format!("the gateway at http://{address} does not answer"))?
-    })
+pub(crate) async fn ask(address: SocketAddr, ask: Ask<'_>) -> Result<Option<serde_json::Value>> {
+    let answered = tokio::time::timeout(ANSWER, exchange(address, ask)).await;
+    answered.with_context(|| format!("the gateway at http://{address} does not answer"))?
 }
 
 async fn exchange(address: SocketAddr, ask: Ask<'_>) -> Result<Option<serde_json::Value>> {
@@ -65,4 +65,40 @@ async fn exchange(address: SocketAddr, ask: Ask<'_>) -> Result<Option<serde_json
         "" => bail!("who listens on {address} is no mtom gateway: it answered {status}"),
         detail => bail!("{detail}; {}", text("next")),
     }
+}
+
+/// The address of the page in this configuration; `None` where it is not known, and where a folder is named.
+pub(crate) fn page(place: &Place) -> Result<Option<SocketAddr>, Failure> {
+    let mut page = None;
+    if place.data.is_none() {
+        with_journal(place, |config, _| {
+            page = Some(config.dashboard).filter(|page| page.port() != 0);
+            Ok(())
+        })?;
+    }
+    Ok(page)
+}
+
+/// The address of the gateway of this configuration and its answer; `None` where none runs.
+pub(crate) fn asked(
+    place: &Place,
+    request: Ask<'_>,
+) -> Result<Option<(SocketAddr, serde_json::Value)>, Failure> {
+    let Some(page) = page(place)? else { return Ok(None) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(ask(page, request))?.map(|answer| (page, answer)))
+}
+
+/// For a query: everything but letters and digits is escaped.
+pub(crate) fn percent(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a String takes everything");
+        }
+    }
+    out
 }
