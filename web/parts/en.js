@@ -194,7 +194,8 @@ export const en = {
   "event.link.reason": "Link to {actuator} {state}: {reason}",
   "event.refused": "{actuator} refused command {number}: {reason}",
   "event.drifted": "{actuator} was switched {led} at the device: it is put right",
-  "event.drifted.adopted": "{actuator} was switched {led} at the device: that stands until something else is decided",
+  "event.drifted.adopted":
+    "{actuator} was switched {led} at the device: that stands until something else is decided",
   "event.noise": "{actuator} sent {lines} lines that mean nothing",
   "event.skipped": "… and {count} more",
   "event.rules_applied": "Rules of version {version} run now: {count}, from {source}",
