@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use mtom_gateway::control::Mistake;
 use mtom_protocol::link::Led;
-use mtom_protocol::time::UnixMicros;
+use mtom_protocol::time::{UnixMicros, parse_span};
 use mtom_store::history::History;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -254,7 +254,7 @@ fn problem(error: ReplayError) -> Problem {
 
 impl ReplayQuery {
     fn stretch(self, now: UnixMicros) -> Result<(UnixMicros, UnixMicros), Problem> {
-        let instant = |name: &str, text: &str| match span(text) {
+        let instant = |name: &str, text: &str| match parse_span(text) {
             Some(span) => Ok(before(now, span)),
             None => time(name, text).map_err(|_| {
                 Problem::bad_query(format!("`{name}` is no time: {text:?}"), SINCE_NEXT)
@@ -272,20 +272,6 @@ impl ReplayQuery {
 fn before(now: UnixMicros, span: Duration) -> UnixMicros {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     UnixMicros(now.0.saturating_sub(micros))
-}
-
-/// `90s`, `30m`, `24h`, `7d`, `2w`: so long ago.
-fn span(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
 #[cfg(test)]

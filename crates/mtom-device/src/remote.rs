@@ -6,6 +6,7 @@
 use crate::settings::{Format, PERIOD_MILLIS, Settings, TOPIC_LEN_MAX, is_topic};
 use core::fmt;
 use heapless::String;
+use mtom_protocol::time::parse_span;
 use serde::Deserialize;
 
 /// The longest message that is looked at, in bytes.
@@ -94,16 +95,7 @@ pub fn parse(payload: &[u8], now: &Remote) -> Result<Remote, RemoteError> {
 /// `500ms`, `10s`, `5m` or `1h`, within [`PERIOD_MILLIS`].
 #[must_use]
 pub fn period_millis(text: &str) -> Option<u32> {
-    let digits = text.find(|each: char| !each.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(digits)?;
-    let millis: u32 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let period = number.parse::<u32>().ok()?.checked_mul(millis)?;
+    let period = u32::try_from(parse_span(text)?.as_millis()).ok()?;
     let (min, max) = PERIOD_MILLIS;
     (min..=max).contains(&period).then_some(period)
 }

@@ -28,6 +28,25 @@ impl UnixMicros {
     }
 }
 
+/// A span as people write it everywhere in mtom: `250ms`, `10s`, `5m`, `24h`, `7d`, `2w`, `1y`. `None` for
+/// anything else; which spans make sense is the caller's to say.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let digits = text.find(|each: char| !each.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let millis: u64 = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 7 * 86_400_000,
+        "y" => 365 * 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
+}
+
 #[cfg(feature = "alloc")]
 mod text {
     use super::UnixMicros;

@@ -1,5 +1,6 @@
-use super::UnixMicros;
+use super::{UnixMicros, parse_span};
 use jiff::tz::{TimeZone, offset};
+use std::time::Duration;
 
 const AT: UnixMicros = UnixMicros(1_795_421_190_123_456);
 
@@ -38,4 +39,38 @@ fn the_far_ends_do_not_overflow() {
     assert_eq!(UnixMicros(i64::MAX).saturating_add(core::time::Duration::MAX).0, i64::MAX);
     assert!(UnixMicros(i64::MIN).rfc3339().starts_with("-009999"));
     assert_eq!(UnixMicros(5).since(UnixMicros(9)), core::time::Duration::ZERO);
+}
+
+#[test]
+fn a_span_is_a_whole_number_and_its_unit() {
+    for (text, millis) in [
+        ("0s", 0),
+        ("250ms", 250),
+        ("10s", 10_000),
+        ("10 s", 10_000),
+        ("5m", 300_000),
+        ("24h", 86_400_000),
+        ("7d", 604_800_000),
+        ("2w", 1_209_600_000),
+        ("1y", 31_536_000_000),
+        ("18446744073709551615ms", u64::MAX),
+    ] {
+        assert_eq!(parse_span(text), Some(Duration::from_millis(millis)), "{text}");
+    }
+    for text in [
+        "",
+        "s",
+        "10",
+        "-1s",
+        "+1s",
+        "1.5s",
+        " 1s",
+        "1s ",
+        "1é",
+        "٣s",
+        "1S",
+        "18446744073709551615s",
+    ] {
+        assert_eq!(parse_span(text), None, "{text}");
+    }
 }

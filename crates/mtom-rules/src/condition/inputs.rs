@@ -1,6 +1,7 @@
 //! What an expression reads beside the reading itself: windows of its series, and other series.
 
 use super::tree::Tree;
+use mtom_protocol::time::parse_span;
 use std::time::Duration;
 
 /// The longest window.
@@ -69,17 +70,7 @@ fn place<T: PartialEq>(list: &mut Vec<T>, wanted: T) -> usize {
 /// `30s`, `5m`, `1h`, `7d`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("expected a time span as in \"30s\", \"5m\" or \"1h\", found {text:?}");
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(wrong()),
-    };
-    let span = Duration::from_secs(number.saturating_mul(seconds));
+    let span = parse_span(text).ok_or_else(wrong)?;
     if (WINDOW_MIN..=WINDOW_MAX).contains(&span) {
         Ok(span)
     } else {

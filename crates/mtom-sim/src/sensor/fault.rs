@@ -3,6 +3,7 @@
 //! `offline=30s/5m,skew=+1h,reboot=10m,garbage=0.01,duplicate=0.01,late=0.05`
 
 use fastrand::Rng;
+use mtom_protocol::time::parse_span;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl FromStr for Faults {
                         skew(value).ok_or_else(|| wrong("a time with its sign, as in +1h"))?;
                 }
                 "reboot" => {
-                    let every = span(value).filter(|every| !every.is_zero());
+                    let every = parse_span(value).filter(|every| !every.is_zero());
                     faults.reboot = Some(every.ok_or_else(|| wrong("a time, as in 10m"))?);
                 }
                 "garbage" => faults.garbage = part_of_one(value).ok_or_else(|| wrong(A_PART))?,
@@ -80,24 +81,9 @@ impl FromStr for Faults {
 
 const A_PART: &str = "a number from 0 to 1, as in 0.01";
 
-/// `500ms`, `30s`, `5m`, `1h` or `2d`
-fn span(text: &str) -> Option<Duration> {
-    let digits = text.find(|each: char| !each.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(digits)?;
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
-}
-
 fn offline(text: &str) -> Option<Offline> {
     let (lasts, every) = text.split_once('/')?;
-    let (lasts, every) = (span(lasts)?, span(every)?);
+    let (lasts, every) = (parse_span(lasts)?, parse_span(every)?);
     (!lasts.is_zero() && lasts < every).then_some(Offline { lasts, every })
 }
 
@@ -107,7 +93,7 @@ fn skew(text: &str) -> Option<i64> {
         ("-", rest) => (-1, rest),
         _ => return None,
     };
-    i64::try_from(span(rest)?.as_micros()).ok()?.checked_mul(sign)
+    i64::try_from(parse_span(rest)?.as_micros()).ok()?.checked_mul(sign)
 }
 
 fn part_of_one(text: &str) -> Option<f64> {

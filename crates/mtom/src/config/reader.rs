@@ -1,6 +1,7 @@
 //! Takes values out of the tree by key, with their type, and collects everything that is wrong.
 
 use super::tree::{Entry, Node, Place, Problem, Spot};
+use mtom_protocol::time::parse_span;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -189,21 +190,11 @@ pub(crate) fn duration(node: Node) -> Result<Duration, String> {
         Node::Text(text) => text,
         other => return Err(expected(EXPECTED, &other)),
     };
-    let wrong = || format!("expected {EXPECTED}, found {text:?}");
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis = match unit.trim_start() {
-        "ms" => Some(number),
-        "s" => number.checked_mul(1_000),
-        "m" => number.checked_mul(60_000),
-        "h" => number.checked_mul(3_600_000),
-        "d" => number.checked_mul(86_400_000),
-        _ => None,
-    };
     // A year is more than any key means, and no timer overflows below it.
-    let year_millis = 366 * 86_400_000;
-    millis.filter(|millis| *millis <= year_millis).map(Duration::from_millis).ok_or_else(wrong)
+    let year = Duration::from_hours(366 * 24);
+    parse_span(&text)
+        .filter(|span| *span <= year)
+        .ok_or_else(|| format!("expected {EXPECTED}, found {text:?}"))
 }
 
 fn expected(what: &str, found: &Node) -> String {

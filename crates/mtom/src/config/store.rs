@@ -5,6 +5,7 @@ use super::reader::{Problems, Section, count, text};
 use super::sections::{password, section};
 use super::tree::Node;
 use mtom_gateway::settings::Keep;
+use mtom_protocol::time::parse_span;
 use std::fmt;
 use std::time::Duration;
 
@@ -82,14 +83,6 @@ fn age(node: Node) -> Result<Option<Duration>, String> {
         return Ok(None);
     }
     let wrong = || format!("expected {EXPECTED}, found {text:?}");
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let hours = match unit.trim_start() {
-        "h" => Some(number),
-        "d" => number.checked_mul(24),
-        _ => None,
-    };
-    let hours = hours.filter(|hours| (1..=24 * 36_500).contains(hours)).ok_or_else(wrong)?;
-    Ok(Some(Duration::from_hours(hours)))
+    let within = Duration::from_hours(1)..=Duration::from_hours(24 * 36_500);
+    parse_span(&text).filter(|age| within.contains(age)).map(Some).ok_or_else(wrong)
 }

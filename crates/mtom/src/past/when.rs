@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use mtom_protocol::time::UnixMicros;
+use mtom_protocol::time::{UnixMicros, parse_span};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl FromStr for When {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        if let Some(span) = span(text) {
+        if let Some(span) = parse_span(text) {
             return Ok(Self::Ago(span));
         }
         if let Some(at) = UnixMicros::parse_rfc3339(text) {
@@ -59,23 +59,6 @@ impl FromStr for When {
             Err(_) => Err(EXPECTED.into()),
         }
     }
-}
-
-/// `90s`, `30m`, `2h`, `7d`, `2w`, `1y`.
-fn span(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        "y" => 365 * 86_400,
-        _ => return None,
-    };
-    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 #[cfg(test)]

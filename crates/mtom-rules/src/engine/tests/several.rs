@@ -372,12 +372,14 @@ fn windows_and_other_series_decide() {
     ];
     let run = |restart_before: usize| {
         let mut bench = Bench::new(&specs);
-        let mut journal = Vec::new();
+        let mut journal: Vec<StoredReading> = Vec::new();
         for (index, (at, what)) in events.iter().enumerate() {
             bench.pass(moment(at));
             if index == restart_before {
                 bench.restart(&specs);
                 for stored in &journal {
+                    let Reading { device, quantity, topic, .. } = &stored.reading;
+                    assert!(bench.engine.warms(device, quantity, topic), "{topic}");
                     bench.engine.warm(&mut bench.state, stored);
                 }
                 assert_eq!(bench.state.revision(), 0);
@@ -404,5 +406,31 @@ fn windows_and_other_series_decide() {
         avg("10s") >= 25.0 && count("10s") >= 2 && other("b/Temperature") > 20.0, where avg("10s") is 25.75, count("10s") is 2 and other("b/Temperature") is 25"#]].assert_eq(&straight);
     for restart_before in 0..events.len() {
         assert_eq!(run(restart_before), straight, "{restart_before}");
+    }
+}
+
+#[test]
+fn only_windows_and_named_series_are_filled_from_the_history() {
+    let with = |name: &str, text: &str| amend(RuleSpec { name: name.into(), ..plain() }, text);
+    let engine = Engine::compile(&[
+        with("heat", "when a/#; on avg(\"10s\") >= 25.0; off value < 24.0; priority 1"),
+        with("cold", "when b/+; on value < 5.0; off value > 6.0; priority 2"),
+        with(
+            "damp",
+            "when c; on other(\"d/Humidity\") > 80.0 && value > 1.0; off value < 0.0; priority 3",
+        ),
+    ])
+    .unwrap();
+    for (device, quantity, topic, is_filled) in [
+        ("a", "Temperature", "a/Temperature", true),
+        ("x", "Temperature", "a/b/c", true),
+        ("b", "Temperature", "b/Temperature", false),
+        ("c", "Temperature", "c", false),
+        // A named series comes on whatever topic it likes.
+        ("d", "Humidity", "nowhere", true),
+        ("d", "Temperature", "d/Temperature", false),
+        ("e", "Humidity", "e/Humidity", false),
+    ] {
+        assert_eq!(engine.warms(device, quantity, topic), is_filled, "{device}/{quantity} {topic}");
     }
 }
