@@ -11,7 +11,12 @@
 //! Runs on any controller that speaks HCI, and as often in a process as one likes: nothing is static
 //! but the pool of packets.
 
+mod advertising;
+
+pub use advertising::Radio;
+
 use crate::actuator::{Actuator, Memory, Pin};
+use advertising::Commands;
 use core::convert::Infallible;
 use core::pin::pin;
 use embassy_futures::select::{Either, select};
@@ -23,11 +28,10 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use heapless::Vec;
 use trouble_host::att::AttClient;
 use trouble_host::prelude::{
-    AdStructure, Address, Advertisement, AdvertisementParameters, AttErrorCode, AttributeServer,
-    AttributeTable, BR_EDR_NOT_SUPPORTED, BleHostError, Characteristic, CharacteristicProp,
-    Controller, DefaultPacketPool, Error, GapConfig, GattConnection, GattConnectionEvent,
-    GattEvent, HostResources, LE_GENERAL_DISCOVERABLE, Peripheral, PeripheralConfig, Reply,
-    Service, Uuid, WriteEvent, appearance,
+    Address, AttErrorCode, AttributeServer, AttributeTable, BleHostError, Characteristic,
+    CharacteristicProp, DefaultPacketPool, Error, GapConfig, GattConnection, GattConnectionEvent,
+    GattEvent, HostResources, Peripheral, PeripheralConfig, Reply, Service, Uuid, WriteEvent,
+    appearance,
 };
 
 /// The Nordic UART Service.
@@ -60,7 +64,7 @@ type Connection<'a, 's> = GattConnection<'a, 's, DefaultPacketPool>;
 /// Serves centrals, one after the other, until the controller fails.
 ///
 /// `address` is a random static one; without it the controller's own is used.
-pub async fn run<C: Controller, P: Pin, M: Memory>(
+pub async fn run<C: Radio, P: Pin, M: Memory>(
     controller: C,
     address: Option<Address>,
     actuator: &Actuator<P, M>,
@@ -85,8 +89,10 @@ pub async fn run<C: Controller, P: Pin, M: Memory>(
         Err(error) => return error.into(),
     };
     let centrals = async {
+        let mut commands = Commands::Extended;
         loop {
-            match accept(&mut peripheral, &uart.server, actuator.name()).await {
+            let name = actuator.name();
+            match accept(&mut peripheral, &uart.server, name, &mut commands).await {
                 Ok(connection) => {
                     log::info!("a central is connected");
                     uart.serve(&connection, actuator).await;
@@ -106,30 +112,13 @@ pub async fn run<C: Controller, P: Pin, M: Memory>(
 }
 
 /// Advertises until a central connects.
-async fn accept<'a, 's, C: Controller>(
+async fn accept<'a, 's, C: Radio>(
     peripheral: &mut Peripheral<'a, C, DefaultPacketPool>,
     server: &'s Server<'_>,
     name: &str,
+    commands: &mut Commands,
 ) -> Result<Connection<'a, 's>, BleHostError<C::Error>> {
-    let flags = AdStructure::Flags(LE_GENERAL_DISCOVERABLE | BR_EDR_NOT_SUPPORTED);
-    let service = [SERVICE.to_le_bytes()];
-    let service = AdStructure::CompleteServiceUuids128(&service);
-    let name = AdStructure::CompleteLocalName(name.as_bytes());
-    let (mut advertisement, mut response) = ([0; ADVERTISEMENT_LEN], [0; ADVERTISEMENT_LEN]);
-    // The name of the original just fits; a longer one is told to whoever asks.
-    let (len, response_len) =
-        match AdStructure::encode_slice(&[flags, service, name], &mut advertisement) {
-            Ok(len) => (len, 0),
-            Err(_) => (
-                AdStructure::encode_slice(&[flags, service], &mut advertisement)?,
-                AdStructure::encode_slice(&[name], &mut response)?,
-            ),
-        };
-    let data = Advertisement::ConnectableScannableUndirected {
-        adv_data: advertisement.get(..len).unwrap_or_default(),
-        scan_data: response.get(..response_len).unwrap_or_default(),
-    };
-    let advertiser = peripheral.advertise(&AdvertisementParameters::default(), data).await?;
+    let advertiser = advertising::begin(peripheral, name, commands).await?;
     Ok(advertiser.accept().await?.with_attribute_server(server)?)
 }
 

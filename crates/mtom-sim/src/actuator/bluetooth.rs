@@ -76,9 +76,25 @@ impl Bluetooth {
         }
     }
 
+    /// A random static address that is always the same for one name on one of the machine's controllers,
+    /// so that a central knows it again and tells two of one name apart [Core 5.4, Vol 6, Part B,
+    /// 1.3.2.1].
+    fn address(&self, name: &str) -> Address {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        match self {
+            // Where it is reached is new every time.
+            Self::Tcp(_) => {}
+            #[cfg(target_os = "linux")]
+            Self::Hci(number) => number.hash(&mut hasher),
+        }
+        let [a, b, c, d, e, f, ..] = hasher.finish().to_le_bytes();
+        Address::random([a, b, c, d, e, f | 0xc0])
+    }
+
     /// Until the controller fails, and why.
     async fn serve_once<P: Pin, M: Memory>(&self, actuator: &Actuator<P, M>) -> io::Result<String> {
-        let address = Some(address(actuator.name()));
+        let address = Some(self.address(actuator.name()));
         match self {
             Self::Tcp(controller) => {
                 let tcp = TcpStream::connect(controller).await?;
@@ -114,15 +130,6 @@ impl<R: Read> Read for OneByOne<R> {
         tokio::task::yield_now().await;
         self.0.read(bytes).await
     }
-}
-
-/// A random static address that is always the same for one name, so that a central knows it again
-/// [Core 5.4, Vol 6, Part B, 1.3.2.1].
-fn address(name: &str) -> Address {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    let [a, b, c, d, e, f, ..] = hasher.finish().to_le_bytes();
-    Address::random([a, b, c, d, e, f | 0xc0])
 }
 
 #[cfg(test)]

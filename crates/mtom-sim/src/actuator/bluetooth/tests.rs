@@ -1,4 +1,4 @@
-use super::{Bluetooth, address};
+use super::Bluetooth;
 
 #[test]
 fn a_controller_is_an_address_or_a_number() {
@@ -21,7 +21,16 @@ fn the_machines_own_controllers_have_the_kernels_names() {
 
 #[test]
 fn a_name_has_one_address_of_its_own() {
-    assert_eq!(address("TEMP_LED"), address("TEMP_LED"));
+    let address = |name| Bluetooth::Tcp("localhost:1".into()).address(name);
+    assert_eq!(address("TEMP_LED"), Bluetooth::Tcp("localhost:2".into()).address("TEMP_LED"));
     assert_ne!(address("TEMP_LED"), address("LAMP"));
     assert_eq!(address("TEMP_LED").addr.into_inner()[5] & 0xc0, 0xc0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn two_of_one_name_have_two_addresses() {
+    let address = |number| Bluetooth::Hci(number).address("TEMP_LED");
+    assert_eq!(address(1), address(1));
+    assert_ne!(address(1), address(2));
 }
