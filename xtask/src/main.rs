@@ -38,6 +38,7 @@ cargo xtask <command>
   bench [args…]   set up, build in release and run the benchmarks with these arguments
   firmware build  build the images for ESP32 boards into target/firmware
   firmware size   the same, then how large they are; fails when one is over its budget
+  bluetooth       the real binary with Linux's own Bluetooth, in an emulated machine
   faults          power cuts, kills, failing and full disks, changed files; --long for many more
   fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
   mutants [file…] change the rules' code in a thousand places and see that a test fails, for an hour
@@ -58,6 +59,7 @@ examples:
   cargo xtask up --set dashboard.listen=127.0.0.1:0
   cargo xtask test --only fmt,clippy,test
   cargo xtask firmware build --board esp32c3 --bin sensor
+  cargo xtask bluetooth --help
   cargo xtask bench --help
 ";
 
@@ -77,11 +79,13 @@ fn run(args: &[String]) -> Result<ExitCode> {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", args),
     };
-    // `up` and `bench` hand everything on, `--help` too: it belongs to the program that they run.
+    // `up` and `bench` hand everything on, `--help` too: it belongs to the program that they run. `bluetooth`
+    // has a text of its own.
     let asks_help = rest.iter().any(|arg| arg == "--help" || arg == "-h");
     match command {
         "up" => up::run(&Repo::open()?, rest),
         "bench" => bench::run(&Repo::open()?, rest),
+        "bluetooth" => bluetooth::run(&Repo::open()?, rest),
         "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
         "faults" if !asks_help => faults::run(&Repo::open()?, rest),
         "fuzz" if !asks_help => fuzz::run(&Repo::open()?, rest),

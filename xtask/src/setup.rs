@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::bluetooth;
+use crate::bluetooth::{self, bumble};
 use crate::programs;
 use crate::repo::Repo;
 use crate::report::Lack;
@@ -43,6 +43,10 @@ pub(crate) enum Need {
     Strace,
     /// Virtual Bluetooth controllers and a central.
     Bumble,
+    /// An emulator of a whole computer.
+    QemuPc,
+    /// The system that runs in it, with Linux's own Bluetooth.
+    BluetoothGuest,
 }
 
 /// A program and the package that brings it.
@@ -87,6 +91,13 @@ const QEMU: [SystemPackage; 1] = [SystemPackage {
     brew: "qemu",
 }];
 
+const QEMU_PC: [SystemPackage; 1] = [SystemPackage {
+    program: bluetooth::QEMU,
+    apt: "qemu-system-x86",
+    dnf: "qemu-system-x86-core",
+    brew: "qemu",
+}];
+
 const STRACE: [SystemPackage; 1] =
     [SystemPackage { program: "strace", apt: "strace", dnf: "strace", brew: "strace" }];
 
@@ -119,9 +130,16 @@ pub(crate) fn provide(repo: &Repo, needs: &[Need]) -> Vec<(Need, Lack)> {
         lacks.push((Need::Page, Lack::Here(format!("{error:#}"))));
     }
     if needs.contains(&Need::Bumble)
-        && let Err(error) = bluetooth::provide(repo)
+        && let Err(error) = bumble::provide(repo)
     {
         lacks.push((Need::Bumble, Lack::Here(format!("{error:#}"))));
+    }
+    if needs.contains(&Need::BluetoothGuest)
+        && let Err(error) = bluetooth::provide(repo)
+    {
+        let why = format!("{error:#}");
+        let lack = if says_unreachable(&why) { Lack::Outside(why) } else { Lack::Here(why) };
+        lacks.push((Need::BluetoothGuest, lack));
     }
     for (need, targets) in [
         (Need::BareMetal, &[BARE_METAL][..]),
@@ -172,6 +190,7 @@ fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
         (Need::MariaDb, &MARIADB[..]),
         (Need::Chromium, &CHROMIUM[..]),
         (Need::Qemu, &QEMU[..]),
+        (Need::QemuPc, &QEMU_PC[..]),
         (Need::Strace, &STRACE[..]),
         (Need::Network, &NETWORK[..]),
     ];

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::bluetooth::{self, bumble};
 use crate::repo::Repo;
 use crate::report::{Lack, Outcome, Report, Trouble};
 use crate::setup::{self, BARE_METAL, Need};
-use crate::{bluetooth, emulation, firmware, programs, tidy};
+use crate::{emulation, firmware, programs, tidy};
 
 /// Which steps to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ struct Step {
     run: fn(&Repo) -> Result<(), Trouble>,
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
     Step { name: "tidy", what: "the rules of the house", needs: &[], run: tidy_step },
     Step { name: "typos", what: "spelling", needs: &[Need::Typos], run: typos },
@@ -144,10 +145,16 @@ const STEPS: [Step; 16] = [
         run: |repo| Ok(emulation::run(repo)?),
     },
     Step {
-        name: "bluetooth",
+        name: "ble",
         what: "the actuator over Bluetooth LE, with a virtual controller and central",
         needs: &[Need::Bumble],
-        run: |repo| Ok(bluetooth::run(&build_binary(repo)?, repo)?),
+        run: |repo| Ok(bumble::run(&build_binary(repo)?, repo)?),
+    },
+    Step {
+        name: "bluetooth",
+        what: "the real binary with Linux's own Bluetooth, in an emulated machine",
+        needs: bluetooth::NEEDS,
+        run: bluetooth::step,
     },
     Step { name: "doc", what: "cargo doc -D warnings", needs: &[], run: doc },
     Step {

@@ -1,4 +1,4 @@
-//! Bluetooth LE without a radio: bumble, from Python's package index, in an environment of its own, and
+//! Bluetooth LE without a radio and without a kernel: bumble, from Python's package index, in an environment of its own, and
 //! the test that drives the real binary with it.
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,134 @@
+//! The machine of one test: virtual controllers, a bluetoothd that knows nobody, and whatever the test
+//! starts.
+//!
+//! The first controller is the gateway's; each of the others is a device's.
+
+use crate::process::{Process, said_by, until, within};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+const CONTROLLERS: &str = "/sys/class/bluetooth";
+/// What bluetoothd remembers.
+const MEMORY: &str = "/var/lib/bluetooth";
+const SETTINGS: &str = "/etc/bluetooth/main.conf";
+/// Both ends of a pairing may be on one bluetoothd; the tests say which controller is on.
+const OUR_SETTINGS: &str = "[General]
+JustWorksRepairing = always
+FastConnectable = true
+
+[Policy]
+AutoEnable = false
+";
+/// A command of btmgmt that brings nothing is given again after this.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// The bus serves all tests.
+static BUS: OnceLock<()> = OnceLock::new();
+
+/// See above.
+pub(crate) struct Guest {
+    logs: PathBuf,
+    /// Killed in this order: who uses them goes before the controllers.
+    daemon: Option<Process>,
+    monitor: Option<Process>,
+    controllers: Option<Process>,
+}
+
+impl Guest {
+    /// What stays for all tests.
+    pub(crate) fn prepare(results: &Path) {
+        BUS.get_or_init(|| {
+            fs::write(SETTINGS, OUR_SETTINGS).unwrap();
+            let mut bus = Command::new("dbus-daemon");
+            let bus = bus.args(["--system", "--nofork", "--nopidfile"]);
+            // Until the machine is switched off.
+            std::mem::forget(Process::start(results, "dbus", bus));
+            until("the bus", || Path::new("/run/dbus/system_bus_socket").exists().then_some(()));
+        });
+    }
+
+    pub(crate) fn new(logs: PathBuf) -> Self {
+        Self { logs, daemon: None, monitor: None, controllers: None }
+    }
+
+    pub(crate) fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// So many controllers, the gateway's switched on, and bluetoothd.
+    pub(crate) fn start(&mut self, controllers: u16) {
+        let mut btmon = Command::new("btmon");
+        btmon.arg("-w").arg(self.logs.join("btmon.snoop"));
+        self.monitor = Some(Process::start(&self.logs, "btmon", &mut btmon));
+        let mut btvirt = Command::new("btvirt");
+        btvirt.arg(format!("-l{controllers}"));
+        self.controllers = Some(Process::start(&self.logs, "btvirt", &mut btvirt));
+        until("the controllers", || (present() == usize::from(controllers)).then_some(()));
+        self.start_daemon();
+        self.power(0, true);
+    }
+
+    pub(crate) fn start_daemon(&mut self) {
+        let mut bluetoothd = Command::new("bluetoothd");
+        self.daemon = Some(Process::start(&self.logs, "bluetoothd", bluetoothd.args(["-n", "-d"])));
+        until("bluetoothd on the bus", || {
+            said_by("bluetoothctl", &["list"]).contains("Controller").then_some(())
+        });
+    }
+
+    /// bluetoothd without a word.
+    pub(crate) fn kill_daemon(&mut self) {
+        self.daemon = None;
+    }
+
+    /// Switches a controller on or off, and waits until it is.
+    pub(crate) fn power(&self, controller: u16, on: bool) {
+        let (index, word) = (controller.to_string(), if on { "on" } else { "off" });
+        until(&format!("hci{controller} {word}"), || {
+            said_by("btmgmt", &["--index", &index, "power", word]);
+            within(AGAIN, || (is_up(controller) == Some(on)).then_some(()))
+        });
+    }
+
+    /// A controller's own address.
+    pub(crate) fn address(&self, controller: u16) -> String {
+        until("the controller's address", || {
+            let said = said_by("hciconfig", &[&format!("hci{controller}")]);
+            let (_, rest) = said.split_once("BD Address: ")?;
+            rest.split_whitespace().next().map(str::to_owned)
+        })
+    }
+
+    /// What a person who looks into a failure asks first.
+    pub(crate) fn tell(&self) {
+        println!("{}", said_by("hciconfig", &["-a"]));
+        println!("{}", said_by("dmesg", &[]).lines().rev().take(10).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// Ends everything and waits until the controllers are gone.
+    pub(crate) fn put_away(mut self) {
+        self.daemon = None;
+        self.controllers = None;
+        self.monitor = None;
+        until("the controllers go", || (present() == 0).then_some(()));
+        let _ = fs::remove_dir_all(MEMORY);
+        fs::create_dir_all(MEMORY).unwrap();
+    }
+}
+
+/// How many controllers there are. A connection has an entry too: `hci0:1`.
+fn present() -> usize {
+    let names = fs::read_dir(CONTROLLERS).into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| !name.contains(':')).count()
+}
+
+/// Whether a controller is on; `None` where it is in nobody's hands but a test's.
+fn is_up(controller: u16) -> Option<bool> {
+    let said = said_by("hciconfig", &[&format!("hci{controller}")]);
+    let flags = said.lines().nth(2)?;
+    Some(flags.split_whitespace().any(|flag| flag == "UP"))
+}
