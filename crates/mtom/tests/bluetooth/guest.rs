@@ -3,8 +3,9 @@
 //!
 //! The first controller is the gateway's; each of the others is a device's.
 
-use crate::process::{Process, said_by, until, within};
+use crate::process::{Process, said_by, until, uptime, within};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -66,16 +67,31 @@ impl Guest {
         let mut btvirt = Command::new("btvirt");
         btvirt.arg(format!("-l{controllers}"));
         self.controllers = Some(Process::start(&self.logs, "btvirt", &mut btvirt));
+        self.note("controllers");
         until("the controllers", || (present() == usize::from(controllers)).then_some(()));
+        self.note("bluetoothd");
         self.start_daemon();
+        self.note("power");
         self.power(0, true);
+        self.note("started");
+    }
+
+    /// Writes down when something began.
+    pub(crate) fn note(&self, what: &str) {
+        let path = self.logs.join("steps.log");
+        let mut log = fs::File::options().create(true).append(true).open(path).unwrap();
+        writeln!(log, "[{}] {what}", uptime()).unwrap();
     }
 
     pub(crate) fn start_daemon(&mut self) {
+        // What an earlier one has said stands before.
+        let log = self.logs.join("bluetoothd.log");
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        let from = said().len();
         let mut bluetoothd = Command::new("bluetoothd");
         self.daemon = Some(Process::start(&self.logs, "bluetoothd", bluetoothd.args(["-n", "-d"])));
-        until("bluetoothd on the bus", || {
-            said_by("bluetoothctl", &["list"]).contains("Controller").then_some(())
+        until("bluetoothd with the gateway's controller", || {
+            said().get(from..)?.contains("/org/bluez/hci0 registered").then_some(())
         });
     }
 

@@ -59,8 +59,10 @@ impl Gateway {
         for set in sets {
             up.args(["--set", &set]);
         }
+        guest.note("gateway");
         let mut process = Process::start(guest.logs(), "gateway", &mut up);
         process.says("Ctrl-C stops it");
+        guest.note("gateway is up");
         let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
         let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
         let (mqtt, page) = (address("mqtt"), address("dashboard"));

@@ -35,6 +35,12 @@ pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) ->
     }
 }
 
+/// Seconds since the boot, as the kernel's own messages have them.
+pub(crate) fn uptime() -> String {
+    let said = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    said.split_whitespace().next().unwrap_or_default().to_owned()
+}
+
 /// What a command that ends by itself printed, on both outputs.
 pub(crate) fn said_by(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new("timeout");
@@ -69,7 +75,7 @@ impl Process {
         // Ends with the process, whose output it reads.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = writeln!(log, "{line}");
+                let _ = writeln!(log, "[{}] {line}", uptime());
                 let _ = sender.try_send(line);
             }
         });
