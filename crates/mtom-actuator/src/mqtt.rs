@@ -46,8 +46,9 @@ pub(crate) async fn run(
     };
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, Backoff::seed());
     let mut memory = Memory::default();
+    let mut why = String::new();
     loop {
-        voice.link(LinkState::Connecting, String::new());
+        voice.link(LinkState::Connecting, why.clone());
         let began = Instant::now();
         let mut connection = Connection::new(broker);
         let opened = tokio::select! {
@@ -65,16 +66,20 @@ pub(crate) async fn run(
                 {
                     None => return,
                     Some(reason) => {
-                        voice.link(LinkState::Broken, format!("{}: {reason}", settings.link));
+                        why = format!("{}: {reason}", settings.link);
+                        voice.link(LinkState::Broken, why.clone());
                     }
                 }
                 backoff.held(began.elapsed());
             }
-            Ok(Err(reason)) => voice.link(LinkState::Away, format!("{}: {reason}", settings.link)),
+            Ok(Err(reason)) => {
+                why = format!("{}: {reason}", settings.link);
+                voice.link(LinkState::Away, why.clone());
+            }
             Err(_) => {
-                let reason =
-                    format!("the broker does not answer within {:?}", settings.connect_timeout);
-                voice.link(LinkState::Away, format!("{}: {reason}", settings.link));
+                let limit = settings.connect_timeout;
+                why = format!("{}: the broker does not answer within {limit:?}", settings.link);
+                voice.link(LinkState::Away, why.clone());
             }
         }
         tokio::select! {

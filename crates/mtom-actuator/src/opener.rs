@@ -3,10 +3,11 @@
 use crate::address::LinkAddress;
 use crate::address::bluetooth::BluetoothId;
 use crate::bluetooth::finder::{Finder, Say};
-use crate::bluetooth::{Kind, LowEnergy, SerialPort as Spp};
+use crate::bluetooth::{Kind, LowEnergy, Radio, SerialPort as Spp};
 use crate::mqtt::address::MqttAddress;
 use crate::report::LinkState;
 use crate::settings::Settings;
+use futures_util::future::{BoxFuture, FutureExt};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::sync::Arc;
@@ -39,8 +40,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 enum Way {
     Serial { path: String, baud: u32 },
     Tcp { host: String, port: u16 },
-    Ble(Box<Finder<LowEnergy>>),
-    Spp(Box<Finder<Spp>>),
+    Search(Box<dyn Search>),
+}
+
+/// The way to a device that has to be found first.
+pub(crate) trait Search: Send {
+    /// Finds the device and connects to it.
+    fn open<'a>(&'a mut self, say: &'a Say<'a>) -> BoxFuture<'a, Result<Box<dyn Duplex>, String>>;
+
+    /// Lets go of the device by force, if there may be a connection.
+    fn leave(&mut self) -> BoxFuture<'_, ()>;
+
+    /// The last connection has brought something, or nothing: an adapter that connects and then
+    /// carries nothing has failed as well.
+    fn judge(&mut self, was_useful: bool);
+
+    /// The device that a name has led to.
+    fn remembered(&self) -> Option<&BluetoothId>;
+}
+
+impl<R: Radio> Search for Finder<R> {
+    fn open<'a>(&'a mut self, say: &'a Say<'a>) -> BoxFuture<'a, Result<Box<dyn Duplex>, String>> {
+        async move {
+            let stream: Box<dyn Duplex> = Box::new(Finder::open(self, say).await?);
+            Ok(stream)
+        }
+        .boxed()
+    }
+
+    fn leave(&mut self) -> BoxFuture<'_, ()> {
+        Finder::leave(self).boxed()
+    }
+
+    fn judge(&mut self, was_useful: bool) {
+        Finder::judge(self, was_useful);
+    }
+
+    fn remembered(&self) -> Option<&BluetoothId> {
+        Finder::remembered(self)
+    }
 }
 
 /// Opens one address, again and again. Reasons are for people and do not name the address.
@@ -64,39 +102,54 @@ impl Opener {
             LinkAddress::Ble(device) => {
                 let radio = LowEnergy::new(device, write_timeout);
                 let finder = Finder::new(radio, Kind::Le, device, remembered, connect_timeout);
-                Way::Ble(Box::new(finder))
+                Way::Search(Box::new(finder))
             }
             LinkAddress::Spp(device) => {
                 let radio = Spp::new(device, connect_timeout);
                 let finder = Finder::new(radio, Kind::Classic, device, remembered, connect_timeout);
-                Way::Spp(Box::new(finder))
+                Way::Search(Box::new(finder))
             }
         };
         Ok(Self { way, connect_timeout, write_timeout, blocked: None })
     }
 
+    /// An opener of a device that is searched by `search`.
+    #[cfg(test)]
+    pub(crate) fn over(search: Box<dyn Search>, settings: &Settings) -> Self {
+        let (connect_timeout, write_timeout) = (settings.connect_timeout, settings.write_timeout);
+        Self { way: Way::Search(search), connect_timeout, write_timeout, blocked: None }
+    }
+
     /// Opens the link, empty of whatever was in its buffers; says what it is about to do.
     pub(crate) async fn open(&mut self, say: &Say<'_>) -> Result<Stream, String> {
-        match &mut self.way {
-            Way::Ble(finder) => return Ok(Stream::Bluetooth(Box::new(finder.open(say).await?))),
-            Way::Spp(finder) => return Ok(Stream::Bluetooth(Box::new(finder.open(say).await?))),
-            Way::Serial { .. } | Way::Tcp { .. } => say(LinkState::Connecting, String::new()),
+        if let Way::Search(search) = &mut self.way {
+            return search.open(say).await.map(Stream::Bluetooth);
         }
+        say(LinkState::Connecting);
         match &self.way {
-            Way::Tcp { host, port } => self.open_tcp(host, *port).await.map(Stream::Tcp),
+            Way::Tcp { host, port } => {
+                let limits = (self.connect_timeout, self.write_timeout);
+                open_tcp(host, *port, limits).await.map(Stream::Tcp)
+            }
             Way::Serial { path, baud } => {
                 let (path, baud) = (path.clone(), *baud);
                 self.open_serial(path, baud).await.map(Stream::Serial)
             }
-            Way::Ble(_) | Way::Spp(_) => Err("opened above".into()),
+            Way::Search(_) => Err("opened above".into()),
+        }
+    }
+
+    /// Tells whether the last connection has brought anything.
+    pub(crate) fn judge(&mut self, was_useful: bool) {
+        if let Way::Search(search) = &mut self.way {
+            search.judge(was_useful);
         }
     }
 
     /// The device that a name has led to.
     pub(crate) fn remembered(&self) -> Option<&BluetoothId> {
         match &self.way {
-            Way::Ble(finder) => finder.remembered(),
-            Way::Spp(finder) => finder.remembered(),
+            Way::Search(search) => search.remembered(),
             Way::Serial { .. } | Way::Tcp { .. } => None,
         }
     }
@@ -130,31 +183,9 @@ impl Opener {
 
     /// Lets go of a connection that was being made.
     pub(crate) async fn leave(&mut self) {
-        match &mut self.way {
-            Way::Ble(finder) => finder.leave().await,
-            Way::Spp(finder) => finder.leave().await,
-            Way::Serial { .. } | Way::Tcp { .. } => {}
+        if let Way::Search(search) = &mut self.way {
+            search.leave().await;
         }
-    }
-
-    async fn open_tcp(&self, host: &str, port: u16) -> Result<TcpStream, String> {
-        let tcp = timeout(self.connect_timeout, TcpStream::connect((host, port)))
-            .await
-            .map_err(|_| format!("no answer within {:?}; is the device on?", self.connect_timeout))?
-            .map_err(|cause| tcp_reason(&cause))?;
-        self.tune(&tcp).map_err(|cause| format!("connection cannot be set up: {cause}"))?;
-        Ok(tcp)
-    }
-
-    fn tune(&self, tcp: &TcpStream) -> io::Result<()> {
-        tcp.set_nodelay(true)?;
-        let socket = SockRef::from(tcp);
-        let probes = TcpKeepalive::new().with_time(TCP_PROBE_AFTER).with_interval(TCP_PROBE_EVERY);
-        socket.set_tcp_keepalive(&probes.with_retries(TCP_PROBES))?;
-        // Written and not taken by the other end for so long: broken, although the write went well.
-        #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(Some(self.write_timeout))?;
-        Ok(())
     }
 
     async fn open_serial(&mut self, path: String, baud: u32) -> Result<SerialStream, String> {
@@ -192,6 +223,32 @@ impl Opener {
             self.blocked = None;
         }
     }
+}
+
+async fn open_tcp(
+    host: &str,
+    port: u16,
+    (connect_timeout, write_timeout): (Duration, Duration),
+) -> Result<TcpStream, String> {
+    let tcp = timeout(connect_timeout, TcpStream::connect((host, port)))
+        .await
+        .map_err(|_| format!("no answer within {connect_timeout:?}; is the device on?"))?
+        .map_err(|cause| tcp_reason(&cause))?;
+    tune(&tcp, write_timeout).map_err(|cause| format!("connection cannot be set up: {cause}"))?;
+    Ok(tcp)
+}
+
+fn tune(tcp: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(tcp);
+    let probes = TcpKeepalive::new().with_time(TCP_PROBE_AFTER).with_interval(TCP_PROBE_EVERY);
+    socket.set_tcp_keepalive(&probes.with_retries(TCP_PROBES))?;
+    // Written and not taken by the other end for so long: broken, although the write went well.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(write_timeout))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = write_timeout;
+    Ok(())
 }
 
 fn open_port(path: &str, baud: u32) -> Result<SerialStream, String> {

@@ -26,7 +26,8 @@ pub enum Report {
     Link {
         /// To what.
         state: LinkState,
-        /// Why, for people; empty where there is nothing to say.
+        /// Why, for people; empty where there is nothing to say. While the device is searched or connected to
+        /// it is why the last try came to nothing.
         reason: String,
     },
     /// The name of a Bluetooth link has led to this device, whose UART or serial port is open. Give it
@@ -102,11 +103,11 @@ pub enum Report {
 pub enum LinkState {
     /// There is nothing to connect to; tried again later.
     Away,
-    /// Looking for the device; the reason is that of the last try.
+    /// Looking for the device.
     Searching,
-    /// Connecting now.
+    /// Connecting now, or waiting for the device's first answer.
     Connecting,
-    /// Connected. Whether a device is at the other end only its answers tell.
+    /// Connected, and a device is at the other end: it has answered, or is known as one that never does.
     Up,
     /// The connection was there and ended.
     Broken,

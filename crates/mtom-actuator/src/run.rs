@@ -4,9 +4,10 @@ use crate::backoff::Backoff;
 use crate::mqtt;
 use crate::opener::{Opener, Stream};
 use crate::pump::{End, pump};
-use crate::report::{Clock, Desired, LinkState, Report};
+use crate::report::{Clock, Desired, LinkState, Report, Version};
 use crate::session::{Memory, Session, Voice};
-use crate::settings::Settings;
+use crate::settings::{Protocol, Settings};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -24,18 +25,30 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let voice = Voice { report: &report, clock: &clock };
-    let mut opener = match Opener::new(&settings) {
-        Ok(opener) => opener,
-        Err(switch) => {
-            mqtt::run(&settings, switch, &mut desired, &voice, &stop).await;
-            return voice.link(LinkState::Away, "stopped".into());
-        }
-    };
+    match Opener::new(&settings) {
+        Ok(opener) => drive(opener, &settings, &mut desired, &voice, &stop).await,
+        Err(switch) => mqtt::run(&settings, switch, &mut desired, &voice, &stop).await,
+    }
+    voice.link(LinkState::Away, "stopped".into());
+}
+
+/// Opens the link and talks over it, again and again.
+pub(crate) async fn drive(
+    mut opener: Opener,
+    settings: &Settings,
+    desired: &mut watch::Receiver<Option<Desired>>,
+    voice: &Voice<'_>,
+    stop: &CancellationToken,
+) {
     let mut remembered = settings.remembered.clone();
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, Backoff::seed());
     let mut memory = Memory::default();
+    // Silence alone would make an original device of one that hangs.
+    let mut settings = settings.clone();
+    let mut why = String::new();
     loop {
-        let say = |state, reason| voice.link(state, reason);
+        // A search that goes on for hours still says why.
+        let say = |state| voice.link(state, why.clone());
         let opened = tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -49,23 +62,37 @@ pub async fn run(
         }
         match opened {
             Ok(stream) => {
-                let began = Instant::now();
-                voice.link(LinkState::Up, String::new());
-                let session = Session::new(&settings, &voice, &mut memory, began);
-                let (stream, end) = talk(stream, session, &mut desired, &settings, &stop).await;
+                let (began, ear) = (Instant::now(), Ear::new(voice));
+                let report = |report| ear.hear(report);
+                let heard = Voice { report: &report, clock: voice.clock };
+                let session = Session::new(&settings, &heard, &mut memory, began);
+                let (stream, end) = talk(stream, session, desired, &settings, stop).await;
+                let lasted = began.elapsed();
                 match end {
                     End::Stopped => {
                         opener.finish(stream).await;
                         break;
                     }
                     End::Broken(reason) => {
-                        voice.link(LinkState::Broken, format!("{}: {reason}", settings.link));
+                        why = format!("{}: {reason}", settings.link);
+                        voice.link(LinkState::Broken, why.clone());
                         opener.abort(stream).await;
                     }
                 }
-                backoff.held(began.elapsed());
+                if ear.has_answered() && settings.protocol == Protocol::Auto {
+                    settings.protocol = Protocol::Second;
+                }
+                // A stack that connects to nobody does so at once, and would be asked to for ever.
+                let was_useful = ear.has_heard() || lasted >= settings.proven_after();
+                opener.judge(was_useful);
+                if was_useful {
+                    backoff.held(lasted);
+                }
             }
-            Err(reason) => voice.link(LinkState::Away, format!("{}: {reason}", settings.link)),
+            Err(reason) => {
+                why = format!("{}: {reason}", settings.link);
+                voice.link(LinkState::Away, why.clone());
+            }
         }
         let pause = backoff.pause();
         tracing::debug!(actuator = settings.name, ?pause, "link is down");
@@ -75,7 +102,62 @@ pub async fn run(
         }
     }
     opener.leave().await;
-    voice.link(LinkState::Away, "stopped".into());
+}
+
+/// Hears what is reported of one connection, and says that the link is up when there is a device at its
+/// other end: one that has answered, or one that is known never to answer.
+struct Ear<'a> {
+    voice: &'a Voice<'a>,
+    is_up: AtomicBool,
+    has_heard: AtomicBool,
+    has_answered: AtomicBool,
+}
+
+impl<'a> Ear<'a> {
+    fn new(voice: &'a Voice<'a>) -> Self {
+        let no = || AtomicBool::new(false);
+        Self { voice, is_up: no(), has_heard: no(), has_answered: no() }
+    }
+
+    fn hear(&self, report: Report) {
+        let is_answer = match report {
+            Report::Noise { .. } => {
+                self.has_heard.store(true, Ordering::Relaxed);
+                false
+            }
+            Report::Link { .. } | Report::Found { .. } | Report::Sent { .. } => false,
+            Report::Identified { version: Version::Original } => {
+                self.rise();
+                false
+            }
+            Report::Identified { version: Version::Second { .. } }
+            | Report::Applied { .. }
+            | Report::State { .. }
+            | Report::Drifted { .. }
+            | Report::Refused { .. }
+            | Report::Ahead { .. } => true,
+        };
+        if is_answer {
+            self.has_heard.store(true, Ordering::Relaxed);
+            self.has_answered.store(true, Ordering::Relaxed);
+            self.rise();
+        }
+        (self.voice.report)(report);
+    }
+
+    fn rise(&self) {
+        if !self.is_up.swap(true, Ordering::Relaxed) {
+            self.voice.link(LinkState::Up, String::new());
+        }
+    }
+
+    fn has_heard(&self) -> bool {
+        self.has_heard.load(Ordering::Relaxed)
+    }
+
+    fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
 }
 
 async fn talk(

@@ -68,7 +68,7 @@ impl fmt::Debug for Broker {
 /// What a device speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// Ask, and see whether it answers.
+    /// Ask, and see whether it answers; one that has answered once is expected to from then on.
     #[default]
     Auto,
     /// Nothing but bare `h` and `c`, ever (`wire.md` §1.5).
@@ -110,5 +110,11 @@ impl Settings {
             backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(30),
         }
+    }
+
+    /// A connection to nobody is found out within this: one that lasts longer is taken for a good one,
+    /// also when the device never says anything.
+    pub(crate) fn proven_after(&self) -> Duration {
+        self.write_timeout.max(self.answer_timeout) * 2
     }
 }

@@ -1,8 +1,9 @@
 //! The way to a device over Bluetooth: search, connect, and get free of what hangs.
 //!
 //! A search is begun anew again and again, for an adapter tells of each device once. A device that
-//! was found and cannot be connected to is let go of by force before the next try; after some tries
-//! the adapter is switched off and on, where that is allowed.
+//! was found and cannot be connected to is let go of by force before the next try. After some tries
+//! in a row that came to nothing, also of connections that carried nothing, the adapter is switched
+//! off and on, where that is allowed.
 
 use super::choice::Choice;
 use super::{Kind, Radio, SEARCH_MAX, SIGHTINGS_LEN};
@@ -20,8 +21,8 @@ const POWER_CYCLE_MAX: Duration = Duration::from_secs(10);
 /// So many tries in a row fail before the adapter is taken for the culprit.
 const FAILURES_MAX: u32 = 3;
 
-/// Tells how the link is.
-pub(crate) type Say<'a> = dyn Fn(LinkState, String) + Send + Sync + 'a;
+/// Tells what is being done; why it has to be done is known to the one who hears it.
+pub(crate) type Say<'a> = dyn Fn(LinkState) + Send + Sync + 'a;
 
 /// Finds one device and connects to it, again and again.
 pub(crate) struct Finder<R> {
@@ -35,8 +36,6 @@ pub(crate) struct Finder<R> {
     near: Option<BluetoothId>,
     /// Tries in a row that failed although there was something to try.
     failures: u32,
-    /// Why the last try failed.
-    reason: String,
     connect_timeout: Duration,
 }
 
@@ -57,7 +56,6 @@ impl<R: Radio> Finder<R> {
             remembered: remembered.filter(|_| is_named),
             near: None,
             failures: 0,
-            reason: String::new(),
             connect_timeout,
         }
     }
@@ -67,16 +65,14 @@ impl<R: Radio> Finder<R> {
         self.remembered.as_ref()
     }
 
-    /// Finds the device and connects to it.
-    pub(crate) async fn open(&mut self, say: &Say<'_>) -> Result<R::Stream, String> {
-        let opened = self.try_open(say).await;
-        self.reason = opened.as_ref().err().cloned().unwrap_or_default();
-        opened
+    /// The last connection has brought something, or nothing.
+    pub(crate) fn judge(&mut self, was_useful: bool) {
+        self.failures = if was_useful { 0 } else { self.failures + 1 };
     }
 
-    async fn try_open(&mut self, say: &Say<'_>) -> Result<R::Stream, String> {
-        // A search that goes on for hours still says why.
-        say(LinkState::Searching, self.reason.clone());
+    /// Finds the device and connects to it.
+    pub(crate) async fn open(&mut self, say: &Say<'_>) -> Result<R::Stream, String> {
+        say(LinkState::Searching);
         if self.may_power_cycle && self.failures >= FAILURES_MAX {
             self.failures = 0;
             tracing::warn!(device = %self.device, "Bluetooth is switched off and on");
@@ -87,12 +83,11 @@ impl<R: Radio> Finder<R> {
             }
         }
         let id = self.find().await?;
-        say(LinkState::Connecting, String::new());
+        say(LinkState::Connecting);
         self.near = Some(id.clone());
         let limit = self.connect_timeout * R::WAYS;
         let failed = match timeout(limit, self.radio.connect(&id)).await {
             Ok(Ok(stream)) => {
-                self.failures = 0;
                 if matches!(self.device, BluetoothDevice::Name(_)) {
                     self.remembered = Some(id);
                 }

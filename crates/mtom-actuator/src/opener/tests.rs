@@ -40,7 +40,7 @@ async fn a_host_without_an_address_is_no_panic() {
     let address = LinkAddress::Tcp { host: "no-such-host.invalid".into(), port: 1 };
     let settings = Settings::new("LED", address);
     let mut opener = Opener::new(&settings).unwrap();
-    assert!(opener.open(&|_, _| {}).await.is_err());
+    assert!(opener.open(&|_| {}).await.is_err());
 }
 
 /// An open link, its opener and the device's end.
@@ -50,7 +50,7 @@ async fn open() -> (super::Stream, Opener, TcpStream) {
     let address = LinkAddress::Tcp { host: "127.0.0.1".into(), port };
     let settings = Settings::new("LED", address);
     let mut opener = Opener::new(&settings).unwrap();
-    let (opened, accepted) = tokio::join!(opener.open(&|_, _| {}), listener.accept());
+    let (opened, accepted) = tokio::join!(opener.open(&|_| {}), listener.accept());
     (opened.map_err(|_| ()).unwrap(), opener, accepted.unwrap().0)
 }
 

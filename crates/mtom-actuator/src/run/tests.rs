@@ -16,8 +16,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 mod flap;
+mod flap_bluetooth;
+mod half_open;
 #[cfg(unix)]
 mod serial;
+mod stack;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const NOW: UnixMicros = UnixMicros(1_000);
@@ -47,7 +50,7 @@ impl Rig {
     }
 
     /// The next report that `wanted` accepts; those before it are passed over.
-    async fn until(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
+    async fn until(&mut self, mut wanted: impl FnMut(&Report) -> bool) -> Report {
         let search = async {
             loop {
                 let report = self.reports.recv().await.expect("the link runs");
@@ -221,11 +224,49 @@ async fn a_device_that_falls_silent_is_left_and_found_again() {
     // The socket stays open and takes everything: half open, as after a power cut.
     assert_eq!(rig.link(LinkState::Broken).await, format!("{link}: no answer for 100ms"));
     let mut again = accept(&listener).await;
-    assert_eq!(again.line().await, "?\n");
+    // It has answered before, so it is not asked first whether it can.
+    assert_eq!(again.line().await, "h 1\n");
     again.say("= c 1 MUTE 1\n").await;
     rig.until(|r| *r == Report::Ahead { led: Off, number: 1 }).await;
     rig.want(On, 2);
     while again.line().await != "h 2\n" {}
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_device_that_has_answered_before_and_is_silent_now_is_broken_and_no_original_one() {
+    let (listener, mut settings) = tcp().await;
+    settings.answer_timeout = Duration::from_millis(100);
+    let mut rig = Rig::start(settings);
+    rig.want(On, 1);
+    let mut device = accept(&listener).await;
+    assert_eq!(device.line().await, "?\n");
+    // Connected is not up: up is a device that answers.
+    rig.link(LinkState::Connecting).await;
+    device.say("= h 1 MUTE 1\n").await;
+    rig.until(is_applied).await;
+    drop(device);
+    rig.link(LinkState::Broken).await;
+    // The socket takes everything, and nobody is behind it.
+    let silent = accept(&listener).await;
+    let mut met = Vec::new();
+    let broken = rig
+        .until(|report| match report {
+            Report::Link { state, .. } => {
+                met.push(*state);
+                *state == LinkState::Broken
+            }
+            Report::Identified { .. } => panic!("{report:?}"),
+            _ => false,
+        })
+        .await;
+    assert_eq!(met, [LinkState::Connecting, LinkState::Broken]);
+    let Report::Link { reason, .. } = broken else { unreachable!() };
+    assert!(reason.ends_with("no answer for 100ms"), "{reason}");
+    drop(silent);
+    let mut again = accept(&listener).await;
+    again.say("= h 1 MUTE 1\n").await;
+    rig.link(LinkState::Up).await;
     rig.end().await;
 }
 
