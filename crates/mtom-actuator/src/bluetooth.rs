@@ -6,29 +6,25 @@
 mod choice;
 pub(crate) mod finder;
 pub(crate) mod trouble;
-mod uart;
+pub(crate) mod uart;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "btleplug")))]
 mod bluez;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 mod elsewhere;
-#[cfg(any(feature = "btleplug", not(target_os = "linux")))]
+#[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 mod portable;
 pub(crate) mod scan;
 
-#[cfg(target_os = "linux")]
-pub use bluez::check;
-#[cfg(target_os = "linux")]
-pub(crate) use bluez::look;
 #[cfg(all(target_os = "linux", not(feature = "btleplug")))]
-pub(crate) use bluez::low_energy::LowEnergy;
-#[cfg(target_os = "linux")]
-pub(crate) use bluez::serial_port::SerialPort;
-#[cfg(not(target_os = "linux"))]
+pub use bluez::check;
+#[cfg(all(target_os = "linux", not(feature = "btleplug")))]
+pub(crate) use bluez::{look, low_energy::LowEnergy, serial_port::SerialPort};
+#[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 pub use elsewhere::check;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 pub(crate) use elsewhere::{SerialPort, look};
-#[cfg(any(feature = "btleplug", not(target_os = "linux")))]
+#[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 pub(crate) use portable::LowEnergy;
 
 use crate::address::bluetooth::BluetoothId;
@@ -42,8 +38,6 @@ use uuid::Uuid;
 pub(crate) const UART: Uuid = Uuid::from_u128(0x6e40_0001_b5a3_f393_e0a9_e50e_24dc_ca9e);
 pub(crate) const UART_RX: Uuid = Uuid::from_u128(0x6e40_0002_b5a3_f393_e0a9_e50e_24dc_ca9e);
 pub(crate) const UART_TX: Uuid = Uuid::from_u128(0x6e40_0003_b5a3_f393_e0a9_e50e_24dc_ca9e);
-/// The serial port profile of classic Bluetooth (`wire.md` §1.5).
-pub(crate) const SERIAL_PORT: Uuid = Uuid::from_u128(0x0000_1101_0000_1000_8000_0080_5f9b_34fb);
 
 /// How long a search may take until it is given up for a while.
 const SEARCH_MAX: Duration = Duration::from_secs(12);

@@ -1,12 +1,11 @@
 //! BlueZ, over D-Bus: the adapter, what is in reach of it, and what may be wrong with it.
 
-#[cfg(not(feature = "btleplug"))]
 pub(crate) mod low_energy;
 mod rfkill;
 pub(crate) mod serial_port;
 
 use super::trouble::Trouble;
-use super::{Kind, SERIAL_PORT, Sighting, UART};
+use super::{Kind, Sighting, UART};
 use crate::address::bluetooth::{BluetoothAddress, BluetoothDevice, BluetoothId};
 use bluer::{
     Adapter, AdapterEvent, Address, DiscoveryFilter, DiscoveryTransport, Error, ErrorKind,
@@ -19,6 +18,10 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use uuid::Uuid;
+
+/// The serial port profile of classic Bluetooth (`wire.md` §1.5).
+const SERIAL_PORT: Uuid = Uuid::from_u128(0x0000_1101_0000_1000_8000_0080_5f9b_34fb);
 
 /// The adapter of one link, opened anew by every search: the daemon may have been started again.
 pub(crate) struct Held {

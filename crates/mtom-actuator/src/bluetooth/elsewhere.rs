@@ -1,5 +1,7 @@
 //! What other systems than Linux do differently: a classic device is a serial port there, which the
 //! system makes when it is paired.
+//!
+//! Linux takes part with the feature `btleplug`, so that this code is checked and tried there too.
 
 use super::portable::LowEnergy;
 use super::trouble::Trouble;

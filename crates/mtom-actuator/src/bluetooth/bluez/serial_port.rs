@@ -1,10 +1,10 @@
 //! Classic Bluetooth by BlueZ: the serial port profile, whose channel the device tells (SDP), or a
 //! socket to a channel that is known.
 
-use super::{Bluez, Held};
+use super::{Bluez, Held, SERIAL_PORT};
 use crate::address::bluetooth::{BluetoothAddress, BluetoothId};
 use crate::bluetooth::trouble::Trouble;
-use crate::bluetooth::{Radio, SERIAL_PORT, Sighting};
+use crate::bluetooth::{Radio, Sighting};
 use bluer::rfcomm::{Profile, Role, Socket, SocketAddr, Stream};
 use bluer::{Device, DiscoveryTransport};
 use futures_util::StreamExt;
