@@ -39,6 +39,22 @@ impl Watchdog for ChipWatchdog {
 }
 
 #[cfg(feature = "actuator")]
+mod secret {
+    use esp_hal::rng::Trng;
+    use mtom_protocol::link::keyed::{NONCE_LEN, Nonce};
+
+    /// A number that nobody can foretell; there is none before the radio is on, whose noise makes it.
+    #[must_use]
+    pub fn draw() -> Option<Nonce> {
+        let mut nonce = [0; NONCE_LEN];
+        Trng::try_new().ok()?.read(&mut nonce);
+        Some(Nonce(nonce))
+    }
+}
+#[cfg(feature = "actuator")]
+pub use secret::draw;
+
+#[cfg(feature = "actuator")]
 mod light {
     use esp_hal::gpio::{Level, Output};
     use mtom_device::actuator::Pin;

@@ -15,7 +15,8 @@
 //! [`BARE_WAIT`] is an original command, applied and not answered; a line is answered, on the link
 //! that it came from. A line that means nothing is refused and changes nothing. A number that is not
 //! above the last one is an old command that came late: it is answered with the present state and
-//! changes nothing either. The LED starts in its safe state and returns to it when nothing was asked
+//! changes nothing either. A device that has a key obeys nobody who has it not, and tells him nothing
+//! ([`mtom_protocol::link::keyed`]). The LED starts in its safe state and returns to it when nothing was asked
 //! on any link for a whole lease; that is said on all of them.
 //!
 //! What surprises: a bare byte is applied [`BARE_WAIT`] late, because until then it may be the
@@ -25,12 +26,14 @@
 mod lamp;
 mod line;
 mod serve;
+mod talk;
 
 pub use lamp::BLOCK_LEN;
 #[cfg(feature = "model")]
 pub use lamp::model;
 pub use line::{BARE_WAIT, LINE_WAIT};
 pub use serve::{Ended, RETRY, WRITE_MAX};
+pub use talk::CONVERSATION_WAIT;
 
 use crate::flash::{FlashError, Keep};
 use crate::settings::Settings;
@@ -41,6 +44,7 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::String;
 use lamp::{Answer, Lamp};
+use mtom_protocol::link::keyed::{Draw, Key};
 use mtom_protocol::link::{Led, Request};
 
 /// The version that a device says it runs.
@@ -92,6 +96,8 @@ pub trait Watchdog {
 #[derive(Debug)]
 pub struct Actuator<P, M> {
     name: String<20>,
+    key: Option<Key>,
+    draw: Draw,
     // Never borrowed across an await.
     lamp: RefCell<Lamp<P>>,
     memory: Mutex<NoopRawMutex, M>,
@@ -99,15 +105,17 @@ pub struct Actuator<P, M> {
 }
 
 impl<P: Pin, M: Memory> Actuator<P, M> {
-    /// An actuator with the name, the lease and the safe state of `settings`; sets the pin.
+    /// An actuator with the name, the key, the lease and the safe state of `settings`; sets the pin.
     ///
-    /// `last_number` is what [`Memory`] kept last, 0 before the first.
-    pub fn new(settings: &Settings, last_number: u64, pin: P, memory: M) -> Self {
+    /// `last_number` is what [`Memory`] kept last, 0 before the first. `draw` is asked only when there is a key.
+    pub fn new(settings: &Settings, last_number: u64, pin: P, memory: M, draw: Draw) -> Self {
         let lease = u64::from(settings.lease_millis);
         let lease = (lease > 0).then(|| Duration::from_millis(lease));
         let lamp = Lamp::new(pin, settings.safe, lease, last_number, Instant::now());
         Self {
             name: settings.name.clone(),
+            key: settings.key.clone(),
+            draw,
             lamp: RefCell::new(lamp),
             memory: Mutex::new(memory),
             work: Work::default(),

@@ -9,6 +9,7 @@ use core::fmt::{self, Write as _};
 use core::str;
 use heapless::String;
 use mtom_protocol::link::Led;
+use mtom_protocol::link::keyed::Key;
 
 /// The longest text of all settings, in bytes.
 pub const TEXT_LEN_MAX: usize = 1_536;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub lease_millis: u32,
     /// The state of the LED at start and when the lease ends.
     pub safe: Led,
+    /// What an actuator's gateway has to know; `None`: anybody on the link is obeyed.
+    pub key: Option<Key>,
 }
 
 /// What a published reading looks like.
@@ -110,6 +113,7 @@ impl Default for Settings {
             name: text("TEMP_LED"),
             lease_millis: 30_000,
             safe: Led::Off,
+            key: None,
         }
     }
 }
@@ -159,6 +163,7 @@ impl Settings {
                 let safe = truth(value).map(|on| if on { Led::On } else { Led::Off });
                 put(&mut self.safe, safe)
             }
+            "key" => put(&mut self.key, Key::parse(value).ok().map(Some)),
             // Of a newer firmware.
             _ => true,
         };
@@ -168,7 +173,7 @@ impl Settings {
 }
 
 /// What each key takes; every key of [`Settings::set`] stands here.
-const EXPECTED: [(&str, &str); 18] = [
+const EXPECTED: [(&str, &str); 19] = [
     ("id", "at most 32 letters, digits, - and _"),
     ("wifi_ssid", "1 to 32 bytes"),
     ("wifi_password", "nothing, or 8 to 63 characters (64 hexadecimal digits)"),
@@ -187,6 +192,7 @@ const EXPECTED: [(&str, &str); 18] = [
     ("name", "1 to 20 visible ASCII characters without spaces"),
     ("lease_millis", "0 to 86400000 milliseconds, 0 for none"),
     ("safe", "on or off"),
+    ("key", "64 hexadecimal digits"),
 ];
 
 /// The text that [`Settings::parse`] reads.
@@ -217,7 +223,11 @@ impl fmt::Display for Settings {
         writeln!(f, "ram={}", self.ram)?;
         writeln!(f, "when_full={}", self.when_full)?;
         writeln!(f, "lease_millis={}", self.lease_millis)?;
-        writeln!(f, "safe={}", on_off(self.safe == Led::On))
+        writeln!(f, "safe={}", on_off(self.safe == Led::On))?;
+        match &self.key {
+            Some(key) => writeln!(f, "key={}", key.digits()),
+            None => Ok(()),
+        }
     }
 }
 

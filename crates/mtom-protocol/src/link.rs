@@ -1,7 +1,10 @@
 //! The device link: what the gateway and an LED say to each other (`wire.md` §1.5 and §2).
 //!
 //! One line is one message. The first version has no lines: a bare byte `h`, `c` or `s` is the
-//! whole command and is never answered. No heap, so that firmware uses this very code.
+//! whole command and is never answered. Where both sides have a key, each line says so ([`keyed`]).
+//! No heap, so that firmware uses this very code.
+
+pub mod keyed;
 
 use core::fmt;
 use core::str;

@@ -19,6 +19,7 @@ use mtom_device::actuator::{Actuator, Forgetful, Memory, Pin};
 use mtom_device::flash::{FlashError, Keep};
 use mtom_device::settings::{Settings as DeviceSettings, SettingsError};
 use mtom_protocol::link::Led;
+use mtom_protocol::link::keyed::{Key, NONCE_LEN, Nonce};
 use original::Original;
 use state::StateFile;
 use std::future::pending;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub safe: Led,
     /// The file that stands for the device's flash; without it the last command is forgotten.
     pub state: Option<PathBuf>,
+    /// Obeys nobody who has not this key.
+    pub key: Option<Key>,
 }
 
 impl Default for Settings {
@@ -62,6 +65,7 @@ impl Default for Settings {
             lease: Some(Duration::from_millis(device.lease_millis.into())),
             safe: device.safe,
             state: None,
+            key: None,
         }
     }
 }
@@ -275,7 +279,7 @@ impl<F: Fn(Led)> Device<F> {
                 Err(cause) => return Err(ActuatorError::State { path, cause }),
             },
         };
-        Ok(Self::Second(Box::new(Actuator::new(&device, last_number, led, memory))))
+        Ok(Self::Second(Box::new(Actuator::new(&device, last_number, led, memory, draw))))
     }
 
     /// Serves one connection after the other until there is none; a newer one takes the place of an
@@ -336,12 +340,20 @@ impl<F: Fn(Led)> Device<F> {
 
 impl Settings {
     fn for_device(&self) -> Result<DeviceSettings, SettingsError> {
-        let mut settings = DeviceSettings { safe: self.safe, ..DeviceSettings::default() };
+        let (safe, key) = (self.safe, self.key.clone());
+        let mut settings = DeviceSettings { safe, key, ..DeviceSettings::default() };
         settings.set("name", &self.name)?;
         let lease_millis = self.lease.map_or(0, |lease| lease.as_millis());
         settings.set("lease_millis", &lease_millis.to_string())?;
         Ok(settings)
     }
+}
+
+/// The system's random numbers.
+fn draw() -> Option<Nonce> {
+    let mut nonce = [0; NONCE_LEN];
+    getrandom::fill(&mut nonce).ok()?;
+    Some(Nonce(nonce))
 }
 
 /// An LED that somebody looks at. Dark until it is first lit.

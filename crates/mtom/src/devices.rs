@@ -23,6 +23,7 @@ pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<()> {
         lease: arguments.lease.0,
         safe: arguments.safe,
         state: arguments.state.clone(),
+        key: None,
     };
     let observe = |led| {
         report::line(if led == Led::On { "LED on" } else { "LED off" });

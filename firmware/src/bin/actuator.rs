@@ -53,7 +53,7 @@ async fn main(_spawner: embassy_executor::Spawner) -> ! {
         0
     });
     info!("mtom actuator {VERSION}, {}: Bluetooth, UART0, USB", settings.name);
-    let actuator = Actuator::new(&settings, last_number, led, keep);
+    let actuator = Actuator::new(&settings, last_number, led, keep, chip::draw);
 
     #[cfg(feature = "esp32c3")]
     let (rx, tx) = (parts.GPIO20, parts.GPIO21);

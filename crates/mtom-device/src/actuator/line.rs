@@ -4,7 +4,7 @@
 //! Pure: the time is an argument.
 
 use embassy_time::{Duration, Instant};
-use mtom_protocol::link::{LINE_LEN_MAX, Led, LineError, Request};
+use mtom_protocol::link::{LINE_LEN_MAX, Led};
 
 /// How long a bare `h`, `c` or `s` waits for the rest of a line before it is an original command.
 pub const BARE_WAIT: Duration = Duration::from_millis(50);
@@ -15,8 +15,18 @@ pub const LINE_WAIT: Duration = Duration::from_secs(1);
 /// A line and the carriage return that it may end with.
 const BUFFER_LEN: usize = LINE_LEN_MAX + 1;
 
-/// A request, or why it is none, as it is answered.
-pub(super) type Parsed = Result<Request, &'static str>;
+/// What has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended<'a> {
+    /// A line, without its newline.
+    Line(&'a [u8]),
+    /// An original command.
+    Bare(Led),
+    /// A line of more than [`LINE_LEN_MAX`] bytes.
+    TooLong,
+    /// A line whose end never came.
+    Endless,
+}
 
 #[derive(Debug)]
 pub(super) struct Line {
@@ -38,7 +48,7 @@ impl Line {
     }
 
     /// Takes one byte; `Some` when it ends the line.
-    pub(super) fn take(&mut self, byte: u8, now: Instant) -> Option<Parsed> {
+    pub(super) fn take(&mut self, byte: u8, now: Instant) -> Option<Ended<'_>> {
         if byte == b'\n' {
             return Some(self.end());
         }
@@ -66,30 +76,23 @@ impl Line {
     }
 
     /// Ends the line when it is waited for no longer.
-    pub(super) fn poll(&mut self, now: Instant) -> Option<Parsed> {
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Ended<'_>> {
         self.deadline().filter(|at| *at <= now)?;
-        let bare = self.bare();
-        self.len = 0;
-        Some(bare.map(Request::Bare).ok_or("line without an end"))
+        Some(self.close().map_or(Ended::Endless, Ended::Bare))
     }
 
     /// The link is gone: a bare command is whole without waiting, anything else is forgotten.
     ///
     /// The original's gateway opens the port, writes one byte and closes it at once.
-    pub(super) fn close(&mut self) -> Option<Request> {
+    pub(super) fn close(&mut self) -> Option<Led> {
         let bare = self.bare();
         self.len = 0;
-        bare.map(Request::Bare)
+        bare
     }
 
-    fn end(&mut self) -> Parsed {
-        let parsed = self.unfinished().ok_or(LineError::TooLong).and_then(Request::parse);
-        self.len = 0;
-        parsed.map_err(|error| match error {
-            LineError::TooLong => "line too long",
-            LineError::NotAscii => "not ASCII",
-            LineError::NotARequest | LineError::NotAReport => "expected h N, c N or ?",
-        })
+    fn end(&mut self) -> Ended<'_> {
+        let len = core::mem::take(&mut self.len);
+        self.bytes.get(..len).map_or(Ended::TooLong, Ended::Line)
     }
 
     /// The bytes of the unfinished line, unless they are too many.

@@ -4,9 +4,10 @@
 //! that takes too long ends the link: whoever does not take an answer is gone.
 
 use super::lamp::Answer;
-use super::line::{Line, Parsed};
+use super::line::{self, Line};
+use super::talk::{Heard, Refusal, Talk};
 use super::{Actuator, Memory, Pin, VERSION};
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 use core::future::pending;
 use core::pin::pin;
 use embassy_futures::select::{Either, select};
@@ -33,12 +34,26 @@ pub enum Ended {
     NotTaken,
 }
 
+/// What one link knows.
+struct Link<'a> {
+    line: Line,
+    talk: Talk<'a>,
+    /// The ends of leases that were said on it.
+    lapses: u32,
+}
+
 impl<P: Pin, M: Memory> Actuator<P, M> {
     /// Serves a link until it ends.
     pub async fn serve(&self, mut rx: impl Read, mut tx: impl Write) -> Ended {
-        let mut line = Line::new();
-        let ended = self.converse(&mut line, &mut rx, &mut tx).await;
-        if let Some(request) = line.close() {
+        let mut link = Link {
+            line: Line::new(),
+            talk: Talk::new(self.key.as_ref(), self.draw),
+            lapses: self.lamp.borrow().lapses(),
+        };
+        let ended = self.converse(&mut link, &mut rx, &mut tx).await;
+        if let Some(led) = link.line.close()
+            && let Ok(Heard::Request(request)) = link.talk.take_bare(led)
+        {
             self.hear(request).await;
         }
         ended
@@ -52,17 +67,21 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
         }
     }
 
-    async fn converse(&self, line: &mut Line, rx: &mut impl Read, tx: &mut impl Write) -> Ended {
-        let mut lapses = self.lamp.borrow().lapses();
+    async fn converse(
+        &self,
+        link: &mut Link<'_>,
+        rx: &mut impl Read,
+        tx: &mut impl Write,
+    ) -> Ended {
         let mut bytes = [0; READ_LEN];
         loop {
             let read = {
                 let mut read = pin!(rx.read(&mut bytes));
                 loop {
-                    match select(read.as_mut(), self.due(line)).await {
+                    match select(read.as_mut(), self.due(&link.line)).await {
                         Either::First(read) => break read,
                         Either::Second(()) => {
-                            if let Err(ended) = self.poll(line, &mut lapses, tx).await {
+                            if let Err(ended) = self.poll(link, tx).await {
                                 return ended;
                             }
                         }
@@ -74,7 +93,7 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
                 Ok(len) => bytes.get(..len).unwrap_or_default(),
                 Err(_) => return Ended::Broken,
             };
-            if let Err(ended) = self.receive(bytes, line, &mut lapses, tx).await {
+            if let Err(ended) = self.receive(bytes, link, tx).await {
                 return ended;
             }
         }
@@ -83,20 +102,20 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
     async fn receive(
         &self,
         bytes: &[u8],
-        line: &mut Line,
-        lapses: &mut u32,
+        link: &mut Link<'_>,
         tx: &mut impl Write,
     ) -> Result<(), Ended> {
         // What comes after the end of the lease does not save it.
-        self.report_lapse(lapses, tx).await?;
+        self.report_lapse(link, tx).await?;
         let now = Instant::now();
         for &byte in bytes {
-            if let Some(parsed) = line.take(byte, now) {
-                self.answer(parsed, tx).await?;
+            if let Some(ended) = link.line.take(byte, now) {
+                let heard = understand(ended, &mut link.talk, now);
+                self.answer(heard, &mut link.talk, tx).await?;
             }
         }
         // A gateway that never pauses must not keep a bare byte waiting.
-        self.poll(line, lapses, tx).await
+        self.poll(link, tx).await
     }
 
     /// Waits until there is something to do without any bytes.
@@ -108,44 +127,61 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
         }
     }
 
-    async fn poll(
-        &self,
-        line: &mut Line,
-        lapses: &mut u32,
-        tx: &mut impl Write,
-    ) -> Result<(), Ended> {
-        self.report_lapse(lapses, tx).await?;
-        match line.poll(Instant::now()) {
-            Some(parsed) => self.answer(parsed, tx).await,
+    async fn poll(&self, link: &mut Link<'_>, tx: &mut impl Write) -> Result<(), Ended> {
+        self.report_lapse(link, tx).await?;
+        let now = Instant::now();
+        match link.line.poll(now) {
+            Some(ended) => {
+                let heard = understand(ended, &mut link.talk, now);
+                self.answer(heard, &mut link.talk, tx).await
+            }
             None => Ok(()),
         }
     }
 
     /// Unasked: the gateway, should it be there after all, learns of the change at once.
-    async fn report_lapse(&self, seen: &mut u32, tx: &mut impl Write) -> Result<(), Ended> {
+    async fn report_lapse(&self, link: &mut Link<'_>, tx: &mut impl Write) -> Result<(), Ended> {
         let (lapses, state) = {
             let mut lamp = self.lamp.borrow_mut();
             lamp.poll(Instant::now());
             (lamp.lapses(), lamp.state())
         };
-        if *seen == lapses {
+        if link.lapses == lapses {
             return Ok(());
         }
-        *seen = lapses;
-        self.send(state, tx).await
+        link.lapses = lapses;
+        self.send(state, &mut link.talk, tx).await
     }
 
-    async fn answer(&self, parsed: Parsed, tx: &mut impl Write) -> Result<(), Ended> {
-        match parsed {
-            Ok(request) => {
+    async fn answer(
+        &self,
+        heard: Result<Heard, Refusal>,
+        talk: &mut Talk<'_>,
+        tx: &mut impl Write,
+    ) -> Result<(), Ended> {
+        match heard {
+            Ok(Heard::Request(request)) => {
                 let answer = self.hear(request).await;
-                self.send(answer, tx).await
+                self.send(answer, talk, tx).await
             }
-            Err(reason) => write(tx, Report::Refused { reason }).await,
+            Ok(Heard::Hello(welcome)) => write(tx, |line| write!(line, "{welcome}")).await,
+            // Who has lost the conversation could not believe a tag.
+            Err(Refusal::Forged(forged)) => {
+                let refused = Report::Refused { reason: forged.reason() };
+                write(tx, |line| write!(line, "{refused}")).await
+            }
+            Err(Refusal::Senseless(reason)) => {
+                write(tx, |line| talk.say(Report::Refused { reason }, line)).await
+            }
         }
     }
 
-    async fn send(&self, answer: Answer, tx: &mut impl Write) -> Result<(), Ended> {
+    async fn send(
+        &self,
+        answer: Answer,
+        talk: &mut Talk<'_>,
+        tx: &mut impl Write,
+    ) -> Result<(), Ended> {
         let report = match answer {
             Answer::Nothing => return Ok(()),
             Answer::Applied { led, number } => Report::Applied { led, number },
@@ -153,14 +189,39 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
                 Report::State { led, number, name: &self.name, version: VERSION }
             }
         };
-        write(tx, report).await
+        write(tx, |line| talk.say(report, line)).await
     }
 }
 
-async fn write(tx: &mut impl Write, report: Report<'_>) -> Result<(), Ended> {
-    let mut line = String::<{ LINE_LEN_MAX + 1 }>::new();
+/// What was said, as this link says it.
+pub(super) fn understand(
+    ended: line::Ended<'_>,
+    talk: &mut Talk<'_>,
+    now: Instant,
+) -> Result<Heard, Refusal> {
+    match ended {
+        line::Ended::Line(line) => talk.take(line, now),
+        line::Ended::Bare(led) => talk.take_bare(led),
+        line::Ended::TooLong => Err(Refusal::Senseless("line too long")),
+        line::Ended::Endless => Err(Refusal::Senseless("line without an end")),
+    }
+}
+
+/// A line and its newline.
+type Text = String<{ LINE_LEN_MAX + 1 }>;
+
+/// Writes one line; none when there is nothing to say.
+async fn write(
+    tx: &mut impl Write,
+    say: impl FnOnce(&mut Text) -> fmt::Result,
+) -> Result<(), Ended> {
+    let mut line = Text::new();
     // The longest report there is fits: its name and its version are short.
-    writeln!(line, "{report}").map_err(|_| Ended::Broken)?;
+    say(&mut line).map_err(|_| Ended::Broken)?;
+    if line.is_empty() {
+        return Ok(());
+    }
+    line.push('\n').map_err(|_| Ended::Broken)?;
     let written = with_timeout(WRITE_MAX, async {
         tx.write_all(line.as_bytes()).await?;
         tx.flush().await

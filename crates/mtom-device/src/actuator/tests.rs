@@ -10,6 +10,7 @@ use embassy_futures::select::select;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use mtom_protocol::link::Led::{self, Off, On};
+use mtom_protocol::link::keyed::Nonce;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -53,6 +54,11 @@ impl Gateway {
     }
 }
 
+/// A device without a key asks for none.
+pub(super) fn no_nonce() -> Option<Nonce> {
+    panic!("nobody needs a nonce")
+}
+
 pub(super) fn settings(lease_millis: u32) -> Settings {
     Settings { lease_millis, ..Settings::default() }
 }
@@ -92,7 +98,7 @@ pub(super) async fn on_links<const N: usize, M: Memory>(
 
 pub(super) fn actuator(lease_millis: u32) -> (Actuator<Told, Forgetful>, Told) {
     let told = Told::default();
-    (Actuator::new(&settings(lease_millis), 0, told.clone(), Forgetful), told)
+    (Actuator::new(&settings(lease_millis), 0, told.clone(), Forgetful, no_nonce), told)
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +184,7 @@ async fn the_safe_state_may_be_on() {
     mtom_time::run(async {
         let told = Told::default();
         let settings = Settings { safe: On, ..settings(500) };
-        let actuator = Actuator::new(&settings, 0, told.clone(), Forgetful);
+        let actuator = Actuator::new(&settings, 0, told.clone(), Forgetful, no_nonce);
         on_links(&actuator, async |[mut link]| {
             link.say("?\nc 1\n").await;
             link.hear(&format!("{}c 1\n{}", state(On, 0), state(On, 1))).await;
@@ -230,7 +236,7 @@ impl Memory for Hanging {
 async fn a_request_that_is_stuck_starves_the_watchdog() {
     mtom_time::run(async {
         let fed = Fed::default();
-        let actuator = Actuator::new(&settings(0), 0, Told::default(), Hanging);
+        let actuator = Actuator::new(&settings(0), 0, Told::default(), Hanging, no_nonce);
         let script = on_links(&actuator, async |[mut link, mut other]| {
             Timer::after(FEED_EVERY * 100).await;
             assert!((100..=101).contains(&fed.0.get()), "fed while nothing is asked");
@@ -259,7 +265,7 @@ async fn a_request_that_is_stuck_starves_the_watchdog() {
 async fn a_link_that_is_dropped_while_it_is_stuck_is_not_stuck_any_more() {
     mtom_time::run(async {
         let fed = Fed::default();
-        let actuator = Actuator::new(&settings(0), 0, Told::default(), Hanging);
+        let actuator = Actuator::new(&settings(0), 0, Told::default(), Hanging, no_nonce);
         on_links(&actuator, async |[mut link]| {
             link.say("h 1\n").await;
             Timer::after(STUCK_MAX * 2).await;

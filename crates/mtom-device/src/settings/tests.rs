@@ -2,6 +2,7 @@ use super::{Format, Settings, SettingsError, TEXT_LEN_MAX, WhenFull, is_topic};
 use expect_test::expect;
 use heapless::String as Text;
 use mtom_protocol::link::Led;
+use mtom_protocol::link::keyed::Key;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 /// Any text of at most `N` bytes that matches `pattern`.
@@ -27,7 +28,8 @@ fn valid() -> impl Strategy<Value = Settings> {
         any::<u16>(),
         prop_oneof![Just(WhenFull::DropOldest), Just(WhenFull::DropNewest)],
     );
-    let actuator = (text("[!-~]{1,20}"), 0..=86_400_000_u32, any::<bool>());
+    let key = prop_oneof![Just(None), any::<[u8; 32]>().prop_map(|key| Some(Key::new(key)))];
+    let actuator = (text("[!-~]{1,20}"), 0..=86_400_000_u32, any::<bool>(), key);
     (text("[A-Za-z0-9_-]{0,32}"), network, broker, sensor, actuator).prop_map(
         |(id, network, broker, sensor, actuator)| Settings {
             id,
@@ -48,6 +50,7 @@ fn valid() -> impl Strategy<Value = Settings> {
             name: actuator.0,
             lease_millis: actuator.1,
             safe: if actuator.2 { Led::On } else { Led::Off },
+            key: actuator.3,
         },
     )
 }
@@ -81,7 +84,7 @@ proptest! {
     }
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "id",
     "wifi_ssid",
     "wifi_password",
@@ -100,6 +103,7 @@ const KEYS: [&str; 18] = [
     "name",
     "lease_millis",
     "safe",
+    "key",
 ];
 
 #[test]
@@ -126,7 +130,7 @@ fn nothing_is_the_defaults() {
 const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// Values that their keys refuse.
-const BAD: [(&str, &str); 34] = [
+const BAD: [(&str, &str); 37] = [
     ("id", "living room"),
     ("id", "0123456789abcdef0123456789abcdef0"),
     ("wifi_ssid", ""),
@@ -161,6 +165,9 @@ const BAD: [(&str, &str); 34] = [
     ("name", "0123456789abcdef01234"),
     ("lease_millis", "86400001"),
     ("safe", "dark"),
+    ("key", ""),
+    ("key", LONG),
+    ("key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeg"),
 ];
 
 #[test]
@@ -195,6 +202,7 @@ fn every_key_says_what_it_expects() {
         name: expected 1 to 20 visible ASCII characters without spaces
         lease_millis: expected 0 to 86400000 milliseconds, 0 for none
         safe: expected on or off
+        key: expected 64 hexadecimal digits
     "#]]
     .assert_eq(&said);
     // No key is without a bad value.
@@ -271,12 +279,21 @@ fn the_longest_settings_fit_into_their_place() {
         ("when_full", "drop-newest".into()),
         ("lease_millis", "86400000".into()),
         ("safe", "off".into()),
+        ("key", "0".repeat(64)),
     ] {
         settings.set(key, &value).unwrap();
     }
     let text = settings.to_string();
     assert!(text.len() <= TEXT_LEN_MAX, "{} bytes", text.len());
     assert_eq!(Settings::parse(text.as_bytes()), Ok(settings));
+}
+
+#[test]
+fn a_key_is_kept_and_stands_in_no_log() {
+    let digits = "0123456789ABCDEF".repeat(4);
+    let settings = Settings::parse(format!("key={}\n", digits.to_lowercase()).as_bytes()).unwrap();
+    assert!(settings.to_string().ends_with(&format!("key={digits}\n")));
+    assert!(!format!("{settings:?}").contains("0123"));
 }
 
 #[test]

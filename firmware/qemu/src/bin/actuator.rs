@@ -21,7 +21,8 @@ impl Watchdog for NoWatchdog {
 fn main() -> ! {
     let mut board = Board::take();
     let start = start::told(&mut board.settings);
-    let actuator = Actuator::new(&start.settings, 0, board.led, Forgetful);
+    // Its chip has no random numbers, so with a key it would obey nobody.
+    let actuator = Actuator::new(&start.settings, 0, board.led, Forgetful, || None);
     let link = actuator.serve_always(Receiver(board.link_rx), Sender(board.link_tx));
     block_on(join(link, actuator.supervise(NoWatchdog))).0
 }

@@ -1,8 +1,13 @@
-use super::{BARE_WAIT, LINE_WAIT, Line, Parsed};
+use super::{BARE_WAIT, Ended, LINE_WAIT, Line};
+use crate::actuator::serve::understand;
+use crate::actuator::talk::{Heard, Refusal, Talk};
 use embassy_time::Instant;
 use mtom_protocol::link::Led::{Off, On};
 use mtom_protocol::link::{LINE_LEN_MAX, Led, Request};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+/// A request, or why it is none.
+type Parsed = Result<Request, &'static str>;
 
 const UNKNOWN: Parsed = Err("expected h N, c N or ?");
 
@@ -18,17 +23,28 @@ fn bare(led: Led) -> Parsed {
     Ok(Request::Bare(led))
 }
 
+/// As a device without a key understands it.
+fn parse(ended: Ended<'_>) -> Parsed {
+    match understand(ended, &mut Talk::new(None, || None), at(0)) {
+        Ok(Heard::Request(request)) => Ok(request),
+        Err(Refusal::Senseless(reason)) => Err(reason),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Feeds `(at in ms, bytes)`, waking the line exactly when it asks for it, and lets a minute pass.
 fn run(script: &[(u64, &[u8])]) -> Vec<Parsed> {
     let (mut line, mut parsed) = (Line::new(), Vec::new());
     let pass = |line: &mut Line, parsed: &mut Vec<Parsed>, until: Instant| {
         while let Some(due) = line.deadline().filter(|due| *due <= until) {
-            parsed.extend(line.poll(due));
+            parsed.extend(line.poll(due).map(parse));
         }
     };
     for (millis, bytes) in script {
         pass(&mut line, &mut parsed, at(millis.saturating_sub(1)));
-        parsed.extend(bytes.iter().filter_map(|byte| line.take(*byte, at(*millis))));
+        for byte in *bytes {
+            parsed.extend(line.take(*byte, at(*millis)).map(parse));
+        }
     }
     pass(&mut line, &mut parsed, at(60_000));
     assert_eq!(line.deadline(), None);
@@ -61,7 +77,8 @@ fn a_bare_byte_is_a_command_when_its_wait_is_over() {
     let mut line = Line::new();
     assert_eq!(line.take(b'h', at(7)), None);
     assert_eq!((line.deadline(), line.poll(at(56))), (Some(at(7) + BARE_WAIT), None));
-    assert_eq!((line.poll(at(57)), line.deadline()), (Some(bare(On)), None));
+    assert_eq!(line.poll(at(57)), Some(Ended::Bare(On)));
+    assert_eq!(line.deadline(), None);
     // With its newline there is nothing to wait for.
     check(&[(0, b"h\n"), (1, b"s\r\n")], &[bare(On), bare(Off)]);
     check(&[(0, b"h"), (49, b"\n")], &[bare(On)]);
@@ -108,12 +125,8 @@ fn a_line_without_an_end_does_not_spoil_the_next() {
 
 #[test]
 fn a_link_that_closes_ends_a_bare_command_and_forgets_a_line() {
-    let cases: [(&[u8], Option<Request>); 4] = [
-        (b"h", Some(Request::Bare(On))),
-        (b"hc", Some(Request::Bare(Off))),
-        (b"h 4", None),
-        (b"x", None),
-    ];
+    let cases: [(&[u8], Option<Led>); 4] =
+        [(b"h", Some(On)), (b"hc", Some(Off)), (b"h 4", None), (b"x", None)];
     for (bytes, expected) in cases {
         let mut line = Line::new();
         bytes.iter().for_each(|byte| assert_eq!(line.take(*byte, at(0)), None));
@@ -141,7 +154,10 @@ proptest! {
             prop_assert!(line.poll(due).is_some());
         }
         let text = format!("c {number}\n");
-        let parsed: Vec<Parsed> = text.bytes().filter_map(|byte| line.take(byte, now)).collect();
+        let mut parsed = Vec::new();
+        for byte in text.bytes() {
+            parsed.extend(line.take(byte, now).map(parse));
+        }
         prop_assert_eq!(parsed, [set(Off, number)]);
     }
 

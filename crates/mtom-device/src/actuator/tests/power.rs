@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
-use super::{Told, on_links, settings, state};
+use super::{Told, no_nonce, on_links, settings, state};
 use crate::actuator::{Actuator, BLOCK_LEN};
 use crate::flash::{Keep, layout};
 use core::cell::RefCell;
@@ -109,7 +109,7 @@ impl NorFlash for Chip {
 async fn run(chip: &Chip, first: u64, commands: u64, words: usize) -> u64 {
     let mut keep = chip.keep();
     let last_number = keep.last_number().await.unwrap();
-    let actuator = Actuator::new(&settings(0), last_number, Told::default(), keep);
+    let actuator = Actuator::new(&settings(0), last_number, Told::default(), keep, no_nonce);
     let mut answered = 0;
     on_links(&actuator, async |[mut link]| {
         chip.power_goes_after(words);
@@ -141,7 +141,7 @@ async fn after_a_loss_of_power_no_old_command_is_obeyed_and_the_next_one_above_i
             assert!(last_number >= answered, "{words} words: {last_number} < {answered}");
             assert!(last_number < first + 3 * BLOCK_LEN + BLOCK_LEN, "{words} words");
             let told = Told::default();
-            let actuator = Actuator::new(&settings(0), last_number, told.clone(), keep);
+            let actuator = Actuator::new(&settings(0), last_number, told.clone(), keep, no_nonce);
             on_links(&actuator, async |[mut link]| {
                 link.say(&format!("h {answered}\nh {}\n", last_number + 1)).await;
                 link.hear(&format!("{}h {}\n", state(Off, last_number), last_number + 1)).await;
@@ -158,7 +158,7 @@ async fn after_a_loss_of_power_no_old_command_is_obeyed_and_the_next_one_above_i
 async fn a_flash_that_cannot_be_written_costs_no_command() {
     mtom_time::run(async {
         let chip = Chip::new();
-        let actuator = Actuator::new(&settings(0), 0, Told::default(), chip.keep());
+        let actuator = Actuator::new(&settings(0), 0, Told::default(), chip.keep(), no_nonce);
         chip.power_goes_after(0);
         on_links(&actuator, async |[mut link]| {
             link.say("h 1\nc 500\n?\n").await;
@@ -178,7 +178,7 @@ async fn a_command_every_second_does_not_wear_the_flash_out_in_a_century() {
         keep.set_ca(&[7; crate::flash::CA_LEN_MAX]).await.unwrap();
         keep.set_settings(&settings(30_000)).await.unwrap();
         let commands = 2_000 * BLOCK_LEN;
-        let actuator = Actuator::new(&settings(0), 0, Told::default(), keep);
+        let actuator = Actuator::new(&settings(0), 0, Told::default(), keep, no_nonce);
         for number in 1..=commands {
             let request = mtom_protocol::link::Request::Set { led: On, number };
             actuator.hear(request).await;
