@@ -435,6 +435,68 @@ place: TextPlace | null, message: string, };
 export type TextPlace = { line: number, column: number, length: number, };
 
 /**
+ * `GET /api/v1/devices`, in the order of their names.
+ */
+export type Devices = { devices: Array<Device>, };
+
+/**
+ * Whoever sends readings.
+ */
+export type Device = { name: string,
+/**
+ * When its last reading reached the gateway.
+ */
+heard_at: string, heard_at_micros: number,
+/**
+ * The newest reading of each of its series.
+ */
+readings: Array<Reading>, };
+
+/**
+ * `GET /api/v1/series`, in the order of device and quantity.
+ */
+export type SeriesList = { series: Array<Series>, };
+
+/**
+ * One quantity of one device: what a chart or a page of the history is asked about.
+ */
+export type Series = { device: string, quantity: string,
+/**
+ * Of its newest reading: `°C`, `%`, …; empty for a plain number.
+ */
+unit: string,
+/**
+ * Where its newest reading came from.
+ */
+topic: string,
+/**
+ * The time that its newest reading counts for.
+ */
+last_at: string, last_at_micros: number, };
+
+/**
+ * `POST /api/v1/rules/test`: the cases beside the rules, in their order.
+ */
+export type RuleCases = { cases: Array<RuleCase>, };
+
+/**
+ * One `[[rule.test]]` and what came of it.
+ */
+export type RuleCase = { rule: string, name: string,
+/**
+ * The line of the text that it begins in, from 1.
+ */
+line: number, passed: boolean,
+/**
+ * What was not as expected, a sentence each.
+ */
+failures: Array<string>,
+/**
+ * The same on one axis of time: lines for a font of one width.
+ */
+picture: Array<string>, };
+
+/**
  * One line of `POST /api/v1/rules/replay`: how far it is, then how it ended.
  */
 export type ReplayLine = { "progress": ReplayProgress } | { "comparison": Comparison } | { "problem": Problem };

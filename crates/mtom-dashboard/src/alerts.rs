@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/alerts?limit=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
     pub(crate) limit: Option<usize>,
@@ -15,14 +16,14 @@ pub(crate) struct AlertsQuery {
 
 /// `GET /api/v1/alerts`, newest first.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Alerts<'a> {
     alerts: Vec<Alert<'a>>,
 }
 
 /// A message of a rule and what has become of it.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Alert<'a> {
     /// Rising; a receiver finds it in `X-Mtom-Alert`.
     id: u64,

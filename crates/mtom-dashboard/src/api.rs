@@ -11,7 +11,7 @@ mod convert;
 
 /// One reading, as it came, and as temperatures where it is one.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Reading<'a> {
     /// The journal number: unique, rising in the order of storage. 0: not stored yet, because the disk
     /// takes nothing.
@@ -42,7 +42,7 @@ pub(crate) struct Reading<'a> {
 
 /// `on` or `off`.
 #[derive(Clone, Copy, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LedState {
     On,
@@ -51,7 +51,7 @@ pub(crate) enum LedState {
 
 /// One actuator: what it should be, what it was told, what it says it is.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Actuator<'a> {
     name: &'a str,
     link: &'a str,
@@ -75,7 +75,7 @@ pub(crate) struct Actuator<'a> {
 
 /// The state of a link.
 #[derive(Clone, Copy, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LinkWord {
     Away,
@@ -87,7 +87,7 @@ pub(crate) enum LinkWord {
 
 /// A desired state and where it comes from.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Desired<'a> {
     led: LedState,
     number: u64,
@@ -99,7 +99,7 @@ pub(crate) struct Desired<'a> {
 
 /// A state that was told, by us or by the device.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct State {
     led: LedState,
     /// The command it belongs to; 0 before the first.
@@ -110,7 +110,7 @@ pub(crate) struct State {
 
 /// One line of the communication log.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct LogLine<'a> {
     /// Rises by one.
     id: u64,
@@ -125,7 +125,7 @@ pub(crate) struct LogLine<'a> {
 
 /// The account: received = stored + duplicate + rejected + in flight, always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 #[allow(clippy::struct_field_names, reason = "the names are those of the account")]
 pub(crate) struct Counts {
     received: u64,
@@ -139,7 +139,7 @@ pub(crate) struct Counts {
 
 /// `GET /api/v1/status`
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Status<'a> {
     version: &'a str,
     started_at: String,
@@ -156,7 +156,7 @@ pub(crate) struct Status<'a> {
 
 /// Where things listen, `host:port`; empty where nothing does.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Listens<'a> {
     mqtt: &'a str,
     live: &'a str,
@@ -166,7 +166,7 @@ pub(crate) struct Listens<'a> {
 
 /// `GET /api/v1/rules`
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Rules<'a> {
     rules: Vec<Rule<'a>>,
     /// The same as they were written; null: the journal has none.
@@ -175,7 +175,7 @@ pub(crate) struct Rules<'a> {
 
 /// A rule in the words of its configuration.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Rule<'a> {
     name: &'a str,
     /// The topic filter of the readings that it looks at.
@@ -189,7 +189,7 @@ pub(crate) struct Rule<'a> {
 
 /// `GET /api/v1/readings`
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct ReadingPage<'a> {
     readings: Vec<Reading<'a>>,
     /// The `after` of the next page; null: this is the last.
@@ -198,28 +198,28 @@ pub(crate) struct ReadingPage<'a> {
 
 /// `GET /api/v1/latest`: the newest reading of each series.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Latest<'a> {
     readings: Vec<Reading<'a>>,
 }
 
 /// `GET /api/v1/actuators`
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Actuators<'a> {
     actuators: Vec<Actuator<'a>>,
 }
 
 /// `GET /api/v1/log`: the newest lines of the communication log, oldest first.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Log<'a> {
     log: Vec<LogLine<'a>>,
 }
 
 /// `GET /api/v1/rejects`, newest first.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Rejects<'a> {
     rejects: Vec<Reject<'a>>,
     /// The `after` of the next page; null: this is the last.
@@ -228,7 +228,7 @@ pub(crate) struct Rejects<'a> {
 
 /// Something that was no reading.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Reject<'a> {
     id: u64,
     topic: &'a str,
@@ -244,14 +244,14 @@ pub(crate) struct Reject<'a> {
 
 /// `GET /api/v1/commands`, newest first.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Commands<'a> {
     commands: Vec<Command<'a>>,
 }
 
 /// `GET /api/v1/why`: why an actuator is to be as it is.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Why<'a> {
     command: Command<'a>,
     /// The reading that led to it; null when none did, or when it is no longer kept.
@@ -260,14 +260,14 @@ pub(crate) struct Why<'a> {
 
 /// `GET /api/v1/rules/versions`, newest first: the first one runs.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct RuleSets<'a> {
     versions: Vec<RuleSet<'a>>,
 }
 
 /// A version of the rules.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct RuleSet<'a> {
     version: u64,
     applied_at: String,
@@ -280,7 +280,7 @@ pub(crate) struct RuleSet<'a> {
 
 /// `PUT /api/v1/rules` and `POST /api/v1/rules/rollback`
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Applied {
     /// The version that runs now; null when it was only looked at.
     pub(crate) version: Option<u64>,
@@ -288,7 +288,7 @@ pub(crate) struct Applied {
 
 /// One row of the ledger: reading → rule → command → sent → acknowledged.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Command<'a> {
     number: u64,
     actuator: &'a str,
@@ -314,7 +314,7 @@ pub(crate) struct Command<'a> {
 
 /// One frame of `/live`: a snapshot first, then what changes.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Frame<'a> {
     /// Everything as it is. Again after `lagged`.

@@ -34,6 +34,7 @@ const GATEWAY_NEXT: &str = "look into the gateway's log, and try again";
 
 /// `PUT /api/v1/rules?source=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApplyQuery {
     source: Option<String>,
@@ -44,6 +45,7 @@ pub(crate) struct ApplyQuery {
 
 /// `GET /api/v1/rules/versions?limit=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionsQuery {
     limit: Option<usize>,
@@ -51,6 +53,7 @@ pub(crate) struct VersionsQuery {
 
 /// `POST /api/v1/rules/rollback`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 struct Rollback {
     version: u64,
@@ -58,6 +61,7 @@ struct Rollback {
 
 /// `PUT /api/v1/actuators/{name}/set`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 struct Set {
     led: Wish,
@@ -66,6 +70,7 @@ struct Set {
 }
 
 #[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 enum Wish {
     On,
@@ -74,6 +79,17 @@ enum Wish {
     Auto,
 }
 
+/// Other rules take the place of those that run, all or none; with `check` they are only looked at.
+///
+/// The body is TOML, as in a file of rules.
+#[cfg_attr(test, utoipa::path(
+    put,
+    path = "/api/v1/rules",
+    tag = "rules",
+    params(ApplyQuery),
+    request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, description = "as asked", body = Applied))
+))]
 pub(crate) async fn apply(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ApplyQuery>, QueryRejection>,
@@ -97,6 +113,14 @@ pub(crate) async fn apply(
     Ok(json(&Applied { version: Some(version) }))
 }
 
+/// Versions of the rules, newest first: the first one runs.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/rules/versions",
+    tag = "rules",
+    params(VersionsQuery),
+    responses((status = 200, description = "as asked", body = RuleSets<'static>))
+))]
 pub(crate) async fn versions(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<VersionsQuery>, QueryRejection>,
@@ -106,6 +130,14 @@ pub(crate) async fn versions(
     Ok(json(&RuleSets::new(&rows)))
 }
 
+/// An earlier version of the rules runs again, as a new version.
+#[cfg_attr(test, utoipa::path(
+    post,
+    path = "/api/v1/rules/rollback",
+    tag = "rules",
+    request_body(content = Rollback),
+    responses((status = 200, description = "as asked", body = Applied))
+))]
 pub(crate) async fn rollback(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
@@ -120,6 +152,15 @@ pub(crate) async fn rollback(
     Ok(json(&Applied { version: Some(version) }))
 }
 
+/// A person says what an actuator is to be; `auto`: the rules speak again.
+#[cfg_attr(test, utoipa::path(
+    put,
+    path = "/api/v1/actuators/{name}/set",
+    tag = "actuators",
+    params(("name" = String, Path, description = "of the actuator")),
+    request_body(content = Set),
+    responses((status = 204, description = "said"))
+))]
 pub(crate) async fn set(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,

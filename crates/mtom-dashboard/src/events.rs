@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// What was said on the path; `kind` tells which.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum LogEvent<'a> {
     BrokerConnected { url: &'a str },

@@ -8,14 +8,17 @@ mod alerts;
 mod api;
 mod assets;
 mod change;
+mod devices;
 mod events;
 mod live;
 mod metrics;
+mod openapi;
 mod past;
 mod problem;
 pub mod replay;
 mod routes;
 pub mod server;
+pub mod trial;
 
 #[cfg(test)]
 mod testing;

@@ -14,6 +14,7 @@ const TIME_NEXT: &str = "write times as 2026-11-24T08:00:00Z, or as microseconds
 
 /// `GET /api/v1/readings?device=&quantity=&unit=&from=&until=&min=&max=&order=asc|desc&after=&limit=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadingsQuery {
     device: Option<String>,
@@ -23,12 +24,14 @@ pub(crate) struct ReadingsQuery {
     until: Option<String>,
     min: Option<f64>,
     max: Option<f64>,
+    #[cfg_attr(test, param(inline))]
     order: Option<OrderWord>,
     after: Option<String>,
     pub(crate) limit: Option<usize>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 enum OrderWord {
     Asc,
@@ -37,6 +40,7 @@ enum OrderWord {
 
 /// `GET /api/v1/chart?device=&quantity=&from=&until=&points=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChartAsked {
     device: String,
@@ -106,7 +110,7 @@ pub(crate) fn time(name: &str, text: &str) -> Result<UnixMicros, Problem> {
 
 /// `GET /api/v1/chart`: a stretch of one series in few points.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Chart {
     /// `°C`, `%`, …; empty for a plain number, and where there is no such series.
     unit: String,
@@ -121,7 +125,7 @@ pub(crate) struct Chart {
 
 /// What the readings of a span have in common.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct ChartPoint {
     at_micros: i64,
     count: u64,
@@ -133,7 +137,7 @@ pub(crate) struct ChartPoint {
 
 /// A stretch without readings.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Gap {
     from_micros: i64,
     until_micros: i64,
@@ -173,7 +177,7 @@ impl From<chart::Chart> for Chart {
 
 /// `GET /api/v1/storage`: how much is kept, and whether the other database has it.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Storage {
     /// Readings in the journal; older ones may have been deleted by the retention.
     readings: u64,
@@ -185,7 +189,7 @@ pub(crate) struct Storage {
 
 /// The other database.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Database {
     /// `starting`, `connected` or `away`.
     state: &'static str,

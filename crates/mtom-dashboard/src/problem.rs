@@ -16,8 +16,8 @@ pub(crate) struct Problem {
 
 /// `type` is left out, which means `about:blank`: the status says what kind it is.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(rename = "Problem"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[cfg_attr(test, ts(rename = "Problem"), schema(as = Problem))]
 pub(crate) struct ProblemBody {
     title: &'static str,
     status: u16,
@@ -32,7 +32,7 @@ pub(crate) struct ProblemBody {
 
 /// One thing that is wrong with a text of rules.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct RuleMistake {
     /// null: it stands nowhere in the text.
     place: Option<TextPlace>,
@@ -41,7 +41,7 @@ pub(crate) struct RuleMistake {
 
 /// The word that is meant; lines and columns from 1, columns and lengths in characters.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct TextPlace {
     line: usize,
     column: usize,

@@ -147,6 +147,7 @@ const FAILED_NEXT: &str = "look into the gateway's log, and try again";
 
 /// `POST /api/v1/rules/replay?since=&until=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplayQuery {
     since: Option<String>,
@@ -167,6 +168,17 @@ struct Lines {
     _stop: DropGuard,
 }
 
+/// What these rules would have done, beside what really was decided: plays the history.
+///
+/// The answer is lines of JSON: how far it is, and last the comparison. The body is TOML.
+#[cfg_attr(test, utoipa::path(
+    post,
+    path = "/api/v1/rules/replay",
+    tag = "rules",
+    params(ReplayQuery),
+    request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, description = "as asked", body = wire::Line<'static>, content_type = "application/x-ndjson"))
+))]
 pub(crate) async fn replay(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ReplayQuery>, QueryRejection>,

@@ -8,7 +8,7 @@ use crate::api::{
 use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, change, live, metrics, replay};
+use crate::{assets, change, devices, live, metrics, openapi, replay, trial};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -37,12 +37,16 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/live", get(live::upgrade))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/status", get(status))
         .route("/api/v1/latest", get(latest))
+        .route("/api/v1/devices", get(devices::devices))
+        .route("/api/v1/series", get(devices::series))
         .route("/api/v1/actuators", get(actuators))
         .route("/api/v1/rules", get(rules).put(change::apply))
         .route("/api/v1/rules/versions", get(change::versions))
         .route("/api/v1/rules/replay", post(replay::replay))
+        .route("/api/v1/rules/test", post(trial::test))
         .route("/api/v1/rules/rollback", post(change::rollback))
         .route("/api/v1/actuators/{name}/set", put(change::set))
         .route("/api/v1/why", get(why))
@@ -64,6 +68,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
 
 /// `GET /api/v1/rejects?after=&limit=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 struct RejectsQuery {
     after: Option<u64>,
@@ -72,6 +77,7 @@ struct RejectsQuery {
 
 /// `GET /api/v1/commands?actuator=&before=&limit=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 struct CommandsQuery {
     actuator: Option<String>,
@@ -81,6 +87,7 @@ struct CommandsQuery {
 
 /// `GET /api/v1/why?actuator=&at=`
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 struct WhyQuery {
     actuator: String,
@@ -113,41 +120,106 @@ async fn other_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail, INDEX_NEXT)
 }
 
+/// The process runs.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = String, content_type = "text/plain; charset=utf-8"))
+))]
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// Ready: the history can be read.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = String, content_type = "text/plain; charset=utf-8"))
+))]
 async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
     shared.read(|history| history.counts()).await.map(|_| "ready\n")
 }
 
+/// The installation: version, clock, where it listens, what is unsafe about it.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/status",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = Status<'static>))
+))]
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
     json(&Status::new(&shared.info, (shared.clock)()))
 }
 
+/// The newest reading of each series.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/latest",
+    tag = "readings",
+    responses((status = 200, description = "as asked", body = Latest<'static>))
+))]
 async fn latest(State(shared): State<Arc<Shared>>) -> Response {
     let snapshot = shared.view.snapshot();
     json(&Latest::new(snapshot.latest.iter().map(AsRef::as_ref)))
 }
 
+/// Each actuator: desired, sent and reported state, and its link.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/actuators",
+    tag = "actuators",
+    responses((status = 200, description = "as asked", body = Actuators<'static>))
+))]
 async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
     json(&Actuators::new(&shared.view.snapshot().actuators))
 }
 
+/// The rules that run, and their text.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/rules",
+    tag = "rules",
+    responses((status = 200, description = "as asked", body = Rules<'static>))
+))]
 async fn rules(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let newest = shared.read(|history| history.rule_sets(1)).await?;
     Ok(json(&Rules::new(&shared.view.snapshot().rules, newest.first())))
 }
 
+/// The newest lines of the communication log, oldest first.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/log",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = Log<'static>))
+))]
 async fn log(State(shared): State<Arc<Shared>>) -> Response {
     json(&Log::new(&shared.view.snapshot().log))
 }
 
+/// The account: received = stored + duplicate + rejected + in flight.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = Counts))
+))]
 async fn audit(State(shared): State<Arc<Shared>>) -> Response {
     json(&Counts::from(shared.view.account()))
 }
 
+/// A page of the history, filtered.
+///
+/// The next page is asked for with `after` = the `next` of this one.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/readings",
+    tag = "readings",
+    params(ReadingsQuery),
+    responses((status = 200, description = "as asked", body = ReadingPage<'static>))
+))]
 async fn readings(
     State(shared): State<Arc<Shared>>,
     query: Asked<ReadingsQuery>,
@@ -159,6 +231,14 @@ async fn readings(
     Ok(json(&ReadingPage::new(&page)))
 }
 
+/// A stretch of one series in few points, from the level that is fine enough.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/chart",
+    tag = "readings",
+    params(ChartAsked),
+    responses((status = 200, description = "as asked", body = Chart))
+))]
 async fn chart(
     State(shared): State<Arc<Shared>>,
     query: Asked<ChartAsked>,
@@ -168,11 +248,25 @@ async fn chart(
     Ok(json(&Chart::from(chart)))
 }
 
+/// How much is kept, and whether the other database has it.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/storage",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = Storage))
+))]
 async fn storage(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let size = shared.read(History::size).await?;
     Ok(json(&Storage::new(size, &shared.view.snapshot(), (shared.clock)())))
 }
 
+/// For Prometheus, in its text format.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "health",
+    responses((status = 200, description = "as asked", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"))
+))]
 async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let size = shared.read(History::size).await?;
     let text = metrics::text(&shared.view.snapshot(), size, (shared.clock)());
@@ -180,6 +274,14 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
+/// What was no reading, with its reason; newest first.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/rejects",
+    tag = "readings",
+    params(RejectsQuery),
+    responses((status = 200, description = "as asked", body = Rejects<'static>))
+))]
 async fn rejects(
     State(shared): State<Arc<Shared>>,
     query: Asked<RejectsQuery>,
@@ -191,6 +293,14 @@ async fn rejects(
     Ok(json(&Rejects::new(&rows, limit)))
 }
 
+/// The ledger: every command with its cause and its times; newest first.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/commands",
+    tag = "actuators",
+    params(CommandsQuery),
+    responses((status = 200, description = "as asked", body = Commands<'static>))
+))]
 async fn commands(
     State(shared): State<Arc<Shared>>,
     query: Asked<CommandsQuery>,
@@ -208,6 +318,13 @@ async fn commands(
 }
 
 /// The command that stood at a time, and the reading that led to it.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/why",
+    tag = "actuators",
+    params(WhyQuery),
+    responses((status = 200, description = "as asked", body = Why<'static>))
+))]
 async fn why(
     State(shared): State<Arc<Shared>>,
     query: Asked<WhyQuery>,
@@ -243,6 +360,14 @@ async fn why(
     Ok(json(&Why::new(&row, reading.as_ref())))
 }
 
+/// What rules had to say, and whether it was taken; newest first.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/alerts",
+    tag = "rules",
+    params(AlertsQuery),
+    responses((status = 200, description = "as asked", body = Alerts<'static>))
+))]
 async fn alerts(
     State(shared): State<Arc<Shared>>,
     query: Asked<AlertsQuery>,

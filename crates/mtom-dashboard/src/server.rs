@@ -7,6 +7,7 @@
 use crate::access::Access;
 use crate::replay::Replay;
 use crate::routes;
+use crate::trial::Trial;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -39,6 +40,8 @@ pub struct Dashboard {
     pub control: Option<Control>,
     /// Plays the history through other rules; `None`: it cannot be played.
     pub replay: Option<Replay>,
+    /// Runs the cases beside rules; `None`: they cannot be run.
+    pub trial: Option<Trial>,
 }
 
 /// About the installation. Addresses are `host:port`; empty where nothing listens.
@@ -105,6 +108,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) control: Option<Control>,
     pub(crate) replay: Option<Replay>,
+    pub(crate) trial: Option<Trial>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
@@ -135,7 +139,7 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock, control, replay } = dashboard;
+    let Dashboard { view, history, info, clock, control, replay, trial } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
     let end = stop.child_token();
@@ -147,6 +151,7 @@ pub(crate) async fn serve_within(
         clock,
         control,
         replay,
+        trial,
         limits,
         readers: Semaphore::new(limits.readers_max),
         replays: Arc::new(Semaphore::new(1)),

@@ -79,6 +79,7 @@ impl Server {
             clock: Arc::new(|| NOW),
             control: None,
             replay,
+            trial: None,
         };
         let served = serve_within(listener, dashboard, limits, stop.clone());
         #[allow(clippy::disallowed_methods, reason = "a test waits for it in `stop`")]

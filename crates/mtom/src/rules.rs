@@ -29,6 +29,7 @@ pub(crate) use comparison::replayer;
 pub(crate) use ledger::run as ledger;
 pub(crate) use place::mistakes;
 pub(crate) use text::to_toml;
+pub(crate) use trial::trier;
 pub(crate) use why::run as why;
 
 use crate::Failure;

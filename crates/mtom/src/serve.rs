@@ -51,6 +51,7 @@ async fn serve(
         ports.dashboard = Some(page_address.port());
     }
     let replay = rules::replayer(settings.rules.read.clone());
+    let trial = rules::trier(settings.rules.read.clone());
     let gateway = Gateway::start(settings, clock.clone(), jiff::tz::TimeZone::system()).await?;
     let sensors = if role == Role::Up { plan::sensors(&config) } else { 0 };
     let ready = ready::Addresses::new(gateway.addresses(), page_address);
@@ -61,6 +62,7 @@ async fn serve(
     let any_simulated = sensors > 0 || !simulated.is_empty();
     let mut dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
     dashboard.replay = Some(replay);
+    dashboard.trial = Some(trial);
     sensors::simulate(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
     let page_stop = CancellationToken::new();
     let mut pages = JoinSet::new();
@@ -120,6 +122,7 @@ fn dashboard(
         clock,
         control: Some(gateway.control()),
         replay: None,
+        trial: None,
     }
 }
 

@@ -6,10 +6,12 @@ use super::{
     RuleSets, Rules, State, Status, Why,
 };
 use crate::alerts::{Alert, Alerts};
+use crate::devices::{Device, Devices, Series, SeriesList};
 use crate::events::LogEvent;
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
 use crate::problem::{ProblemBody, RuleMistake, TextPlace};
 use crate::replay::wire;
+use crate::trial::{RuleCase, RuleCases};
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
     ActuatorView, AlertCounts, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said,
@@ -68,6 +70,12 @@ fn the_types_of_the_page_are_these() {
     declare::<ProblemBody>(&config, &mut text);
     declare::<RuleMistake>(&config, &mut text);
     declare::<TextPlace>(&config, &mut text);
+    declare::<Devices<'_>>(&config, &mut text);
+    declare::<Device<'_>>(&config, &mut text);
+    declare::<SeriesList<'_>>(&config, &mut text);
+    declare::<Series<'_>>(&config, &mut text);
+    declare::<RuleCases>(&config, &mut text);
+    declare::<RuleCase>(&config, &mut text);
     declare::<wire::Line<'_>>(&config, &mut text);
     declare::<wire::Progress>(&config, &mut text);
     declare::<wire::Comparison<'_>>(&config, &mut text);

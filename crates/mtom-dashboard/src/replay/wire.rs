@@ -8,8 +8,8 @@ use serde::Serialize;
 
 /// One line of `POST /api/v1/rules/replay`: how far it is, then how it ended.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(rename = "ReplayLine"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[cfg_attr(test, ts(rename = "ReplayLine"), schema(as = ReplayLine))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line<'a> {
     Progress(Progress),
@@ -29,8 +29,8 @@ impl Line<'_> {
 
 /// How far it is, and of how much.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(rename = "ReplayProgress"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[cfg_attr(test, ts(rename = "ReplayProgress"), schema(as = ReplayProgress))]
 pub(crate) struct Progress {
     pub(crate) done: u64,
     pub(crate) of: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Progress {
 
 /// What really was decided beside what the new rules would have.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Comparison<'a> {
     from: String,
     from_micros: i64,
@@ -61,8 +61,8 @@ pub(crate) struct Comparison<'a> {
 
 /// One actuator over the stretch.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(rename = "ComparedActuator"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[cfg_attr(test, ts(rename = "ComparedActuator"), schema(as = ComparedActuator))]
 pub(crate) struct Account<'a> {
     name: &'a str,
     old: Band,
@@ -71,7 +71,7 @@ pub(crate) struct Account<'a> {
 
 /// One side of an actuator.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Band {
     switches: u64,
     on_seconds: f64,
@@ -81,8 +81,8 @@ pub(crate) struct Band {
 
 /// A command that only one side has.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(rename = "CommandDifference"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[cfg_attr(test, ts(rename = "CommandDifference"), schema(as = CommandDifference))]
 pub(crate) struct Difference<'a> {
     only: Only,
     at: String,
@@ -97,8 +97,8 @@ pub(crate) struct Difference<'a> {
 
 /// Which side.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(rename = "Side"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[cfg_attr(test, ts(rename = "Side"), schema(as = Side))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Only {
     Old,

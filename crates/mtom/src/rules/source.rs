@@ -1,10 +1,11 @@
 //! A file with rules: what it says, or everything that is wrong with it, each with its line and column.
 
 use super::cases::Case;
-use super::place::{inside, line_and_column, mistakes, span_of, walk};
+use super::place::{inside, line_and_column, mistakes, place, span_of, walk};
 use super::run::alerts;
 use super::script::{self, Mistake};
 use crate::config::{self, Process};
+use mtom_gateway::control::{self, Place};
 use mtom_rules::{Engine, RuleError, RuleSpec};
 use std::path::Path;
 use std::sync::Arc;
@@ -72,28 +73,34 @@ impl Source {
     /// # Errors
     /// Everything that is wrong with them.
     pub(crate) fn cases(&self, name: &str) -> Result<Vec<Case>, WrongFile> {
-        let mut cases = Vec::new();
-        let mut mistakes = Vec::new();
-        let Ok(document) = Document::parse(self.text.as_str()) else { return Ok(cases) };
-        let actuators = self.specs.iter().flat_map(RuleSpec::actuators).map(str::to_owned);
-        let all: Vec<_> = actuators.chain(self.specs.iter().flat_map(alerts)).collect();
-        for (index, spec) in self.specs.iter().enumerate() {
-            let tests = walk(document.as_item(), &["rule", &index.to_string(), "test"]);
-            for (at, test) in tests.into_iter().flat_map(tables).enumerate() {
-                let reader = CaseReader { file: name, text: &self.text, spec, all: &all };
-                match reader.read(test, at) {
-                    Ok(case) => cases.push(case),
-                    Err(found) => mistakes.extend(found),
-                }
+        cases(&self.specs, &self.text).map_err(|mistakes| WrongFile(lines(name, mistakes)))
+    }
+}
+
+/// The cases beside rules that were read from `text`.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(crate) fn cases(specs: &[RuleSpec], text: &str) -> Result<Vec<Case>, Vec<control::Mistake>> {
+    let mut cases = Vec::new();
+    let mut mistakes = Vec::new();
+    let Ok(document) = Document::parse(text) else { return Ok(cases) };
+    let actuators = specs.iter().flat_map(RuleSpec::actuators).map(str::to_owned);
+    let all: Vec<_> = actuators.chain(specs.iter().flat_map(alerts)).collect();
+    for (index, spec) in specs.iter().enumerate() {
+        let tests = walk(document.as_item(), &["rule", &index.to_string(), "test"]);
+        for (at, test) in tests.into_iter().flat_map(tables).enumerate() {
+            match (CaseReader { text, spec, all: &all }).read(test, at) {
+                Ok(case) => cases.push(case),
+                Err(found) => mistakes.extend(found),
             }
         }
-        if mistakes.is_empty() { Ok(cases) } else { Err(WrongFile(mistakes)) }
     }
+    if mistakes.is_empty() { Ok(cases) } else { Err(mistakes) }
 }
 
 /// What a case needs to be read.
 struct CaseReader<'a> {
-    file: &'a str,
     text: &'a str,
     spec: &'a RuleSpec,
     /// The actuators and alerts of all rules of the file.
@@ -101,16 +108,16 @@ struct CaseReader<'a> {
 }
 
 impl CaseReader<'_> {
-    fn read(&self, test: &dyn TableLike, at: usize) -> Result<Case, Vec<String>> {
+    fn read(&self, test: &dyn TableLike, at: usize) -> Result<Case, Vec<control::Mistake>> {
         let text = |key: &str| test.get(key).and_then(Item::as_str).unwrap_or_default();
         let name = match text("name") {
             "" => format!("case {}", at + 1),
             name => name.to_owned(),
         };
         let wrong = |key: &str, mistake: Mistake| {
-            let place = self.place(test.get(key), mistake.position);
-            let (file, problem) = (self.file, mistake.problem);
-            format!("{file}:{place}: rule {:?}, case {name:?}, {key}: {problem}", self.spec.name)
+            let (rule, problem) = (&self.spec.name, mistake.problem);
+            let text = format!("rule {rule:?}, case {name:?}, {key}: {problem}");
+            control::Mistake { place: Some(self.place(test.get(key), mistake.position)), text }
         };
         let mut mistakes = Vec::new();
         let given = script::given(text("given"), &self.spec.when)
@@ -140,22 +147,29 @@ impl CaseReader<'_> {
         Ok(Case { rule: self.spec.name.clone(), name, line, given, expect, actuators })
     }
 
-    /// `line:column` of a character of a text value; of the value where it is written with escapes.
-    fn place(&self, item: Option<&Item>, position: usize) -> String {
-        let Some(span) = item.and_then(Item::span) else { return "1:1".into() };
-        let exact = item.and_then(|item| inside(self.text, item, position));
-        let (line, column) = line_and_column(self.text, exact.unwrap_or(span.start));
-        format!("{line}:{column}")
+    /// Where a character of a text value is; the value where it is written with escapes.
+    fn place(&self, item: Option<&Item>, position: usize) -> Place {
+        let Some(span) = item.and_then(Item::span) else {
+            return Place { line: 1, column: 1, length: 0 };
+        };
+        match item.and_then(|item| inside(self.text, item, position)) {
+            Some(exact) => place(self.text, exact..span.end),
+            None => place(self.text, span),
+        }
     }
 }
 
 /// Problems of a file, a line for each.
 fn explain(name: &str, text: &str, problems: &[config::Problem]) -> Vec<String> {
-    let line = |mistake: mtom_gateway::control::Mistake| match mistake.place {
+    lines(name, mistakes(text, problems))
+}
+
+fn lines(name: &str, mistakes: Vec<control::Mistake>) -> Vec<String> {
+    let line = |mistake: control::Mistake| match mistake.place {
         Some(place) => format!("{name}:{}:{}: {}", place.line, place.column, mistake.text),
         None => format!("{name}: {}", mistake.text),
     };
-    mistakes(text, problems).into_iter().map(line).collect()
+    mistakes.into_iter().map(line).collect()
 }
 
 /// The tables of `[[rule.test]]`, or of a list of inline tables.

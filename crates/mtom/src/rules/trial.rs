@@ -1,11 +1,15 @@
-//! `mtom rules test`: runs the cases of a file and says what came of them.
+//! `mtom rules test` and `POST /api/v1/rules/test`: runs the cases beside rules and says what came of them.
 
 use super::arguments::Test;
 use super::cases::{Case, Outcome, sentence};
 use super::junit::{Suite, Verdict, xml};
-use super::source::{Source, WrongFile};
+use super::source::{self, Source, WrongFile};
 use crate::{Failure, report};
 use anyhow::Context;
+use mtom_dashboard::trial;
+use mtom_gateway::control::{Mistake, ReadRules};
+use mtom_rules::{Engine, RuleError};
+use std::sync::Arc;
 
 pub(crate) fn run(arguments: &Test) -> Result<(), Failure> {
     let name = arguments.file.display().to_string();
@@ -42,6 +46,26 @@ pub(crate) fn run(arguments: &Test) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The cases of a text of rules as the API asks for them, of rules that `read` understands.
+pub(crate) fn trier(read: ReadRules) -> trial::Trial {
+    Arc::new(move |text| {
+        let specs = read(text)?;
+        let engine = Engine::compile(&specs).map_err(|errors| {
+            let mistake = |error: &RuleError| Mistake { place: None, text: error.to_string() };
+            errors.iter().map(mistake).collect::<Vec<_>>()
+        })?;
+        Ok(source::cases(&specs, text)?.iter().map(|case| tried(case, &engine)).collect())
+    })
+}
+
+fn tried(case: &Case, engine: &Engine) -> trial::Tried {
+    let outcome = case.run(engine);
+    let failures: Vec<_> = outcome.mismatches.iter().map(sentence).collect();
+    let picture = if failures.is_empty() { Vec::new() } else { case.explain(&outcome) };
+    let (rule, name) = (case.rule.clone(), case.name.clone());
+    trial::Tried { rule, name, line: case.line, failures, picture }
 }
 
 fn suites<'a>(
