@@ -63,10 +63,13 @@ type Connection<'a, 's> = GattConnection<'a, 's, DefaultPacketPool>;
 
 /// Serves centrals, one after the other, until the controller fails.
 ///
-/// `address` is a random static one; without it the controller's own is used.
+/// `address` is a random static one; without it the controller's own is used. A controller that tells
+/// others of an advertiser only when it begins to advertise, as virtual ones do, is made to begin again
+/// each time `renew` has passed.
 pub async fn run<C: Radio, P: Pin, M: Memory>(
     controller: C,
     address: Option<Address>,
+    renew: Option<Duration>,
     actuator: &Actuator<P, M>,
 ) -> BleHostError<C::Error> {
     let mut resources: HostResources<DefaultPacketPool, CONNECTIONS_MAX, CHANNELS_MAX> =
@@ -92,8 +95,9 @@ pub async fn run<C: Radio, P: Pin, M: Memory>(
         let mut commands = Commands::Extended;
         loop {
             let name = actuator.name();
-            match accept(&mut peripheral, &uart.server, name, &mut commands).await {
-                Ok(connection) => {
+            match accept(&mut peripheral, &uart.server, name, renew, &mut commands).await {
+                Ok(None) => {}
+                Ok(Some(connection)) => {
                     log::info!("a central is connected");
                     uart.serve(&connection, actuator).await;
                     log::info!("the central is gone");
@@ -111,15 +115,33 @@ pub async fn run<C: Radio, P: Pin, M: Memory>(
     }
 }
 
-/// Advertises until a central connects.
+/// Advertises until a central connects, or until `renew` has passed.
 async fn accept<'a, 's, C: Radio>(
     peripheral: &mut Peripheral<'a, C, DefaultPacketPool>,
     server: &'s Server<'_>,
     name: &str,
+    renew: Option<Duration>,
     commands: &mut Commands,
-) -> Result<Connection<'a, 's>, BleHostError<C::Error>> {
-    let advertiser = advertising::begin(peripheral, name, commands).await?;
-    Ok(advertiser.accept().await?.with_attribute_server(server)?)
+) -> Result<Option<Connection<'a, 's>>, BleHostError<C::Error>> {
+    // It may have come between two advertisements.
+    let mut connection = peripheral.try_accept();
+    if connection.is_none() {
+        let advertiser = advertising::begin(peripheral, name, commands).await?;
+        let due = async {
+            match renew {
+                Some(renew) => Timer::after(renew).await,
+                None => core::future::pending().await,
+            }
+        };
+        connection = match select(advertiser.accept(), due).await {
+            Either::First(connection) => Some(connection?),
+            Either::Second(()) => None,
+        };
+    }
+    connection
+        .map(|connection| connection.with_attribute_server(server))
+        .transpose()
+        .map_err(Into::into)
 }
 
 /// The service and where its characteristics stand.

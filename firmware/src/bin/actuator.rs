@@ -65,7 +65,7 @@ async fn main(_spawner: embassy_executor::Spawner) -> ! {
     let radio = BleConnector::new(parts.BT, Default::default()).expect("the radio starts");
     let radio = ExternalController::<_, COMMANDS>::new(radio);
     let bluetooth = async {
-        let fault = ble::run(radio, None, &actuator).await;
+        let fault = ble::run(radio, None, None, &actuator).await;
         error!("Bluetooth has failed: {fault:?}");
         Timer::after(RESTART).await;
         software_reset()

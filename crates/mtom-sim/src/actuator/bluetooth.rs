@@ -18,6 +18,11 @@ use trouble_host::prelude::{Address, ExternalController};
 /// Commands that may be on their way to the controller.
 const SLOTS: usize = 8;
 
+/// btvirt tells of an advertiser when it begins and when a search begins, and Linux does not hear the
+/// latter every time.
+#[cfg(target_os = "linux")]
+const RENEW: embassy_time::Duration = embassy_time::Duration::from_secs(2);
+
 /// A controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bluetooth {
@@ -103,14 +108,14 @@ impl Bluetooth {
                 let (rx, tx) = (OneByOne(FromTokio::new(rx)), FromTokio::new(tx));
                 let transport = bt_hci_serial::SerialTransport::<NoopRawMutex, _, _>::new(rx, tx);
                 let controller = ExternalController::<_, SLOTS>::new(transport);
-                let error = Box::pin(ble::run(controller, address, actuator)).await;
+                let error = Box::pin(ble::run(controller, address, None, actuator)).await;
                 Ok(format!("{error:?}"))
             }
             #[cfg(target_os = "linux")]
             Self::Hci(number) => {
                 let transport = bt_hci_linux::Transport::new(*number)?;
                 let controller = ExternalController::<_, SLOTS>::new(transport);
-                let error = Box::pin(ble::run(controller, address, actuator)).await;
+                let error = Box::pin(ble::run(controller, address, Some(RENEW), actuator)).await;
                 Ok(format!("{error:?}"))
             }
         }
