@@ -177,7 +177,7 @@ struct Lines {
     tag = "rules",
     params(ReplayQuery),
     request_body(content = String, content_type = "application/toml"),
-    responses((status = 200, description = "as asked", body = wire::Line<'static>, content_type = "application/x-ndjson"))
+    responses((status = 200, description = "as asked", body = Line<'static>, content_type = "application/x-ndjson"))
 ))]
 pub(crate) async fn replay(
     State(shared): State<Arc<Shared>>,

@@ -36,9 +36,9 @@ fn a_time_without_a_zone_names_no_instant() {
 
 #[test]
 fn the_far_ends_do_not_overflow() {
-    assert_eq!(UnixMicros(i64::MAX).saturating_add(core::time::Duration::MAX).0, i64::MAX);
+    assert_eq!(UnixMicros(i64::MAX).saturating_add(Duration::MAX).0, i64::MAX);
     assert!(UnixMicros(i64::MIN).rfc3339().starts_with("-009999"));
-    assert_eq!(UnixMicros(5).since(UnixMicros(9)), core::time::Duration::ZERO);
+    assert_eq!(UnixMicros(5).since(UnixMicros(9)), Duration::ZERO);
 }
 
 #[test]
