@@ -35,23 +35,23 @@ async fn main() -> ExitCode {
     let stop = CancellationToken::new();
     let clock = Arc::new(|| UnixMicros(0));
     let drive = async {
-        let mut number = 0;
         for led in states {
-            number += 1;
-            desired.send_replace(Some(Desired { led, number }));
+            let want = |number| desired.send_replace(Some(Desired { led, number }));
+            let mut wanted = desired.borrow().map_or(0, |last| last.number) + 1;
+            want(wanted);
             let obeyed = async {
                 while let Some(report) = reports.recv().await {
                     println!("{report:?}");
                     match report {
-                        Report::Applied { led: is, number: by, .. }
-                            if (is, by) == (led, number) =>
+                        Report::Applied { led: is, number, .. }
+                            if (is, number) == (led, wanted) =>
                         {
                             return true;
                         }
                         // It remembers a higher number than we begin with.
-                        Report::Ahead { number: its, .. } => {
-                            number = its + 1;
-                            desired.send_replace(Some(Desired { led, number }));
+                        Report::Ahead { number, .. } => {
+                            wanted = number + 1;
+                            want(wanted);
                         }
                         _ => {}
                     }
