@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A name that is heard for the first time may be another device's as well: so long that one has to
-/// be heard too.
-const SETTLE: Duration = Duration::from_secs(1);
+/// be heard too. Devices that spare their battery speak up once a second.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// What a search has found so far.
 pub(crate) struct Choice<'a> {

@@ -3,9 +3,8 @@
 //!
 //! The first controller is the gateway's; each of the others is a device's.
 
-use crate::process::{Process, said_by, until, uptime, within};
+use crate::process::{Process, note, said_by, until, within};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -67,20 +66,13 @@ impl Guest {
         let mut btvirt = Command::new("btvirt");
         btvirt.arg(format!("-l{controllers}"));
         self.controllers = Some(Process::start(&self.logs, "btvirt", &mut btvirt));
-        self.note("controllers");
+        note(&self.logs, "controllers");
         until("the controllers", || (present() == usize::from(controllers)).then_some(()));
-        self.note("bluetoothd");
+        note(&self.logs, "bluetoothd");
         self.start_daemon();
-        self.note("power");
+        note(&self.logs, "power");
         self.power(0, true);
-        self.note("started");
-    }
-
-    /// Writes down when something began.
-    pub(crate) fn note(&self, what: &str) {
-        let path = self.logs.join("steps.log");
-        let mut log = fs::File::options().create(true).append(true).open(path).unwrap();
-        writeln!(log, "[{}] {what}", uptime()).unwrap();
+        note(&self.logs, "started");
     }
 
     pub(crate) fn start_daemon(&mut self) {

@@ -29,7 +29,7 @@ mod spp;
 
 /// The limit for an event that must come: everything is emulated, and searches take their time.
 #[cfg(target_os = "linux")]
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,7 @@
 
 use crate::LIMIT;
 use crate::guest::Guest;
-use crate::process::{Process, within};
+use crate::process::{Process, note, within};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -31,6 +31,7 @@ pub(crate) fn device(guest: &Guest, log: &str, arguments: &[&str]) -> Process {
 /// `mtom up` with one actuator, whose name in the gateway is LAMP.
 pub(crate) struct Gateway {
     process: Process,
+    logs: PathBuf,
     mqtt: SocketAddr,
     page: SocketAddr,
 }
@@ -59,14 +60,14 @@ impl Gateway {
         for set in sets {
             up.args(["--set", &set]);
         }
-        guest.note("gateway");
+        note(guest.logs(), "gateway");
         let mut process = Process::start(guest.logs(), "gateway", &mut up);
         process.says("Ctrl-C stops it");
-        guest.note("gateway is up");
+        note(guest.logs(), "gateway is up");
         let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
         let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
         let (mqtt, page) = (address("mqtt"), address("dashboard"));
-        Self { process, mqtt, page }
+        Self { process, logs: guest.logs().to_owned(), mqtt, page }
     }
 
     /// What the API says of the actuator.
@@ -83,14 +84,19 @@ impl Gateway {
         all["actuators"][0].clone()
     }
 
-    /// Waits until the API says of the actuator what is wanted.
+    /// Waits until the API says of the actuator what is wanted; writes down how its link goes.
     pub(crate) fn lamp_when(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut last = Value::Null;
+        let (mut last, mut link) = (Value::Null, String::new());
         within(LIMIT, || {
             last = self.lamp();
+            let now = format!("link {}: {}", last["link_state"], last["link_reason"]);
+            if now != link {
+                note(&self.logs, &now);
+                link = now;
+            }
             wanted(&last).then(|| last.clone())
         })
-        .unwrap_or_else(|| panic!("{what}: not within {:?}; {last}", LIMIT))
+        .unwrap_or_else(|| panic!("{what}: not within {LIMIT:?}; {last}"))
     }
 
     /// Waits until the device itself has said that it is so.

@@ -36,9 +36,16 @@ pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) ->
 }
 
 /// Seconds since the boot, as the kernel's own messages have them.
-pub(crate) fn uptime() -> String {
+fn uptime() -> String {
     let said = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     said.split_whitespace().next().unwrap_or_default().to_owned()
+}
+
+/// Writes down in `steps.log` when something began.
+pub(crate) fn note(logs: &Path, what: &str) {
+    let path = logs.join("steps.log");
+    let mut log = File::options().create(true).append(true).open(path).unwrap();
+    writeln!(log, "[{}] {what}", uptime()).unwrap();
 }
 
 /// What a command that ends by itself printed, on both outputs.
