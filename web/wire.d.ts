@@ -45,9 +45,14 @@ boot: string | null, seq: number | null, };
  */
 export type Actuator = { name: string, link: string, link_state: LinkWord,
 /**
- * Why the link is so; empty when it is up.
+ * Why the link is so, or while the device is tried again why the last try came to nothing; empty where
+ * there is nothing to say.
  */
-link_reason: string, link_since: string, link_since_micros: number, simulated: boolean,
+link_reason: string, link_since: string, link_since_micros: number,
+/**
+ * Since when the link is not up, over every try since then; null: it is up.
+ */
+link_down_since: string | null, link_down_since_micros: number | null, simulated: boolean,
 /**
  * What the rules want.
  */
@@ -195,6 +200,37 @@ next: string | null, };
  * `GET /api/v1/actuators`
  */
 export type Actuators = { actuators: Array<Actuator>, };
+
+/**
+ * `GET /api/v1/actuators/scan`: the strongest first.
+ */
+export type Reach = { devices: Array<InReach>, };
+
+/**
+ * A device in reach.
+ */
+export type InReach = {
+/**
+ * What to write to drive it: `ble:C6:55:44:33:22:11`.
+ */
+link: string,
+/**
+ * What it calls itself; null until it has said so.
+ */
+name: string | null, kind: BluetoothKind,
+/**
+ * In dBm; null while it is not heard.
+ */
+signal_dbm: number | null,
+/**
+ * It offers what a link needs; null: it does not say.
+ */
+has_service: boolean | null, };
+
+/**
+ * Which Bluetooth a device speaks: `le` is driven by `ble:`, `classic` by `spp:`.
+ */
+export type BluetoothKind = "le" | "classic";
 
 /**
  * `GET /api/v1/rejects`, newest first.

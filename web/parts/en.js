@@ -76,6 +76,7 @@ export const en = {
   "link.connecting": "connecting",
   "link.broken": "broken",
   "link.since": "since {time}",
+  "link.down": "not up since {time}",
 
   "why.ask": "Why?",
   "why.title": "{name}: why {state}?",

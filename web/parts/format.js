@@ -9,6 +9,8 @@ const LOCALES = { en: "en", zh: "zh-CN" };
 /** The longest foreign text that is shown in a line. */
 const PLAIN_LEN_MAX = 200;
 
+const DAY_MILLIS = 86_400_000;
+
 /** Control characters, and those that turn the direction of what follows. */
 const UNSEEN = /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
@@ -152,6 +154,17 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle
  */
 function dateOptions(language) {
   return { year: "numeric", month: language === "en" ? "short" : "2-digit", day: "2-digit" };
+}
+
+/**
+ * The time of day; what was longer ago than a day gets its date.
+ * @param {number} micros
+ * @param {number} nowMillis
+ * @param {Language} language
+ */
+export function moment(micros, nowMillis, language) {
+  const isLongAgo = nowMillis - micros / 1_000 > DAY_MILLIS;
+  return isLongAgo ? stamp(micros, language) : clock(micros);
 }
 
 /**

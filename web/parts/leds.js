@@ -7,7 +7,7 @@
 
 import { cause } from "./cause.js";
 import { byId, el, setShown, setText } from "./dom.js";
-import { clock, latency, plain } from "./format.js";
+import { clock, latency, moment, plain } from "./format.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./i18n.js").Translate} Translate */
@@ -173,15 +173,7 @@ function facts(page, actuator) {
     const text = t("led.latency", { latency: latency(actuator.latency_micros, language) });
     lines.append(el("p", "", text));
   }
-  const link = el(
-    "p",
-    "",
-    el("span", "dot"),
-    el("span", "", `${t("led.link")} ${t(`link.${actuator.link_state}`)}`),
-    el("span", "muted", t("link.since", { time: clock(actuator.link_since_micros) })),
-  );
-  link.dataset.state = actuator.link_state;
-  lines.append(link);
+  lines.append(link(page, actuator));
   if (actuator.link_reason !== "") {
     lines.append(el("p", "foreign small", plain(actuator.link_reason)));
   }
@@ -189,4 +181,27 @@ function facts(page, actuator) {
     actuator.firmware === null ? [] : [`${t("led.firmware")} ${plain(actuator.firmware)}`];
   lines.append(el("p", "foreign small", [plain(actuator.link), ...firmware].join(" · ")));
   return lines;
+}
+
+/**
+ * The state of the link and since when it is so; while it is tried again, also since when it is not up.
+ * @param {Page} page
+ * @param {Actuator} actuator
+ */
+function link({ t, language, nowMillis }, actuator) {
+  /** @param {number} micros */
+  const time = (micros) => moment(micros, nowMillis(), language);
+  const { link_state: state, link_since_micros: since, link_down_since_micros: down } = actuator;
+  const ages = [t("link.since", { time: time(since) })];
+  // Of one that has just broken both are the same.
+  if (down !== null && down < since) ages.push(t("link.down", { time: time(down) }));
+  const line = el(
+    "p",
+    "",
+    el("span", "dot"),
+    el("span", "", `${t("led.link")} ${t(`link.${state}`)}`),
+    el("span", "muted", ages.join(" · ")),
+  );
+  line.dataset.state = state;
+  return line;
 }

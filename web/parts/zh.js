@@ -76,6 +76,7 @@ export const zh = {
   "link.connecting": "连接中",
   "link.broken": "已断开",
   "link.since": "自 {time}",
+  "link.down": "自 {time} 起未连接",
 
   "why.ask": "为什么？",
   "why.title": "{name}：为什么{state}？",

@@ -47,6 +47,8 @@ export function actuator(fields = {}) {
     link_reason: "",
     link_since: "2026-11-23T08:06:30.000000Z",
     link_since_micros: NOW_MICROS,
+    link_down_since: null,
+    link_down_since_micros: null,
     simulated: false,
     desired: null,
     reported: null,

@@ -27,6 +27,14 @@ test("a value has its unit and its digits", () => {
   assert.equal(format.converted(82.76, "en"), "82.8");
 });
 
+test("a moment of long ago has its date", () => {
+  const now = 1_795_421_190_000;
+  const day = 86_400_000;
+  const moment = (/** @type {number} */ millis) => format.moment(millis * 1_000, now, "en");
+  assert.equal(moment(now - day), format.clock((now - day) * 1_000));
+  assert.equal(moment(now - day - 1), format.stamp((now - day - 1) * 1_000, "en"));
+});
+
 test("an age grows from seconds to days", () => {
   /** @type {[number, string][]} */
   const cases = [

@@ -56,10 +56,14 @@ pub(crate) struct Actuator<'a> {
     name: &'a str,
     link: &'a str,
     link_state: LinkWord,
-    /// Why the link is so; empty when it is up.
+    /// Why the link is so, or while the device is tried again why the last try came to nothing; empty where
+    /// there is nothing to say.
     link_reason: &'a str,
     link_since: String,
     link_since_micros: i64,
+    /// Since when the link is not up, over every try since then; null: it is up.
+    link_down_since: Option<String>,
+    link_down_since_micros: Option<i64>,
     simulated: bool,
     /// What the rules want.
     desired: Option<Desired<'a>>,

@@ -189,7 +189,7 @@ fn control(shared: &Shared) -> Result<Control, Problem> {
     })
 }
 
-fn problem(error: ControlError) -> Problem {
+pub(crate) fn problem(error: ControlError) -> Problem {
     let detail = error.to_string();
     match error {
         ControlError::Rules(mistakes) => {

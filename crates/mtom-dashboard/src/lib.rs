@@ -17,6 +17,7 @@ mod past;
 mod problem;
 pub mod replay;
 mod routes;
+pub mod scan;
 pub mod server;
 pub mod trial;
 

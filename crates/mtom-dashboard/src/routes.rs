@@ -3,12 +3,12 @@
 use crate::access::{self, Access};
 use crate::alerts::{Alerts, AlertsQuery};
 use crate::api::{
-    Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status, Why,
+    Actuator, Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status, Why,
 };
 use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, change, devices, live, metrics, openapi, replay, trial};
+use crate::{assets, change, devices, live, metrics, openapi, replay, scan, trial};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use mtom_gateway::control::ControlError;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::error::StoreError;
 use mtom_store::history::ledger::LedgerQuery;
@@ -48,6 +49,8 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/rules/replay", post(replay::replay))
         .route("/api/v1/rules/test", post(trial::test))
         .route("/api/v1/rules/rollback", post(change::rollback))
+        .route("/api/v1/actuators/scan", get(scan::scan))
+        .route("/api/v1/actuators/{name}/status", get(actuator))
         .route("/api/v1/actuators/{name}/set", put(change::set))
         .route("/api/v1/why", get(why))
         .route("/api/v1/log", get(log))
@@ -174,6 +177,27 @@ async fn latest(State(shared): State<Arc<Shared>>) -> Response {
 ))]
 async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
     json(&Actuators::new(&shared.view.snapshot().actuators))
+}
+
+/// One actuator.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/actuators/{name}/status",
+    tag = "actuators",
+    params(("name" = String, Path, description = "of the actuator")),
+    responses((status = 200, description = "as asked", body = Actuator<'static>))
+))]
+async fn actuator(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let actuators = shared.view.snapshot().actuators;
+    let Some(found) = actuators.iter().find(|actuator| actuator.name == name) else {
+        let names: Vec<&str> = actuators.iter().map(|actuator| &*actuator.name).collect();
+        let known = names.join(", ");
+        return Err(change::problem(ControlError::Actuator { name, known }));
+    };
+    Ok(json(&Actuator::from(found)))
 }
 
 /// The rules that run, and their text.

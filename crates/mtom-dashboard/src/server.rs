@@ -7,6 +7,7 @@
 use crate::access::Access;
 use crate::replay::Replay;
 use crate::routes;
+use crate::scan::Scan;
 use crate::trial::Trial;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -42,6 +43,8 @@ pub struct Dashboard {
     pub replay: Option<Replay>,
     /// Runs the cases beside rules; `None`: they cannot be run.
     pub trial: Option<Trial>,
+    /// Searches for devices in reach; `None`: there is nothing to search with.
+    pub scan: Option<Scan>,
 }
 
 /// About the installation. Addresses are `host:port`; empty where nothing listens.
@@ -109,11 +112,14 @@ pub(crate) struct Shared {
     pub(crate) control: Option<Control>,
     pub(crate) replay: Option<Replay>,
     pub(crate) trial: Option<Trial>,
+    pub(crate) scan: Option<Scan>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
     /// One permit: a replay keeps two threads busy. Taken: the next is refused with 429.
     pub(crate) replays: Arc<Semaphore>,
+    /// One permit: an adapter searches once at a time. Taken: the next is refused with 429.
+    pub(crate) scans: Semaphore,
     /// One permit for each viewer of `/live`.
     pub(crate) viewers: Arc<Semaphore>,
     /// The tasks of viewers: they outlive the connection that they came on.
@@ -139,7 +145,7 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock, control, replay, trial } = dashboard;
+    let Dashboard { view, history, info, clock, control, replay, trial, scan } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
     let end = stop.child_token();
@@ -152,9 +158,11 @@ pub(crate) async fn serve_within(
         control,
         replay,
         trial,
+        scan,
         limits,
         readers: Semaphore::new(limits.readers_max),
         replays: Arc::new(Semaphore::new(1)),
+        scans: Semaphore::new(1),
         viewers: Arc::new(Semaphore::new(limits.viewers_max)),
         tasks: TaskTracker::new(),
         stop: end.clone(),

@@ -1,6 +1,7 @@
 //! What several tests need: a journal in a folder, a server on a free port, and the other ends.
 
 use crate::replay::Replay;
+use crate::scan::Scan;
 use crate::server::{Dashboard, Info, Limits, serve_within};
 use futures_util::StreamExt;
 use mtom_gateway::view::View;
@@ -48,15 +49,25 @@ impl Server {
     }
 
     pub(crate) async fn within(limits: Limits, insecure: Option<String>) -> Self {
-        Self::with(limits, insecure, None).await
+        Self::with(limits, insecure, None, None).await
+    }
+
+    /// One that searches so.
+    pub(crate) async fn with_scan(scan: Scan) -> Self {
+        Self::with(limits(), None, None, Some(scan)).await
     }
 
     /// One that plays the history so.
     pub(crate) async fn with_replay(replay: Replay) -> Self {
-        Self::with(limits(), None, Some(replay)).await
+        Self::with(limits(), None, Some(replay), None).await
     }
 
-    async fn with(limits: Limits, insecure: Option<String>, replay: Option<Replay>) -> Self {
+    async fn with(
+        limits: Limits,
+        insecure: Option<String>,
+        replay: Option<Replay>,
+        scan: Option<Scan>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&folder.path().join("mtom.db"), NOW).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -80,6 +91,7 @@ impl Server {
             control: None,
             replay,
             trial: None,
+            scan,
         };
         let served = serve_within(listener, dashboard, limits, stop.clone());
         #[allow(clippy::disallowed_methods, reason = "a test waits for it in `stop`")]

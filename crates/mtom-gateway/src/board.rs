@@ -59,12 +59,14 @@ impl Board {
     /// Puts an actuator on the board; its link reads the mailbox.
     pub(crate) fn add(&self, actuator: &Actuator) -> watch::Receiver<Option<Desired>> {
         let (mailbox, receiver) = watch::channel(None);
+        let now = (self.clock)();
         let shown = ActuatorView {
             name: actuator.name.clone(),
             link: actuator.link.to_string(),
             link_state: LinkState::Away,
             link_reason: String::new(),
-            link_since: (self.clock)(),
+            link_since: now,
+            link_down_since: Some(now),
             simulated: actuator.simulated,
             desired: None,
             reported: None,
@@ -228,16 +230,17 @@ impl Entry {
         };
         let same = self.shown.link_state == state && self.shown.link_reason == reason;
         // A link that is tried again and again says so once, not at every try.
-        let retry = matches!(
-            (self.shown.link_state, state),
-            (LinkState::Away, LinkState::Searching | LinkState::Connecting)
-                | (LinkState::Searching, LinkState::Connecting)
-        );
-        if !same {
+        let retry = self.shown.link_state != LinkState::Up
+            && matches!(state, LinkState::Searching | LinkState::Connecting);
+        if self.shown.link_state != state {
             self.shown.link_since = now;
             self.shown.link_state = state;
-            self.shown.link_reason.clone_from(&reason);
         }
+        self.shown.link_reason.clone_from(&reason);
+        self.shown.link_down_since = match state {
+            LinkState::Up => None,
+            _ => Some(self.shown.link_down_since.unwrap_or(now)),
+        };
         let known = self.said == Some((state, reason.clone()));
         if same || retry || known {
             return None;
@@ -246,3 +249,6 @@ impl Entry {
         Some(LogEvent::Link { actuator, state, reason })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,13 +191,13 @@ pub enum LogEvent {
 pub enum LinkState {
     /// Not tried yet, or waiting before the next try.
     Away,
-    /// The device is looked for; the reason is why the last try failed.
+    /// The device is looked for.
     Searching,
     /// A connection is being made.
     Connecting,
     /// Open.
     Up,
-    /// It was open and failed; the reason is beside it.
+    /// It was open and failed; tried again soon.
     Broken,
 }
 
@@ -210,10 +210,13 @@ pub struct ActuatorView {
     pub link: String,
     /// The state of the link.
     pub link_state: LinkState,
-    /// Why the link is so; empty when it is up.
+    /// Why the link is so, or while the device is tried again why the last try came to nothing; empty where
+    /// there is nothing to say.
     pub link_reason: String,
     /// Since when the link is so.
     pub link_since: UnixMicros,
+    /// Since when the link is not up, over every try since then; `None`: it is up.
+    pub link_down_since: Option<UnixMicros>,
     /// True when mtom simulates this device.
     pub simulated: bool,
     /// What the rules want, and by which command.

@@ -1,12 +1,13 @@
 //! `mtom actuator list`, `status` and `set`: the actuators of the gateway that runs, by its API.
 //!
-//! The words are those of the page: what an actuator *should be*, what it *is* because its device says so, and
-//! what was *sent* to one that never answers.
+//! The words are those of the page: how an actuator is *wanted*, how its device has *reported* it to be, and what
+//! was *sent* to one that never answers.
 
 use crate::ask::{Ask, ask, asked, percent};
+use crate::link::{Link, plain};
 use crate::past::arguments::Place;
 use crate::past::local;
-use crate::{Failure, cli, report, stop};
+use crate::{Failure, cli, clock, report, stop};
 use anyhow::anyhow;
 use hyper::Method;
 use jiff::tz::TimeZone;
@@ -25,7 +26,9 @@ pub(crate) fn list(arguments: &cli::Listing) -> Result<(), Failure> {
         report::line(&answer.to_string());
         return Ok(());
     }
-    table(&answer, &TimeZone::system()).iter().for_each(|line| report::line(line));
+    table(&answer, (clock::system())(), &TimeZone::system())
+        .iter()
+        .for_each(|line| report::line(line));
     Ok(())
 }
 
@@ -37,7 +40,9 @@ pub(crate) fn status(arguments: &cli::Status) -> Result<(), Failure> {
         report::line(&actuator.to_string());
         return Ok(());
     }
-    about(actuator, &TimeZone::system()).iter().for_each(|line| report::line(line));
+    about(actuator, (clock::system())(), &TimeZone::system())
+        .iter()
+        .for_each(|line| report::line(line));
     Ok(())
 }
 
@@ -55,10 +60,11 @@ pub(crate) fn set(arguments: &cli::SetByHand) -> Result<(), Failure> {
     let (page, _) = asked(place, request)?.ok_or_else(nobody)?;
     let outcome = stop::until_told(async |stop| {
         let (began, mut turns) = (Instant::now(), interval(LOOK_EVERY));
+        let zone = TimeZone::system();
         loop {
             let answer =
                 ask(page, everything()).await?.ok_or_else(|| anyhow!("the gateway has ended"))?;
-            match outcome(&answer, name, &arguments.led) {
+            match outcome(&answer, name, &arguments.led, (clock::system())(), &zone) {
                 Outcome::NotYet(_) if began.elapsed() < arguments.wait => {}
                 outcome => return anyhow::Ok(outcome),
             }
@@ -86,11 +92,11 @@ enum Outcome {
     NotYet(String),
 }
 
-fn outcome(answer: &Value, name: &str, word: &str) -> Outcome {
+fn outcome(answer: &Value, name: &str, word: &str, now: UnixMicros, zone: &TimeZone) -> Outcome {
     let Ok(actuator) = named(answer, name) else {
         return Outcome::NotYet(format!("{} is gone", plain(name)));
     };
-    let (name, link) = (plain(name), link(actuator));
+    let (name, link) = (plain(name), Link::of(actuator));
     let desired = &actuator["desired"];
     let led = desired["led"].as_str().unwrap_or_default();
     if word != "auto" && led != word {
@@ -105,21 +111,19 @@ fn outcome(answer: &Value, name: &str, word: &str) -> Outcome {
         let latency = actuator["latency_micros"].as_u64().map(span);
         let after =
             latency.map_or_else(String::new, |latency| format!(", {latency} after the decision"));
-        return Outcome::Done(format!("{name} is {led}: the device says so{after}"));
+        return Outcome::Done(format!("{name} is {led}, as the device reports it{after}"));
     }
     if is_same(&actuator["sent"])
         && actuator["reported"].is_null()
         && actuator["firmware"].is_null()
+        && link.state == "up"
     {
-        let word = actuator["link_state"].as_str().unwrap_or_default();
-        if word == "up" {
-            return Outcome::Done(format!(
-                "{name}: {led} was sent; this device never says what it is"
-            ));
-        }
+        return Outcome::Done(format!("{name}: {led} was sent; this device never answers"));
     }
     Outcome::NotYet(format!(
-        "{name} should be {led}, and its device has not said that it is; {link}"
+        "{name} is wanted {led}, and its device has not reported that it is so; {} {}",
+        link.address,
+        link.words(now, zone)
     ))
 }
 
@@ -159,15 +163,17 @@ fn named<'a>(answer: &'a Value, name: &str) -> Result<&'a Value, Failure> {
     })
 }
 
-fn table(answer: &Value, zone: &TimeZone) -> Vec<String> {
+fn table(answer: &Value, now: UnixMicros, zone: &TimeZone) -> Vec<String> {
     let row = |cells: [&str; 4]| {
-        let [name, should, is, link] = cells;
-        format!("{name:<16} {should:<10} {is:<24} {link}").trim_end().to_owned()
+        let [name, wanted, led, link] = cells;
+        format!("{name:<16} {wanted:<8} {led:<26} {link}").trim_end().to_owned()
     };
-    let mut lines = vec![row(["ACTUATOR", "SHOULD BE", "IS", "LINK"])];
+    let mut lines = vec![row(["ACTUATOR", "WANTED", "LED", "LINK"])];
     lines.extend(all(answer).map(|actuator| {
-        let should = actuator["desired"]["led"].as_str().unwrap_or("-");
-        row([&plain(text(actuator, "name")), should, &is(actuator, zone), &link(actuator)])
+        let wanted = actuator["desired"]["led"].as_str().unwrap_or("-");
+        let link = Link::of(actuator);
+        let link = format!("{} {}", link.address, link.words(now, zone));
+        row([&plain(text(actuator, "name")), wanted, &led(actuator, zone), &link])
     }));
     if lines.len() == 1 {
         lines.push("none: write [[actuator]] into mtom.toml".into());
@@ -176,60 +182,38 @@ fn table(answer: &Value, zone: &TimeZone) -> Vec<String> {
 }
 
 /// What it is, as far as anybody knows.
-fn is(actuator: &Value, zone: &TimeZone) -> String {
-    for (key, word) in [("reported", ""), ("sent", "sent ")] {
+fn led(actuator: &Value, zone: &TimeZone) -> String {
+    for key in ["reported", "sent"] {
         if let Some(led) = actuator[key]["led"].as_str() {
             let at = local(at(&actuator[key]), zone);
             let time = at.split_once(' ').map_or(at.as_str(), |(_, time)| time);
-            return format!("{word}{led}, {time}");
+            return format!("{led}, {key} {time}");
         }
     }
-    "not known".into()
+    "unknown".into()
 }
 
-fn link(actuator: &Value) -> String {
-    let (link, state) = (plain(text(actuator, "link")), text(actuator, "link_state"));
-    match text(actuator, "link_reason") {
-        "" => format!("{link} {state}"),
-        // It names the link already.
-        reason => format!("{state}: {}", plain(reason)),
-    }
-}
-
-fn about(actuator: &Value, zone: &TimeZone) -> Vec<String> {
+fn about(actuator: &Value, now: UnixMicros, zone: &TimeZone) -> Vec<String> {
     let mut lines = vec![plain(text(actuator, "name"))];
     let mut say = |what: &str, text: String| lines.push(format!("  {what:<10} {text}"));
-    let desired = &actuator["desired"];
-    say(
-        "should be",
-        match desired["led"].as_str() {
-            None => "nothing was decided yet".into(),
-            Some(led) => format!(
-                "{led}, command {} of {}, by {}: {}",
-                desired["number"],
-                local(at(desired), zone),
-                plain(text(desired, "rule")),
-                plain(text(desired, "cause"))
-            ),
-        },
-    );
     let told = |told: &Value| {
         let led = told["led"].as_str()?;
         Some(format!("{led}, command {} of {}", told["number"], local(at(told), zone)))
     };
-    say(
-        "is",
-        told(&actuator["reported"])
-            .unwrap_or_else(|| "not known: the device has not said it".into()),
-    );
-    say("sent", told(&actuator["sent"]).unwrap_or_else(|| "nothing yet".into()));
+    let never = || "never".to_owned();
+    let desired = &actuator["desired"];
+    let cause =
+        || format!(", rule {}: {}", plain(text(desired, "rule")), plain(text(desired, "cause")));
+    say("wanted", told(desired).map_or_else(never, |told| told + &cause()));
+    say("sent", told(&actuator["sent"]).unwrap_or_else(never));
+    say("reported", told(&actuator["reported"]).unwrap_or_else(never));
     if let Some(latency) = actuator["latency_micros"].as_u64() {
         say("answered", format!("{} after the decision", span(latency)));
     }
-    let since = UnixMicros(actuator["link_since_micros"].as_i64().unwrap_or_default());
-    say("link", format!("{}, since {}", link(actuator), local(since, zone)));
+    let link = Link::of(actuator);
+    say("link", format!("{} {}", link.address, link.words(now, zone)));
     if let Some(firmware) = actuator["firmware"].as_str() {
-        say("device", plain(firmware));
+        say("firmware", plain(firmware));
     }
     lines
 }
@@ -244,11 +228,6 @@ fn span(micros: u64) -> String {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
-}
-
-/// Outside bytes: a name may hold what steers a terminal.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "?")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod devices;
 mod doctor;
 mod files;
 mod flash;
+mod link;
 mod past;
 mod plan;
 mod ready;

@@ -1,11 +1,14 @@
-//! `mtom actuator scan`: which devices are in reach over Bluetooth, and what to write to drive one.
+//! Which devices are in reach over Bluetooth, and what to write to drive one: `mtom actuator scan`, and the same
+//! for the page's API.
 
 use crate::past::progress::Progress;
 use crate::{Failure, cli, report, stop};
 use mtom_actuator::{BluetoothId, Kind, Sighting, scan};
+use mtom_dashboard::scan::{Device, Scan};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 
 /// How often the progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
@@ -16,9 +19,7 @@ pub(crate) fn run(arguments: &cli::Scan) -> Result<(), Failure> {
     let trouble = stop::until_told(async |stop| {
         let mut progress = Progress::new("searching");
         let (began, mut shown) = (Instant::now(), interval(SHOW_EVERY));
-        let seen = |sighting: Sighting| {
-            note(&mut devices, sighting);
-        };
+        let seen = |sighting| note(&mut devices, sighting);
         let mut search = std::pin::pin!(scan(arguments.adapter.as_deref(), seen));
         loop {
             let done = began.elapsed();
@@ -48,6 +49,30 @@ pub(crate) fn run(arguments: &cli::Scan) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Searches for whoever asks by the API.
+pub(crate) fn for_page() -> Scan {
+    Arc::new(|adapter, span| {
+        Box::pin(async move {
+            let mut devices = BTreeMap::new();
+            let search = scan(adapter.as_deref(), |sighting| note(&mut devices, sighting));
+            match timeout(span, search).await {
+                Ok(trouble) => Err(trouble.to_string()),
+                Err(_) => Ok(sorted(&devices).into_iter().map(device).collect()),
+            }
+        })
+    })
+}
+
+fn device(sighting: &Sighting) -> Device {
+    Device {
+        link: link(sighting),
+        name: sighting.name.clone(),
+        is_classic: sighting.kind == Kind::Classic,
+        signal_dbm: sighting.signal_dbm,
+        has_service: sighting.has_service,
+    }
+}
+
 /// What was seen of one device, all together: what it says comes in pieces.
 fn note(devices: &mut BTreeMap<BluetoothId, Sighting>, sighting: Sighting) {
     let Some(known) = devices.get_mut(&sighting.id) else {
@@ -61,18 +86,31 @@ fn note(devices: &mut BTreeMap<BluetoothId, Sighting>, sighting: Sighting) {
 }
 
 /// The strongest first.
-fn table(devices: &BTreeMap<BluetoothId, Sighting>) -> Vec<String> {
+fn sorted(devices: &BTreeMap<BluetoothId, Sighting>) -> Vec<&Sighting> {
     let mut sorted: Vec<&Sighting> = devices.values().collect();
     sorted.sort_by_key(|device| std::cmp::Reverse(device.signal_dbm));
+    sorted
+}
+
+/// What to write to drive it.
+fn link(device: &Sighting) -> String {
+    let scheme = match device.kind {
+        Kind::Le => "ble",
+        Kind::Classic => "spp",
+    };
+    format!("{scheme}:{}", device.id)
+}
+
+fn table(devices: &BTreeMap<BluetoothId, Sighting>) -> Vec<String> {
     let row = |cells: [&str; 5]| {
         let [link, name, kind, signal, service] = cells;
         format!("{link:<24} {name:<24} {kind:<8} {signal:>8}  {service}").trim_end().to_owned()
     };
     let mut lines = vec![row(["LINK", "NAME", "KIND", "SIGNAL", "SERVICE"])];
-    for device in sorted {
-        let (scheme, kind, service) = match device.kind {
-            Kind::Le => ("ble", "LE", "UART"),
-            Kind::Classic => ("spp", "classic", "serial port"),
+    for device in sorted(devices) {
+        let (kind, service) = match device.kind {
+            Kind::Le => ("LE", "UART"),
+            Kind::Classic => ("classic", "serial port"),
         };
         // Outside bytes: a name may hold what steers a terminal.
         let plain = |name: &str| name.replace(char::is_control, "?");
@@ -83,7 +121,7 @@ fn table(devices: &BTreeMap<BluetoothId, Sighting>) -> Vec<String> {
             None => String::new(),
         };
         let name = plain(device.name.as_deref().unwrap_or_default());
-        lines.push(row([&format!("{scheme}:{}", device.id), &name, kind, &signal, &service]));
+        lines.push(row([&link(device), &name, kind, &signal, &service]));
     }
     lines
 }

@@ -1,7 +1,7 @@
 //! `mtom up` and `mtom gateway`: everything in one process, from the first bind to the last commit.
 
 use crate::config::Config;
-use crate::{Failure, clock, devices, files, plan, ready, report, rules, sensors, stop};
+use crate::{Failure, clock, devices, files, plan, ready, report, rules, scan, sensors, stop};
 use anyhow::Context;
 use mtom_dashboard::server::{self, Dashboard, Info};
 use mtom_gateway::Clock;
@@ -123,6 +123,7 @@ fn dashboard(
         control: Some(gateway.control()),
         replay: None,
         trial: None,
+        scan: Some(scan::for_page()),
     }
 }
 

@@ -9,6 +9,7 @@ mod screen;
 use crate::{cli, report, stop};
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
+use jiff::tz::TimeZone;
 use model::Model;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -104,7 +105,7 @@ async fn session(url: &str, heard: &mpsc::Sender<Heard>) -> Result<()> {
 
 /// One line per event.
 async fn print(mut heard: mpsc::Receiver<Heard>, stop: &CancellationToken) {
-    let mut model = Model::default();
+    let mut model = Model::new(TimeZone::system());
     loop {
         let event = tokio::select! {
             () = stop.cancelled() => return,

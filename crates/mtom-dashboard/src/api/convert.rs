@@ -77,6 +77,8 @@ impl<'a> From<&'a ActuatorView> for Actuator<'a> {
             link_reason: &view.link_reason,
             link_since: view.link_since.rfc3339(),
             link_since_micros: view.link_since.0,
+            link_down_since: view.link_down_since.map(UnixMicros::rfc3339),
+            link_down_since_micros: view.link_down_since.map(|at| at.0),
             simulated: view.simulated,
             desired: view.desired.as_ref().map(Desired::from),
             reported: view.reported.map(State::from),

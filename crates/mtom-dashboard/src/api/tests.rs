@@ -11,6 +11,7 @@ use crate::events::LogEvent;
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
 use crate::problem::{ProblemBody, RuleMistake, TextPlace};
 use crate::replay::wire;
+use crate::scan::{BluetoothKind, InReach, Reach};
 use crate::trial::{RuleCase, RuleCases};
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
@@ -52,6 +53,9 @@ fn the_types_of_the_page_are_these() {
     declare::<Latest<'_>>(&config, &mut text);
     declare::<ReadingPage<'_>>(&config, &mut text);
     declare::<Actuators<'_>>(&config, &mut text);
+    declare::<Reach<'_>>(&config, &mut text);
+    declare::<InReach<'_>>(&config, &mut text);
+    declare::<BluetoothKind>(&config, &mut text);
     declare::<Rejects<'_>>(&config, &mut text);
     declare::<Reject<'_>>(&config, &mut text);
     declare::<Commands<'_>>(&config, &mut text);
@@ -200,6 +204,7 @@ fn snapshot() -> Snapshot {
             link_state: LinkState::Up,
             link_reason: String::new(),
             link_since: AT,
+            link_down_since: None,
             simulated: true,
             desired: Some(Wanted {
                 led: Led::On,
@@ -271,6 +276,8 @@ fn a_snapshot_as_json() {
               "link_reason": "",
               "link_since": "2026-11-23T08:06:30.123456Z",
               "link_since_micros": 1795421190123456,
+              "link_down_since": null,
+              "link_down_since_micros": null,
               "simulated": true,
               "desired": {
                 "led": "on",

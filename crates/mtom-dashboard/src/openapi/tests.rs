@@ -31,6 +31,8 @@ use utoipa::OpenApi as _;
         crate::routes::chart,
         crate::routes::rejects,
         crate::routes::actuators,
+        crate::routes::actuator,
+        crate::scan::scan,
         crate::change::set,
         crate::routes::commands,
         crate::routes::why,

@@ -86,6 +86,7 @@ async fn the_newest_of_everything_is_told() {
         link_state: LinkState::Broken,
         link_reason: "connection reset".into(),
         link_since: NOW,
+        link_down_since: Some(NOW),
         simulated: false,
         desired: None,
         reported: Some(Told { led: Led::On, number: 7, at: NOW }),
@@ -106,7 +107,13 @@ async fn the_newest_of_everything_is_told() {
     assert_eq!(latest["readings"][0]["value"], 26.5);
     let actuator = &server.get("/api/v1/actuators").await.json()["actuators"][0];
     assert_eq!(actuator["link_state"], "broken");
+    assert_eq!(actuator["link_down_since_micros"], NOW.0);
     assert_eq!((&actuator["reported"]["led"], &actuator["sent"]), (&json!("on"), &json!(null)));
+    let alone = server.get("/api/v1/actuators/LED/status").await;
+    assert_eq!((alone.status, &alone.json()), (200, actuator));
+    let nobody = server.get("/api/v1/actuators/LAMP/status").await;
+    let detail = "there is no actuator \"LAMP\": expected LED";
+    assert_eq!((nobody.status, &nobody.json()["detail"]), (404, &json!(detail)));
     let rules = server.get("/api/v1/rules").await.json();
     assert_eq!(rules["rules"][0]["on"], "celsius >= 25.0");
     let audit = server.get("/api/v1/audit").await.json();

@@ -1,6 +1,9 @@
 use super::*;
 use expect_test::expect;
 
+/// 2026-11-23 08:06:31.
+const NOW: UnixMicros = UnixMicros(1_795_421_191_000_000);
+
 fn answer() -> Value {
     json!({ "actuators": [
         {
@@ -17,7 +20,7 @@ fn answer() -> Value {
         {
             "name": "OLD\u{1b}[2J", "link": "spp:OLD", "link_state": "away",
             "link_reason": "spp:OLD: nothing of this name in reach; is it on?",
-            "link_since_micros": 1_795_421_100_000_000_i64,
+            "link_since_micros": 1_795_421_100_000_000_i64, "link_down_since_micros": 1_795_000_000_000_000_i64,
             "desired": { "led": "off", "number": 7, "at_micros": 1_795_421_190_123_456_i64, "rule": "r", "cause": "c" },
             "reported": null,
             "sent": { "led": "off", "number": 7, "at_micros": 1_795_421_190_124_456_i64 },
@@ -34,52 +37,54 @@ fn answer() -> Value {
 #[test]
 fn the_list_says_what_each_should_be_and_what_it_is() {
     expect![[r#"
-        ACTUATOR         SHOULD BE  IS                       LINK
-        TEMP_LED         on         on, 08:06:30.135         ble:TEMP_LED up
-        OLD?[2J          off        sent off, 08:06:30.124   away: spp:OLD: nothing of this name in reach; is it on?
-        NEW              -          not known                tcp:led:7000 connecting"#]].assert_eq(&table(&answer(), &TimeZone::UTC).join("\n"));
+        ACTUATOR         WANTED   LED                        LINK
+        TEMP_LED         on       on, reported 08:06:30.135  ble:TEMP_LED up since 08:05:00
+        OLD?[2J          off      off, sent 08:06:30.124     spp:OLD away since 08:05:00, not up since 2026-11-18 11:06:40: nothing of this name in reach; is it on?
+        NEW              -        unknown                    tcp:led:7000 connecting since 08:05:00"#]]
+    .assert_eq(&table(&answer(), NOW, &TimeZone::UTC).join("\n"));
 }
 
 #[test]
 fn the_status_tells_everything_that_is_known() {
     let all: Vec<String> =
-        all(&answer()).flat_map(|actuator| about(actuator, &TimeZone::UTC)).collect();
+        all(&answer()).flat_map(|actuator| about(actuator, NOW, &TimeZone::UTC)).collect();
     expect![[r#"
         TEMP_LED
-          should be  on, command 42 of 2026-11-23 08:06:30.123, by heat lamp: 25.0 °C
-          is         on, command 42 of 2026-11-23 08:06:30.135
+          wanted     on, command 42 of 2026-11-23 08:06:30.123, rule heat lamp: 25.0 °C
           sent       on, command 42 of 2026-11-23 08:06:30.124
+          reported   on, command 42 of 2026-11-23 08:06:30.135
           answered   12.0 ms after the decision
-          link       ble:TEMP_LED up, since 2026-11-23 08:05:00.000
-          device     TEMP_LED 1.0.0
+          link       ble:TEMP_LED up since 08:05:00
+          firmware   TEMP_LED 1.0.0
         OLD?[2J
-          should be  off, command 7 of 2026-11-23 08:06:30.123, by r: c
-          is         not known: the device has not said it
+          wanted     off, command 7 of 2026-11-23 08:06:30.123, rule r: c
           sent       off, command 7 of 2026-11-23 08:06:30.124
-          link       away: spp:OLD: nothing of this name in reach; is it on?, since 2026-11-23 08:05:00.000
+          reported   never
+          link       spp:OLD away since 08:05:00, not up since 2026-11-18 11:06:40: nothing of this name in reach; is it on?
         NEW
-          should be  nothing was decided yet
-          is         not known: the device has not said it
-          sent       nothing yet
-          link       tcp:led:7000 connecting, since 2026-11-23 08:05:00.000"#]].assert_eq(&all.join("\n"));
+          wanted     never
+          sent       never
+          reported   never
+          link       tcp:led:7000 connecting since 08:05:00"#]]
+    .assert_eq(&all.join("\n"));
 }
 
 #[test]
 fn a_command_is_done_when_the_device_says_so_or_never_could() {
     let mut answer = answer();
-    let done = |answer: &Value, name, word| outcome(answer, name, word);
-    expect![[r#"Done("TEMP_LED is on: the device says so, 12.0 ms after the decision")"#]]
+    let done = |answer: &Value, name, word| outcome(answer, name, word, NOW, &TimeZone::UTC);
+    expect![[r#"Done("TEMP_LED is on, as the device reports it, 12.0 ms after the decision")"#]]
         .assert_eq(&format!("{:?}", done(&answer, "TEMP_LED", "on")));
     expect![[r#"NotYet("TEMP_LED: the gateway has not decided it yet")"#]]
         .assert_eq(&format!("{:?}", done(&answer, "TEMP_LED", "off")));
-    expect![[r#"NotYet("OLD?[2J should be off, and its device has not said that it is; away: spp:OLD: nothing of this name in reach; is it on?")"#]].assert_eq(&format!("{:?}", done(&answer, "OLD\u{1b}[2J", "off")));
+    expect![[r#"NotYet("OLD?[2J is wanted off, and its device has not reported that it is so; spp:OLD away since 08:05:00, not up since 2026-11-18 11:06:40: nothing of this name in reach; is it on?")"#]].assert_eq(&format!("{:?}", done(&answer, "OLD\u{1b}[2J", "off")));
     answer["actuators"][1]["link_state"] = "up".into();
-    expect![[r#"Done("OLD?[2J: off was sent; this device never says what it is")"#]]
+    expect![[r#"Done("OLD?[2J: off was sent; this device never answers")"#]]
         .assert_eq(&format!("{:?}", done(&answer, "OLD\u{1b}[2J", "off")));
     expect![[r#"Done("NEW: the rules have not said anything yet")"#]]
         .assert_eq(&format!("{:?}", done(&answer, "NEW", "auto")));
     answer["actuators"][0]["reported"]["number"] = 41.into();
-    expect![[r#"NotYet("TEMP_LED should be on, and its device has not said that it is; ble:TEMP_LED up")"#]].assert_eq(&format!("{:?}", done(&answer, "TEMP_LED", "auto")));
+    expect![[r#"NotYet("TEMP_LED is wanted on, and its device has not reported that it is so; ble:TEMP_LED up since 08:05:00")"#]].assert_eq(&format!("{:?}", done(&answer, "TEMP_LED", "auto")));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::{note, table};
+use super::{device, note, sorted, table};
 use expect_test::expect;
 use mtom_actuator::{Kind, Sighting};
 use std::collections::BTreeMap;
@@ -26,4 +26,8 @@ fn what_is_in_reach_is_listed_by_strength_with_what_to_write() {
         ble:C6:55:44:33:22:11    TEMP_LED                 LE        -70 dBm  UART
         spp:00:11:22:33:44:55    TEMP_LED                 classic            no serial port"]]
     .assert_eq(&table(&devices).join("\n"));
+    // The API says the same, in the same order.
+    let links: Vec<String> = sorted(&devices).into_iter().map(|it| device(it).link).collect();
+    let expected = ["ble:D0:00:00:00:00:01", "ble:C6:55:44:33:22:11", "spp:00:11:22:33:44:55"];
+    assert_eq!(links, expected);
 }

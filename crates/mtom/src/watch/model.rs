@@ -1,6 +1,8 @@
 //! What has been seen so far, from the frames of `/live`. Frames of unknown types are passed over:
 //! a newer gateway may say more.
 
+use crate::link::Link;
+use jiff::tz::TimeZone;
 use mtom_protocol::unit::fahrenheit;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,8 +13,10 @@ const CHART_LEN: usize = 240;
 const SERIES_LEN: usize = 1_000;
 
 /// Everything on the screen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Model {
+    /// In which times are told.
+    pub(crate) zone: TimeZone,
     pub(crate) series: BTreeMap<String, Series>,
     pub(crate) actuators: BTreeMap<String, Actuator>,
     pub(crate) log: VecDeque<String>,
@@ -32,14 +36,19 @@ pub(crate) struct Series {
 /// One actuator in words.
 #[derive(Debug, Default)]
 pub(crate) struct Actuator {
-    pub(crate) link: String,
-    pub(crate) desired: String,
-    /// What the device says; without an answer what it was sent.
+    pub(crate) link: Link,
+    pub(crate) wanted: String,
+    /// What the device reports; without an answer what it was sent.
     pub(crate) led: String,
     pub(crate) on: bool,
 }
 
 impl Model {
+    pub(crate) fn new(zone: TimeZone) -> Self {
+        let (series, actuators) = (BTreeMap::new(), BTreeMap::new());
+        Self { zone, series, actuators, log: VecDeque::new(), counts: String::new() }
+    }
+
     /// Takes one frame; returns the lines that it is worth in a plain terminal.
     pub(crate) fn take(&mut self, frame: &Value) -> Vec<String> {
         match frame["type"].as_str() {
@@ -100,20 +109,16 @@ impl Model {
         };
         let name = text(&json["name"]);
         let (reported, sent) = (state(&json["reported"]), state(&json["sent"]));
-        let mut link = text(&json["link_state"]);
-        let reason = text(&json["link_reason"]);
-        if !reason.is_empty() {
-            link = format!("{link}: {reason}");
-        }
+        let link = Link::of(json);
         let led = match (&reported, &sent) {
-            (Some(led), _) => format!("{led}, says the device"),
+            (Some(led), _) => format!("{led}, reported"),
             (None, Some(led)) => format!("{led}, sent"),
             (None, None) => "unknown".to_owned(),
         };
         let on = reported.or(sent).is_some_and(|led| led == "on");
-        let desired = state(&json["desired"]).unwrap_or_else(|| "nothing".to_owned());
-        let line = format!("{name}  LED {led}  (wanted {desired}, link {link})");
-        let shown = self.actuators.insert(name, Actuator { link, desired, led: led.clone(), on });
+        let wanted = state(&json["desired"]).unwrap_or_else(|| "nothing".to_owned());
+        let line = format!("{name}  LED {led}  (wanted {wanted}, link {})", link.state);
+        let shown = self.actuators.insert(name, Actuator { link, wanted, led: led.clone(), on });
         // Repeated reports of the same state are no news.
         (shown.is_none_or(|before| before.led != led)).then_some(line)
     }

@@ -4,6 +4,8 @@ use super::Heard;
 use super::model::Model;
 use crate::clock;
 use anyhow::Result;
+use jiff::tz::TimeZone;
+use mtom_protocol::time::UnixMicros;
 use ratatui::DefaultTerminal;
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -70,7 +72,7 @@ async fn draw(
     mut moved: watch::Receiver<i64>,
     stop: &CancellationToken,
 ) -> Result<()> {
-    let mut model = Model::default();
+    let mut model = Model::new(TimeZone::system());
     let mut connection = format!("connecting to {url}");
     let now = clock::system();
     loop {
@@ -108,7 +110,7 @@ pub(super) fn paint(frame: &mut Frame<'_>, model: &Model, connection: &str, move
     frame.render_widget(Line::styled(format!("mtom  {connection}"), bold), head);
     paint_series(frame, readings, model, charted, now);
     paint_chart(frame, chart, model, charted);
-    paint_actuators(frame, actuators, model);
+    paint_actuators(frame, actuators, model, UnixMicros(now));
     let visible = usize::from(log.height.saturating_sub(2));
     let lines: Vec<_> =
         model.log.iter().rev().take(visible).rev().map(|line| Line::raw(line.as_str())).collect();
@@ -158,19 +160,19 @@ fn paint_chart(frame: &mut Frame<'_>, area: Rect, model: &Model, charted: usize)
         .render_widget(Sparkline::default().data(bars).block(Block::bordered().title(title)), area);
 }
 
-fn paint_actuators(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+fn paint_actuators(frame: &mut Frame<'_>, area: Rect, model: &Model, now: UnixMicros) {
     let rows = model.actuators.iter().map(|(name, actuator)| {
         let lamp = if actuator.on { "●" } else { "○" };
         let color = if actuator.on { Color::Yellow } else { Color::Reset };
         Row::new([
             format!("{lamp} {name}"),
             format!("LED {}", actuator.led),
-            format!("wanted {}", actuator.desired),
-            actuator.link.clone(),
+            format!("wanted {}", actuator.wanted),
+            format!("link {}", actuator.link.words(now, &model.zone)),
         ])
         .style(Style::new().fg(color))
     });
     let widths =
-        [Constraint::Fill(1), Constraint::Fill(2), Constraint::Fill(1), Constraint::Fill(2)];
+        [Constraint::Fill(3), Constraint::Fill(3), Constraint::Fill(2), Constraint::Fill(8)];
     frame.render_widget(Table::new(rows, widths).block(Block::bordered().title("actuators")), area);
 }

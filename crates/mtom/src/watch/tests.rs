@@ -1,6 +1,7 @@
 use super::live_url;
 use super::model::Model;
 use super::screen::paint;
+use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
@@ -17,7 +18,9 @@ fn snapshot() -> serde_json::Value {
         "type": "snapshot",
         "readings": [reading(25.0)],
         "actuators": [{
-            "name": "TEMP_LED", "link_state": "up", "link_reason": "",
+            "name": "TEMP_LED", "link": "tcp:led:7000",
+            "link_state": "searching", "link_reason": "tcp:led:7000: closed by the other end",
+            "link_since_micros": 3_000_000, "link_down_since_micros": 2_000_000,
             "desired": {"led": "on"}, "sent": {"led": "on"}, "reported": {"led": "off"},
         }],
         "log": [{"at": "08:06", "text": "sent command 1", "hop": "actuator"}],
@@ -27,16 +30,17 @@ fn snapshot() -> serde_json::Value {
 
 #[test]
 fn the_screen_shows_both_scales_and_what_the_device_says() {
-    let mut model = Model::default();
+    let mut model = Model::new(TimeZone::UTC);
     model.take(&snapshot());
-    let mut terminal = Terminal::new(TestBackend::new(100, 24)).unwrap();
+    let mut terminal = Terminal::new(TestBackend::new(160, 24)).unwrap();
     terminal.draw(|frame| paint(frame, &model, "connected", 0, 4_000_000)).unwrap();
     let picture = terminal.backend().to_string();
     for expected in [
         "25.0 °C  77.0 °F",
         "3 s ago",
-        "LED off, says the device",
+        "LED off, reported",
         "wanted on",
+        "link searching since 00:00:03, not up since 00:00:02: closed",
         "sent command 1",
         "received 3 = stored 1 + duplicate 1 + rejected 1 + in flight 0",
     ] {
@@ -46,7 +50,7 @@ fn the_screen_shows_both_scales_and_what_the_device_says() {
 
 #[test]
 fn the_chart_shows_the_first_temperature_and_the_arrows_move_it() {
-    let mut model = Model::default();
+    let mut model = Model::new(TimeZone::UTC);
     model.take(&snapshot());
     let humidity = json!({
         "device": "Attic", "quantity": "Humidity", "value": 55.0, "unit": "%", "celsius": null,
@@ -65,7 +69,7 @@ fn the_chart_shows_the_first_temperature_and_the_arrows_move_it() {
 
 #[test]
 fn a_plain_terminal_gets_a_line_per_event_and_no_repetition() {
-    let mut model = Model::default();
+    let mut model = Model::new(TimeZone::UTC);
     assert_eq!(model.take(&snapshot()).len(), 2);
     let line = model.take(&json!({"type": "reading", "reading": reading(20.0)})).remove(0);
     assert!(line.ends_with("Environ/Temperature  20.0 °C  68.0 °F"), "{line}");
@@ -75,7 +79,7 @@ fn a_plain_terminal_gets_a_line_per_event_and_no_repetition() {
 
 #[test]
 fn what_a_terminal_would_obey_and_unknown_frames_do_nothing() {
-    let mut model = Model::default();
+    let mut model = Model::new(TimeZone::UTC);
     let mut hostile = reading(1.0);
     hostile["device"] = json!("\u{1b}[2J");
     let line = model.take(&json!({"type": "reading", "reading": hostile})).remove(0);
