@@ -17,7 +17,8 @@
 //! above the last one is an old command that came late: it is answered with the present state and
 //! changes nothing either. A device that has a key obeys nobody who has it not, and tells him nothing
 //! ([`mtom_protocol::link::keyed`]). The LED starts in its safe state and returns to it when nothing was asked
-//! on any link for a whole lease; that is said on all of them.
+//! on any link for a whole lease; that is said on all of them, and so is it when somebody presses the
+//! button of the device ([`Actuator::press`]), whose word stands until a command or the end of the lease.
 //!
 //! What surprises: a bare byte is applied [`BARE_WAIT`] late, because until then it may be the
 //! beginning of a line. Of several bare bytes that come together the last one wins. After a loss of
@@ -40,6 +41,7 @@ use crate::settings::Settings;
 use core::cell::{Cell, RefCell};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
+use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::String;
@@ -53,6 +55,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const FEED_EVERY: Duration = Duration::from_secs(1);
 /// A request that takes longer than this is stuck, and the watchdog is not fed any more.
 pub const STUCK_MAX: Duration = Duration::from_secs(5);
+
+/// As many links as a board has: two serial ports and the radio.
+const LINKS_LEN: usize = 4;
 
 /// The pin of the LED.
 pub trait Pin {
@@ -100,6 +105,9 @@ pub struct Actuator<P, M> {
     draw: Draw,
     // Never borrowed across an await.
     lamp: RefCell<Lamp<P>>,
+    /// Links that wait for something to do. Full: all are woken, and those that still wait come again.
+    // Never borrowed across an await.
+    waiting: RefCell<MultiWakerRegistration<LINKS_LEN>>,
     memory: Mutex<NoopRawMutex, M>,
     work: Work,
 }
@@ -117,6 +125,7 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
             key: settings.key.clone(),
             draw,
             lamp: RefCell::new(lamp),
+            waiting: RefCell::new(MultiWakerRegistration::new()),
             memory: Mutex::new(memory),
             work: Work::default(),
         }
@@ -125,6 +134,12 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
     /// The name it is found under.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Somebody has pressed the button: the LED is the other way now, and every link says so at once.
+    pub fn press(&self) {
+        self.lamp.borrow_mut().press(Instant::now());
+        self.waiting.borrow_mut().wake();
     }
 
     /// Ends the lease when it is over, whoever is connected, and feeds `watchdog` as long as no request

@@ -6,6 +6,7 @@
 //! and classic Bluetooth one connection at a time: a newer one takes the place of an older one, which may be half open.
 
 mod bluetooth;
+pub mod fault;
 mod original;
 mod serial_profile;
 mod state;
@@ -15,6 +16,7 @@ pub use serial_profile::SerialProfile;
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read};
+use fault::{Faults, Heard, Said, Trouble};
 use mtom_device::actuator::{Actuator, Forgetful, Memory, Pin};
 use mtom_device::flash::{FlashError, Keep};
 use mtom_device::settings::{Settings as DeviceSettings, SettingsError};
@@ -29,6 +31,7 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +42,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Which actuator to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The name it answers with and is found under.
     pub name: String,
@@ -53,6 +56,10 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// Obeys nobody who has not this key.
     pub key: Option<Key>,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// The same seed gives the same faults.
+    pub seed: u64,
 }
 
 impl Default for Settings {
@@ -66,6 +73,8 @@ impl Default for Settings {
             safe: device.safe,
             state: None,
             key: None,
+            faults: Faults::default(),
+            seed: 1,
         }
     }
 }
@@ -114,7 +123,8 @@ pub enum ActuatorError {
     },
 }
 
-/// Serves gateways on `links` until `stop`. `observe` hears every change of the LED.
+/// Serves gateways on `links` until `stop`. Each of `presses` presses the button of the device, `observe`
+/// hears every change of the LED.
 ///
 /// Must run inside [`mtom_time::run`].
 ///
@@ -123,6 +133,7 @@ pub enum ActuatorError {
 pub async fn run(
     links: Links,
     settings: Settings,
+    presses: mpsc::Receiver<()>,
     observe: impl Fn(Led),
     stop: CancellationToken,
 ) -> Result<(), ActuatorError> {
@@ -137,6 +148,7 @@ pub async fn run(
             device.on_bluetooth(links.bluetooth),
             on_serial_profile(&device, &name, links.serial_profile),
             device.supervise(),
+            device.under_hands(presses),
         )
     });
     tokio::select! {
@@ -260,7 +272,12 @@ async fn on_pty<F>(_device: &Device<F>, _pty: Option<Pty>) -> ! {
 }
 
 /// The device behind its links.
-enum Device<F> {
+struct Device<F> {
+    kind: Kind<F>,
+    trouble: Trouble,
+}
+
+enum Kind<F> {
     Original(Original<Observed<F>>),
     Second(Box<Actuator<Observed<F>, Kept>>),
 }
@@ -268,8 +285,9 @@ enum Device<F> {
 impl<F: Fn(Led)> Device<F> {
     async fn new(settings: Settings, observe: F) -> Result<Self, ActuatorError> {
         let led = Observed { observe, led: Led::Off };
-        if settings.original {
-            return Ok(Self::Original(Original::new(led)));
+        let trouble = Trouble::new(settings.faults.clone(), settings.seed);
+        if settings.original || settings.faults.legacy {
+            return Ok(Self { kind: Kind::Original(Original::new(led)), trouble });
         }
         let device = settings.for_device()?;
         let (memory, last_number) = match settings.state {
@@ -279,7 +297,8 @@ impl<F: Fn(Led)> Device<F> {
                 Err(cause) => return Err(ActuatorError::State { path, cause }),
             },
         };
-        Ok(Self::Second(Box::new(Actuator::new(&device, last_number, led, memory, draw))))
+        let actuator = Box::new(Actuator::new(&device, last_number, led, memory, draw));
+        Ok(Self { kind: Kind::Second(actuator), trouble })
     }
 
     /// Serves one connection after the other until there is none; a newer one takes the place of an
@@ -316,24 +335,42 @@ impl<F: Fn(Led)> Device<F> {
         replaced: &CancellationToken,
     ) {
         let (rx, tx) = tokio::io::split(stream);
-        let rx = Until { rx: FromTokio::new(rx), replaced };
-        match self {
-            Self::Original(original) => original.serve(rx).await,
-            Self::Second(actuator) => drop(actuator.serve(rx, FromTokio::new(tx)).await),
+        let rx = Until { rx: Heard::new(FromTokio::new(rx), &self.trouble), replaced };
+        let tx = Said::new(FromTokio::new(tx), &self.trouble);
+        match &self.kind {
+            Kind::Original(original) => original.serve(rx).await,
+            Kind::Second(actuator) => drop(actuator.serve(rx, tx).await),
         }
     }
 
     async fn on_bluetooth(&self, bluetooth: Option<Bluetooth>) -> ! {
-        match (self, bluetooth) {
-            (Self::Second(actuator), Some(bluetooth)) => bluetooth.serve(actuator).await,
-            (Self::Original(_), _) | (_, None) => pending().await,
+        match (&self.kind, bluetooth) {
+            (Kind::Second(actuator), Some(bluetooth)) => bluetooth.serve(actuator).await,
+            (Kind::Original(_), _) | (_, None) => pending().await,
         }
     }
 
+    /// An original device has no button.
+    async fn under_hands(&self, mut presses: mpsc::Receiver<()>) -> ! {
+        while let Some(()) = presses.recv().await {
+            if let Kind::Second(actuator) = &self.kind
+                && !self.trouble.is_dead()
+            {
+                actuator.press();
+            }
+        }
+        pending().await
+    }
+
     async fn supervise(&self) -> ! {
-        match self {
-            Self::Second(actuator) => actuator.supervise(NoWatchdog).await,
-            Self::Original(_) => pending().await,
+        match &self.kind {
+            Kind::Second(actuator) => tokio::select! {
+                biased;
+                // One that has died keeps no lease.
+                () = self.trouble.dies() => pending().await,
+                never = actuator.supervise(NoWatchdog) => never,
+            },
+            Kind::Original(_) => pending().await,
         }
     }
 }

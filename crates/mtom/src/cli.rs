@@ -6,6 +6,7 @@ use crate::rules::arguments as rules;
 use clap::{Args, Parser, Subcommand};
 use mtom_device::settings::Format;
 use mtom_protocol::link::Led;
+use mtom_sim::actuator::fault::Faults as ActuatorFaults;
 use mtom_sim::actuator::{Bluetooth, SerialProfile};
 use mtom_sim::sensor::fault::Faults;
 use mtom_sim::sensor::profile::Profile;
@@ -46,9 +47,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mtom sensor --broker 127.0.0.1:1883 --profile room\n  mtom sensor --count 5000 --interval 2s --seed 7 --format json\n  mtom sensor --count 200 --format json --ram 0 --flash 64 --fault offline=5s/30s,reboot=1m,duplicate=0.01 --journal sent.jsonl"
     )]
     Sensor(Sensor),
-    /// A simulated actuator with an LED, on TCP, a serial port, a new pseudo terminal and Bluetooth
+    /// A simulated actuator with an LED, on TCP, a serial port, a new pseudo terminal and Bluetooth; SIGUSR1 presses its button
     #[command(
-        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state\n  mtom actuator --spp hci0 --original\n  mtom actuator scan"
+        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state\n  mtom actuator --spp hci0 --original\n  mtom actuator --pty --fault drop=0.1,slow=300ms\n  mtom actuator scan"
     )]
     Actuator(Actuator),
     /// Puts the firmware on a real board, with its settings, and waits until it works
@@ -225,6 +226,12 @@ pub(crate) struct Actuator {
     /// Be an original device: takes h and c, never answers, has no lease
     #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state"])]
     pub(crate) original: bool,
+    /// What goes wrong: drop=0.1 (lines lost), die-after=20 (lines), slow=300ms, legacy (as --original)
+    #[arg(long, value_name = "FAULTS", default_value = "", hide_default_value = true)]
+    pub(crate) fault: ActuatorFaults,
+    /// The same seed gives the same faults
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Subcommand)]

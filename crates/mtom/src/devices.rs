@@ -1,21 +1,29 @@
 //! `mtom actuator`, and the same devices inside `mtom up`.
 
-use crate::{cli, report, stop};
+use crate::{Failure, cli, report, stop};
 use anyhow::{Context, Result};
 use mtom_protocol::link::Led;
 use mtom_sim::actuator::{self, ActuatorError, Links, Port, Pty, Settings};
 use mtom_sim::host;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The speed of the original's serial link.
 const BAUD: u32 = 115_200;
+/// Presses of the button on their way to the device. Full: the next waits.
+const PRESSES_LEN: usize = 8;
 /// Where it waits when no link is named.
 const LISTEN: &str = "127.0.0.1:7000";
 
 /// `mtom actuator`
-pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<()> {
+pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<(), Failure> {
+    if arguments.fault.legacy && (arguments.ble.is_some() || arguments.state.is_some()) {
+        let text =
+            "--fault legacy cannot be used with --ble or --state: an original device knows neither";
+        return Err(Failure::Usage(text.into()));
+    }
     report::log(tracing::Level::INFO);
     let settings = Settings {
         name: arguments.name.clone(),
@@ -24,15 +32,50 @@ pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<()> {
         safe: arguments.safe,
         state: arguments.state.clone(),
         key: None,
+        faults: arguments.fault.clone(),
+        seed: arguments.seed,
     };
     let observe = |led| {
         report::line(if led == Led::On { "LED on" } else { "LED off" });
     };
-    stop::until_told(async |stop| {
+    let ended = stop::until_told(async |stop| {
         let links = open(arguments).await?;
-        let work = async move || actuator::run(links, settings, observe, stop).await;
-        Ok(host::on_own_thread(work).await.context("no thread for the device")??)
-    })?
+        let (hand, presses) = mpsc::channel(PRESSES_LEN);
+        let mut button = Button::new()?;
+        let work = async move || actuator::run(links, settings, presses, observe, stop).await;
+        let served = tokio::select! {
+            served = host::on_own_thread(work) => served,
+            never = button.press(&hand) => never,
+        };
+        served.context("no thread for the device")?.map_err(anyhow::Error::from)
+    })?;
+    Ok(ended?)
+}
+
+/// The button of the device: SIGUSR1, where there are signals.
+struct Button {
+    #[cfg(unix)]
+    signals: tokio::signal::unix::Signal,
+}
+
+impl Button {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signals: {
+                use tokio::signal::unix::{SignalKind, signal};
+                signal(SignalKind::user_defined1()).context("cannot listen to SIGUSR1")?
+            },
+        })
+    }
+
+    /// Presses it for each signal.
+    async fn press(&mut self, hand: &mpsc::Sender<()>) -> ! {
+        #[cfg(unix)]
+        while self.signals.recv().await.is_some() && hand.send(()).await.is_ok() {}
+        let _ = hand;
+        std::future::pending().await
+    }
 }
 
 /// Opens what can be opened before anybody is there, and says where that is.
@@ -83,7 +126,15 @@ pub(crate) async fn simulate_actuators(
         for (name, listener) in actuators {
             let links = Links { tcp: Some(listener), ..Links::default() };
             let settings = Settings { name, ..Settings::default() };
-            tasks.spawn_local(served(actuator::run(links, settings, |_| {}, stop.clone())));
+            // Nobody has a hand on it.
+            let (_, presses) = mpsc::channel(1);
+            tasks.spawn_local(served(actuator::run(
+                links,
+                settings,
+                presses,
+                |_| {},
+                stop.clone(),
+            )));
         }
         tasks.join_all().await;
     };

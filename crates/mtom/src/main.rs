@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         }
         Command::Sensor(arguments) => sensors::run(&arguments).map_err(Failure::Failed),
         Command::Actuator(arguments) => match &arguments.command {
-            None => devices::actuator(&arguments).map_err(Failure::Failed),
+            None => devices::actuator(&arguments),
             Some(ActuatorCommand::Scan(arguments)) => scan::run(arguments),
             Some(ActuatorCommand::List(arguments)) => actuators::list(arguments),
             Some(ActuatorCommand::Status(arguments)) => actuators::status(arguments),

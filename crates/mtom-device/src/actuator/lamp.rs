@@ -40,7 +40,7 @@ pub(super) struct Lamp<P> {
     number: u64,
     /// The last number that counts as applied after a loss of power.
     kept: u64,
-    /// How often a lease has ended.
+    /// How often it has changed unasked: a lease ended, or somebody pressed the button.
     lapses: u32,
 }
 
@@ -100,6 +100,13 @@ impl<P: Pin> Lamp<P> {
         }
     }
 
+    /// Somebody has pressed the button. The lease begins anew, or a light by hand would go out at once.
+    pub(super) fn press(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.set(if self.led == Led::On { Led::Off } else { Led::On });
+        self.lapses = self.lapses.wrapping_add(1);
+    }
+
     /// When the lease ends; a LED in its safe state has none.
     pub(super) fn ends_at(&self) -> Option<Instant> {
         self.lease_end(self.heard_at).filter(|_| self.led != self.safe)
@@ -111,7 +118,7 @@ impl<P: Pin> Lamp<P> {
         self.ends_at().or_else(|| self.lease_end(now))
     }
 
-    /// Changes when a lease ends.
+    /// Changes when it changes unasked.
     pub(super) fn lapses(&self) -> u32 {
         self.lapses
     }

@@ -8,8 +8,9 @@ use super::line::{self, Line};
 use super::talk::{Heard, Refusal, Talk};
 use super::{Actuator, Memory, Pin, VERSION};
 use core::fmt::{self, Write as _};
-use core::future::pending;
+use core::future::{pending, poll_fn};
 use core::pin::pin;
+use core::task::Poll;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
@@ -78,7 +79,7 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
             let read = {
                 let mut read = pin!(rx.read(&mut bytes));
                 loop {
-                    match select(read.as_mut(), self.due(&link.line)).await {
+                    match select(read.as_mut(), self.due(&link.line, link.lapses)).await {
                         Either::First(read) => break read,
                         Either::Second(()) => {
                             if let Err(ended) = self.poll(link, tx).await {
@@ -119,12 +120,22 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
     }
 
     /// Waits until there is something to do without any bytes.
-    async fn due(&self, line: &Line) {
+    async fn due(&self, line: &Line, lapses: u32) {
         let look_again_at = self.lamp.borrow().look_again_at(Instant::now());
-        match [line.deadline(), look_again_at].into_iter().flatten().min() {
-            Some(at) => Timer::at(at).await,
-            None => pending().await,
-        }
+        let in_time = async {
+            match [line.deadline(), look_again_at].into_iter().flatten().min() {
+                Some(at) => Timer::at(at).await,
+                None => pending().await,
+            }
+        };
+        let unasked = poll_fn(|context| {
+            if self.lamp.borrow().lapses() != lapses {
+                return Poll::Ready(());
+            }
+            self.waiting.borrow_mut().register(context.waker());
+            Poll::Pending
+        });
+        select(in_time, unasked).await;
     }
 
     async fn poll(&self, link: &mut Link<'_>, tx: &mut impl Write) -> Result<(), Ended> {

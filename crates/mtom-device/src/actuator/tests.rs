@@ -276,3 +276,47 @@ async fn a_link_that_is_dropped_while_it_is_stuck_is_not_stuck_any_more() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_button_changes_the_led_and_every_link_says_so_at_once() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(0);
+        on_links(&actuator, async |[mut radio, mut cable]| {
+            radio.say("h 42\n").await;
+            radio.hear("h 42\n").await;
+            let began = Instant::now();
+            for led in [Off, On] {
+                actuator.press();
+                radio.hear(&state(led, 42)).await;
+                cable.hear(&state(led, 42)).await;
+            }
+            // The clock moves only when everybody waits for it.
+            assert_eq!(began.elapsed(), Duration::from_ticks(0));
+            // A command is above a hand.
+            actuator.press();
+            radio.hear(&state(Off, 42)).await;
+            radio.say("h 43\n").await;
+            radio.hear("h 43\n").await;
+        })
+        .await;
+        assert_eq!(told.text(), "-+-+-+");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_button_lit_goes_out_after_a_whole_lease() {
+    mtom_time::run(async {
+        let (actuator, _told) = actuator(10_000);
+        on_links(&actuator, async |[mut radio]| {
+            radio.hear_nothing().await;
+            let began = Instant::now();
+            actuator.press();
+            radio.hear(&state(On, 0)).await;
+            radio.hear(&state(Off, 0)).await;
+            assert_eq!(began.elapsed(), Duration::from_secs(10));
+        })
+        .await;
+    })
+    .await;
+}

@@ -25,7 +25,9 @@ impl Leds {
 async fn with(links: Links, settings: Settings, script: impl AsyncFnOnce(Leds)) {
     let (sender, leds) = mpsc::channel(100);
     let stop = CancellationToken::new();
-    let device = run(links, settings, move |led| sender.try_send(led).unwrap(), stop.clone());
+    let (_hand, presses) = mpsc::channel(1);
+    let observe = move |led| sender.try_send(led).unwrap();
+    let device = run(links, settings, presses, observe, stop.clone());
     let script = async {
         script(Leds(leds)).await;
         stop.cancel();
@@ -33,6 +35,11 @@ async fn with(links: Links, settings: Settings, script: impl AsyncFnOnce(Leds)) 
     let both = mtom_time::run(async { tokio::join!(device, script) });
     let (ended, ()) = timeout(LIMIT * 2, LocalSet::new().run_until(both)).await.expect("it ends");
     ended.unwrap();
+}
+
+/// No hand on the button.
+fn nobody() -> mpsc::Receiver<()> {
+    mpsc::channel(1).1
 }
 
 async fn on_tcp(settings: Settings, script: impl AsyncFnOnce(Leds, String)) {
@@ -171,7 +178,7 @@ async fn settings_that_no_device_would_take_are_refused_at_once() {
         (Settings { lease: Some(long), ..Settings::default() }, "lease_millis: expected"),
     ] {
         let stop = CancellationToken::new();
-        let error = run(Links::default(), settings, drop, stop).await.unwrap_err();
+        let error = run(Links::default(), settings, nobody(), drop, stop).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
@@ -201,7 +208,8 @@ async fn a_file_that_is_something_else_is_left_alone() {
     let path = folder.path().join("notes.txt");
     std::fs::write(&path, "mine").unwrap();
     let settings = Settings { state: Some(path.clone()), ..Settings::default() };
-    let error = run(Links::default(), settings, drop, CancellationToken::new()).await.unwrap_err();
+    let stop = CancellationToken::new();
+    let error = run(Links::default(), settings, nobody(), drop, stop).await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(
         error.to_string().contains("notes.txt") && cause.contains("4 bytes"),

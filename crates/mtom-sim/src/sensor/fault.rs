@@ -2,6 +2,7 @@
 //!
 //! `offline=30s/5m,skew=+1h,reboot=10m,garbage=0.01,duplicate=0.01,late=0.05`
 
+use crate::fault::{A_PART, FaultError, part_of_one};
 use fastrand::Rng;
 use mtom_protocol::time::parse_span;
 use std::str::FromStr;
@@ -31,14 +32,6 @@ pub struct Offline {
     pub lasts: Duration,
     /// How often it comes; when in that time is random.
     pub every: Duration,
-}
-
-/// A fault that cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("fault {part:?}: expected {expected}")]
-pub struct FaultError {
-    part: String,
-    expected: &'static str,
 }
 
 const KINDS: &str =
@@ -79,8 +72,6 @@ impl FromStr for Faults {
     }
 }
 
-const A_PART: &str = "a number from 0 to 1, as in 0.01";
-
 fn offline(text: &str) -> Option<Offline> {
     let (lasts, every) = text.split_once('/')?;
     let (lasts, every) = (parse_span(lasts)?, parse_span(every)?);
@@ -94,10 +85,6 @@ fn skew(text: &str) -> Option<i64> {
         _ => return None,
     };
     i64::try_from(parse_span(rest)?.as_micros()).ok()?.checked_mul(sign)
-}
-
-fn part_of_one(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|part| (0.0..=1.0).contains(part))
 }
 
 /// When the network is away, as time since the start.

@@ -13,7 +13,7 @@ use tokio_serial::{SerialPort, SerialStream};
 struct Device {
     port: SerialStream,
     // Open as long as the device is: a terminal whose other end nobody holds reports an error.
-    _other_end: SerialStream,
+    other_end: SerialStream,
     path: String,
 }
 
@@ -21,7 +21,7 @@ impl Device {
     fn new() -> Self {
         let (port, other_end) = SerialStream::pair().unwrap();
         let path = other_end.name().unwrap();
-        Self { port, _other_end: other_end, path }
+        Self { port, other_end, path }
     }
 
     async fn bytes(&mut self, count: usize) -> String {
@@ -80,6 +80,8 @@ async fn an_original_device_gets_h_and_c_and_is_shown_as_sent() {
     }
     let shown = actuator_when(&mtom, |actuator| actuator["sent"]["led"] == "on").await;
     assert_eq!(shown["reported"], Value::Null);
+    // What mtom has set there, as the sketch has it.
+    assert_eq!(device.other_end.baud_rate().unwrap(), 115_200);
 }
 
 #[tokio::test]
@@ -256,6 +258,8 @@ fn an_actuator_that_cannot_be_is_refused_with_what_is_expected() {
         (&["--ble", "nonsense"], "expected host:port"),
         (&["--safe", "perhaps"], "expected on or off"),
         (&["--lease", "0s"], "expected a time or none"),
+        (&["--fault", "rain"], "expected drop=0.1, die-after=20, slow=300ms or legacy"),
+        (&["--fault", "legacy", "--state", "led.state"], "--fault legacy cannot be used with"),
     ] {
         let ended = run(&[&["actuator"], arguments].concat());
         let said = String::from_utf8(ended.stderr).unwrap();

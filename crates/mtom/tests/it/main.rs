@@ -22,6 +22,8 @@ mod fleet;
 #[cfg(target_os = "linux")]
 mod killed;
 mod led;
+#[cfg(unix)]
+mod links;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
 #[path = "../../../mtom-store/tests/it/maria_server.rs"]
 mod maria_server;
