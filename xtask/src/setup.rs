@@ -47,6 +47,8 @@ pub(crate) enum Need {
     QemuPc,
     /// The system that runs in it, with Linux's own Bluetooth.
     BluetoothGuest,
+    /// A bluetoothd that is in trouble on request, and a bus for it.
+    DbusMock,
 }
 
 /// A program and the package that brings it.
@@ -100,6 +102,20 @@ const QEMU_PC: [SystemPackage; 1] = [SystemPackage {
 
 const STRACE: [SystemPackage; 1] =
     [SystemPackage { program: "strace", apt: "strace", dnf: "strace", brew: "strace" }];
+
+/// A module of Python, whose name stands here in the place of a program's.
+const DBUS_MOCK: [SystemPackage; 2] = [
+    SystemPackage {
+        program: DBUS_MOCK_MODULE,
+        apt: "python3-dbusmock",
+        dnf: "python3-dbusmock",
+        brew: "python3-dbusmock",
+    },
+    SystemPackage { program: "dbus-daemon", apt: "dbus-daemon", dnf: "dbus-daemon", brew: "dbus" },
+];
+const DBUS_MOCK_MODULE: &str = "python3-dbusmock";
+/// The first on the path, and the one that system packages are for.
+const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 /// The names under which a Chromium answers.
 const CHROMIUM_PROGRAMS: [&str; 4] =
@@ -180,8 +196,14 @@ pub(crate) fn says_unreachable(said: &str) -> bool {
 fn is_missing(repo: &Repo, package: &SystemPackage) -> bool {
     match package.program {
         "chromium" => chromium(repo).is_none(),
+        DBUS_MOCK_MODULE => !PYTHONS.iter().any(|python| has_dbus_mock(python)),
         program => repo.find(program).is_none(),
     }
+}
+
+fn has_dbus_mock(python: &str) -> bool {
+    let mut ask = std::process::Command::new(python);
+    programs::stdout_of(ask.args(["-c", "import dbusmock, gi"])).is_ok()
 }
 
 fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
@@ -193,6 +215,7 @@ fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
         (Need::QemuPc, &QEMU_PC[..]),
         (Need::Strace, &STRACE[..]),
         (Need::Network, &NETWORK[..]),
+        (Need::DbusMock, &DBUS_MOCK[..]),
     ];
     let missing = || {
         wanted

@@ -132,7 +132,7 @@ const STEPS: [Step; 17] = [
         name: "test",
         what: "cargo test, with mosquitto as the external broker and MariaDB as the database",
         needs: if cfg!(target_os = "linux") {
-            &[Need::Mosquitto, Need::MariaDb, Need::Network, Need::Strace]
+            &[Need::Mosquitto, Need::MariaDb, Need::Network, Need::Strace, Need::DbusMock]
         } else {
             &[Need::Mosquitto, Need::MariaDb]
         },

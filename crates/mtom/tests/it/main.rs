@@ -10,6 +10,8 @@
 
 mod alerts;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod bluez;
 mod command_line;
 mod crash;
 mod database;

@@ -73,14 +73,15 @@ impl Mtom {
 
     /// `mtom up` or `mtom gateway` with its data in `dir`.
     pub(crate) fn serve(role: &str, dir: &Path, sets: &[&str]) -> Self {
+        Self::start(serving(role, dir, sets), dir)
+    }
+
+    /// What [`serving`] has prepared.
+    pub(crate) fn start(mut command: Command, dir: &Path) -> Self {
         let ready_file = dir.join("ready.json");
         let _ = std::fs::remove_file(&ready_file);
-        let mut process = serving(role, dir, sets)
-            .arg("--ready-file")
-            .arg(&ready_file)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process =
+            command.arg("--ready-file").arg(&ready_file).stdout(Stdio::piped()).spawn().unwrap();
         wait_for_line(process.stdout.take().unwrap(), "Ctrl-C stops it");
         let ready = Ready::read(&ready_file);
         Self { process, ready, dir: dir.to_owned(), _own_dir: None }
