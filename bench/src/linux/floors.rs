@@ -1,13 +1,14 @@
-//! What the same work costs without mtom: an acknowledger of everything, two bare hops, a bare fan.
+//! What the same work costs without mtom: an acknowledger of everything, two bare hops, a bare fan, bare links.
 
 use super::{mqtt, role};
 use anyhow::{Context, Result, bail};
 use std::pin::pin;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_serial::SerialPortBuilderExt;
 
 const BUFFER_LEN: usize = 4096;
 /// What the live port sends for one reading (`wire.md` §1.2), as a WebSocket frame.
@@ -85,6 +86,27 @@ async fn hop(mut from: TcpStream, mut to: TcpStream) -> Result<()> {
             return Ok(());
         }
         to.write_all(&bytes[..len]).await?;
+    }
+}
+
+/// Says every byte back, on the serial port at `path` and over TCP. Says the address.
+pub(crate) async fn echo(path: &str) -> Result<()> {
+    let serial = tokio_serial::new(path, 115_200).open_native_async()?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let (tcp, _) = listener.accept().await?;
+    tcp.set_nodelay(true)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(say_back(serial));
+    tasks.spawn(say_back(tcp));
+    role::dismissed().await;
+    Ok(())
+}
+
+async fn say_back(mut link: impl AsyncRead + AsyncWrite + Unpin) -> Result<()> {
+    loop {
+        let byte = link.read_u8().await?;
+        link.write_u8(byte).await?;
     }
 }
 

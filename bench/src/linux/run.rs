@@ -13,7 +13,7 @@ const HELP: &str = "\
 cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
 
   ingest    durable QoS 1 readings/s beside mosquitto's QoS 1 forward rate
-  latency   publish to byte on a serial link beside a bare two-hop TCP echo
+  latency   publish to byte on a serial link and on TCP beside the bare links and a two-hop TCP echo
   viewers   1,000 live viewers beside the same bytes written raw to TCP
   idle      CPU, memory and start-up time of `mtom up` with its defaults
   fleet     CPU and memory of 5,000 simulated sensors, and how soon one speaks once it is linked
@@ -162,6 +162,7 @@ fn play(role: &str, words: &role::Words) -> Result<()> {
         "watch" => one()?.block_on(super::watch::play(words)),
         "acker" => one()?.block_on(floors::acker()),
         "hops" => Builder::new_multi_thread().enable_all().build()?.block_on(floors::hops()),
+        "echo" => one()?.block_on(floors::echo(&words.get::<String>("serial")?)),
         "fan" => Builder::new_multi_thread().enable_all().build()?.block_on(floors::fan()),
         other => bail!("no role `{other}`"),
     }
