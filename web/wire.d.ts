@@ -70,6 +70,10 @@ sent: State | null,
  */
 firmware: string | null,
 /**
+ * Whether the device proves what it says; null: it has a key and was not heard yet.
+ */
+trust: TrustWord | null,
+/**
  * From the decision to the device's answer.
  */
 latency_micros: number | null, };
@@ -99,6 +103,11 @@ export type LedState = "on" | "off";
 export type LinkWord = "away" | "searching" | "connecting" | "up" | "broken";
 
 /**
+ * Whether a device proves what it says.
+ */
+export type TrustWord = "authenticated" | "unauthenticated" | "wrong key";
+
+/**
  * One line of the communication log.
  */
 export type LogLine = {
@@ -123,7 +132,7 @@ export type Log = { log: Array<LogLine>, };
 /**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.

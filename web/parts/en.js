@@ -68,6 +68,14 @@ export const en = {
   "led.because": "Rule {rule}: {cause}",
   "led.latency": "The device answered {latency} after the decision",
   "led.simulated": "simulated",
+  "trust.authenticated": "authenticated",
+  "trust.authenticated.next": "The device vouches for each line with its key",
+  "trust.unauthenticated": "unauthenticated",
+  "trust.unauthenticated.next":
+    "Whoever reaches the link can speak for the device; mtom actuator key makes a key for it",
+  "trust.wrong key": "wrong key",
+  "trust.wrong key.next":
+    "The device and key_file must have the same key: mtom flash actuator --key-file writes it",
   "led.firmware": "Firmware",
   "led.link": "Link",
   "link.up": "up",
@@ -197,6 +205,8 @@ export const en = {
   "event.drifted": "{actuator} was switched {led} at the device: it is put right",
   "event.drifted.adopted":
     "{actuator} was switched {led} at the device: that stands until something else is decided",
+  "event.forged":
+    "{lines} lines in the name of {actuator} were not believed: they have not its key, or were said before",
   "event.noise": "{actuator} sent {lines} lines that mean nothing",
   "event.skipped": "… and {count} more",
   "event.rules_applied": "Rules of version {version} run now: {count}, from {source}",

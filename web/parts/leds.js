@@ -180,6 +180,7 @@ function facts(page, actuator) {
   const firmware =
     actuator.firmware === null ? [] : [`${t("led.firmware")} ${plain(actuator.firmware)}`];
   lines.append(el("p", "foreign small", [plain(actuator.link), ...firmware].join(" · ")));
+  if (actuator.trust !== null) lines.append(trust(actuator.trust, t));
   return lines;
 }
 
@@ -203,5 +204,21 @@ function link({ t, language, nowMillis }, actuator) {
     el("span", "muted", ages.join(" · ")),
   );
   line.dataset.state = state;
+  return line;
+}
+
+/**
+ * Whether the device proves what it says, and what to do about it.
+ * @param {NonNullable<Actuator["trust"]>} word
+ * @param {Translate} t
+ */
+function trust(word, t) {
+  const line = el(
+    "p",
+    "small",
+    el("span", "badge", t(`trust.${word}`)),
+    el("span", "muted", t(`trust.${word}.next`)),
+  );
+  line.dataset.trust = word;
   return line;
 }

@@ -68,6 +68,14 @@ export const zh = {
   "led.because": "规则 {rule}：{cause}",
   "led.latency": "设备在决策后 {latency} 应答",
   "led.simulated": "模拟",
+  "trust.authenticated": "已认证",
+  "trust.authenticated.next": "设备用密钥为每一行作证",
+  "trust.unauthenticated": "未认证",
+  "trust.unauthenticated.next":
+    "能接触链路的人都可以冒充这台设备；mtom actuator key 可为它生成密钥",
+  "trust.wrong key": "密钥不符",
+  "trust.wrong key.next":
+    "设备与 key_file 必须是同一密钥：用 mtom flash actuator --key-file 写入设备",
   "led.firmware": "固件",
   "led.link": "链路",
   "link.up": "已连接",
@@ -196,6 +204,7 @@ export const zh = {
   "event.refused": "{actuator} 拒绝命令 {number}：{reason}",
   "event.drifted": "{actuator} 在设备上被手动切换为{led}：将恢复",
   "event.drifted.adopted": "{actuator} 在设备上被手动切换为{led}：保持到下一次决策",
+  "event.forged": "有 {lines} 行以 {actuator} 的名义发来，未予采信：没有它的密钥，或早已说过",
   "event.noise": "{actuator} 发来 {lines} 行无意义的内容",
   "event.skipped": "……以及另外 {count} 条",
   "event.rules_applied": "现在运行版本 {version} 的规则：{count} 条，来自 {source}",

@@ -54,6 +54,7 @@ export function actuator(fields = {}) {
     reported: null,
     sent: null,
     firmware: null,
+    trust: "unauthenticated",
     latency_micros: null,
     ...fields,
   };

@@ -33,6 +33,11 @@ impl Backoff {
         half + half.mul_f64((self.random >> 32) as f64 / f64::from(u32::MAX))
     }
 
+    /// The other end wants nothing of us: the longest pause is next.
+    pub(crate) fn refused(&mut self) {
+        self.current = self.max;
+    }
+
     /// Tells how long the last connection held: one that outlived the pause starts over.
     pub(crate) fn held(&mut self, span: Duration) {
         if span >= self.current {

@@ -26,7 +26,7 @@ pub use bluetooth::scan::scan;
 pub use bluetooth::trouble::Trouble;
 pub use bluetooth::{Kind, Sighting, check};
 pub use mqtt::address::{MqttAddress, MqttAddressError};
-pub use report::{Clock, Desired, LinkState, Report, Version};
+pub use report::{Clock, Desired, LinkState, Report, Trust, Version};
 pub use run::run;
 #[cfg(feature = "model")]
 pub use session::model;

@@ -1,7 +1,7 @@
 //! Moves bytes between a session and a stream until one of them ends.
 
 use crate::report::Desired;
-use crate::session::{Frame, Session};
+use crate::session::{Fault, Frame, Session};
 use std::future::pending;
 use std::io;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(crate) enum End {
     Stopped,
     /// Reconnect. The reason is for people.
     Broken(String),
+    /// Reconnect after the longest pause: nothing will be better before somebody has read the reason.
+    Refused(String),
 }
 
 /// Runs one connection. A change of `desired` leads to the write call directly: no timer, no queue.
@@ -65,8 +67,8 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
         loop {
             session.desire(*desired.borrow_and_update());
             let now = Instant::now();
-            if let Some(reason) = session.fault(now) {
-                return End::Broken(reason);
+            if let Some(Fault { reason, is_lasting }) = session.fault(now) {
+                return if is_lasting { End::Refused(reason) } else { End::Broken(reason) };
             }
             self.choose(session, now);
             if self.writing.as_ref().is_some_and(|writing| writing.until <= now) {
@@ -102,10 +104,14 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
         if self.writing.as_ref().is_some_and(|writing| writing.done > 0) {
             return;
         }
+        let frame = session.next(now);
+        if frame == self.writing.as_ref().map(|writing| writing.frame) {
+            return;
+        }
         // A frame that replaces another one inherits its time: the link is no younger for it.
         let until = self.writing.as_ref().map_or(now + self.write_timeout, |old| old.until);
         self.writing =
-            session.next(now).map(|frame| Writing { frame, bytes: frame.bytes(), done: 0, until });
+            frame.map(|frame| Writing { frame, bytes: session.bytes(frame), done: 0, until });
     }
 
     fn advance(&mut self, len: usize, session: &mut Session<'_>) {
@@ -124,8 +130,8 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
         loop {
             self.choose(session, Instant::now());
             match &self.writing {
-                Some(writing) if writing.done > 0 || writing.frame != Frame::Ask => {}
-                _ => return,
+                Some(Writing { done: 0, frame: Frame::Ask | Frame::Hello(_), .. }) | None => return,
+                Some(_) => {}
             }
             let left = until.saturating_duration_since(Instant::now());
             match timeout(left, write(&mut self.writer, self.writing.as_ref())).await {

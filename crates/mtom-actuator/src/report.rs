@@ -41,6 +41,12 @@ pub enum Report {
         /// The version and, where it says, who it is.
         version: Version,
     },
+    /// Whether what the device says is believed because of its key: of actuators that have one, and of
+    /// devices that want one.
+    Trusted {
+        /// Whether it is.
+        trust: Trust,
+    },
     /// A command left: its last byte was accepted by the operating system.
     Sent {
         /// The state asked for.
@@ -96,6 +102,22 @@ pub enum Report {
         /// How many on this connection so far.
         lines: u64,
     },
+    /// Lines came that nobody with the device's key has said now; they were ignored. At most once a second.
+    Forged {
+        /// How many on this connection so far.
+        lines: u64,
+    },
+}
+
+/// Whether a device proves what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// It vouches for each line with its key.
+    Authenticated,
+    /// It does not: whoever can write on the link can speak for it.
+    Unauthenticated,
+    /// It has a key, and it is not ours.
+    WrongKey,
 }
 
 /// How a link is.

@@ -7,6 +7,7 @@ use crate::pump::{End, pump};
 use crate::report::{Clock, Desired, LinkState, Report, Version};
 use crate::session::{Memory, Session, Voice};
 use crate::settings::{Protocol, Settings};
+use mtom_protocol::link::keyed::{NONCE_LEN, Nonce};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -24,7 +25,7 @@ pub async fn run(
     clock: Clock,
     stop: CancellationToken,
 ) {
-    let voice = Voice { report: &report, clock: &clock };
+    let voice = Voice { report: &report, clock: &clock, draw };
     match Opener::new(&settings) {
         Ok(opener) => drive(opener, &settings, &mut desired, &voice, &stop).await,
         Err(switch) => mqtt::run(&settings, switch, &mut desired, &voice, &stop).await,
@@ -64,16 +65,17 @@ pub(crate) async fn drive(
             Ok(stream) => {
                 let (began, ear) = (Instant::now(), Ear::new(voice));
                 let report = |report| ear.hear(report);
-                let heard = Voice { report: &report, clock: voice.clock };
+                let heard = Voice { report: &report, clock: voice.clock, draw: voice.draw };
                 let session = Session::new(&settings, &heard, &mut memory, began);
                 let (stream, end) = talk(stream, session, desired, &settings, stop).await;
                 let lasted = began.elapsed();
+                let is_refused = matches!(end, End::Refused(_));
                 match end {
                     End::Stopped => {
                         opener.finish(stream).await;
                         break;
                     }
-                    End::Broken(reason) => {
+                    End::Broken(reason) | End::Refused(reason) => {
                         why = format!("{}: {reason}", settings.link);
                         voice.link(LinkState::Broken, why.clone());
                         opener.abort(stream).await;
@@ -85,7 +87,9 @@ pub(crate) async fn drive(
                 // A stack that connects to nobody does so at once, and would be asked to for ever.
                 let was_useful = ear.has_heard() || lasted >= settings.proven_after();
                 opener.judge(was_useful);
-                if was_useful {
+                if is_refused {
+                    backoff.refused();
+                } else if was_useful {
                     backoff.held(lasted);
                 }
             }
@@ -121,7 +125,8 @@ impl<'a> Ear<'a> {
 
     fn hear(&self, report: Report) {
         let is_answer = match report {
-            Report::Noise { .. } => {
+            // Somebody is there, and nothing is believed yet.
+            Report::Noise { .. } | Report::Trusted { .. } | Report::Forged { .. } => {
                 self.has_heard.store(true, Ordering::Relaxed);
                 false
             }
@@ -158,6 +163,13 @@ impl<'a> Ear<'a> {
     fn has_answered(&self) -> bool {
         self.has_answered.load(Ordering::Relaxed)
     }
+}
+
+/// The system's random numbers.
+fn draw() -> Option<Nonce> {
+    let mut nonce = [0; NONCE_LEN];
+    getrandom::fill(&mut nonce).ok()?;
+    Some(Nonce(nonce))
 }
 
 async fn talk(

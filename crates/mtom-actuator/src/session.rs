@@ -4,11 +4,15 @@
 //! right at that moment, so an older state cannot leave after a newer one was wanted.
 
 use crate::lines::Lines;
-use crate::report::{Clock, Desired, Report, Version};
+use crate::report::{Clock, Desired, Report, Trust, Version};
 use crate::settings::{Drift, Protocol, Settings};
+use mtom_protocol::link::keyed::{Draw, Forged, Hello};
 use mtom_protocol::link::{self, Request};
 use std::time::Duration;
+use talk::{Heard, Talk, Verdict};
 use tokio::time::Instant;
+
+mod talk;
 
 /// Commands that may be on their way without an answer. Full: a newer one waits for an answer or
 /// for `ack_timeout`, so that a stalled link cannot fill with states that are long past.
@@ -21,6 +25,8 @@ const NOISE_PAUSE: Duration = Duration::from_secs(1);
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
+    /// `# 0011…\n`
+    Hello(Hello),
     /// `?\n`
     Ask,
     /// `h 42\n`
@@ -29,23 +35,21 @@ pub(crate) enum Frame {
     Bare(Desired),
 }
 
-impl Frame {
-    /// The bytes on the wire.
-    pub(crate) fn bytes(self) -> Vec<u8> {
-        match self {
-            Self::Ask => b"?\n".to_vec(),
-            Self::Line(Desired { led, number }) => {
-                format!("{}\n", Request::Set { led, number }).into_bytes()
-            }
-            Self::Bare(desired) => vec![desired.led.byte()],
-        }
-    }
+/// Why a connection is of no use any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// For people.
+    pub(crate) reason: String,
+    /// It will be so the next time too, unless somebody does something about it.
+    pub(crate) is_lasting: bool,
 }
 
 /// Where reports go, and the clock that dates them.
 pub(crate) struct Voice<'a> {
     pub(crate) report: &'a (dyn Fn(Report) + Send + Sync),
     pub(crate) clock: &'a Clock,
+    /// The nonces of conversations with a key.
+    pub(crate) draw: Draw,
 }
 
 /// What outlives a connection.
@@ -71,6 +75,9 @@ pub(crate) struct Session<'a> {
     voice: &'a Voice<'a>,
     memory: &'a mut Memory,
     speaks: Speaks,
+    talk: Talk<'a>,
+    /// What was found out about the device's key, when there is no way on.
+    verdict: Option<Verdict>,
     identity: Option<Version>,
     desired: Option<Desired>,
     /// The last command written on this connection.
@@ -115,10 +122,14 @@ impl<'a> Session<'a> {
             voice,
             memory,
             speaks: match settings.protocol {
+                // Whoever has a key speaks it.
+                Protocol::Auto if settings.key.is_some() => Speaks::Second,
                 Protocol::Auto => Speaks::Unknown { until: now + settings.probe_timeout },
                 Protocol::Original => Speaks::Original,
                 Protocol::Second => Speaks::Second,
             },
+            talk: Talk::new(settings, voice.draw, now),
+            verdict: None,
             identity: None,
             desired: None,
             sent: None,
@@ -160,6 +171,9 @@ impl<'a> Session<'a> {
             self.ask_at = Some(now + self.first_refresh());
             self.identify(Version::Original);
         }
+        if !self.talk.is_open() {
+            return self.talk.hello(now).map(Frame::Hello);
+        }
         if let Some(desired) = self.desired
             && self.command_at(desired).is_some_and(|at| at <= now)
         {
@@ -171,9 +185,22 @@ impl<'a> Session<'a> {
         (self.ask_at.is_some_and(|at| at <= now)).then_some(Frame::Ask)
     }
 
+    /// The bytes of `frame` on the wire. Of a frame that is written, not of one that may be.
+    pub(crate) fn bytes(&mut self, frame: Frame) -> Vec<u8> {
+        match frame {
+            Frame::Hello(hello) => format!("{hello}\n").into_bytes(),
+            Frame::Ask => self.talk.line("?"),
+            Frame::Line(Desired { led, number }) => {
+                self.talk.line(&Request::Set { led, number }.to_string())
+            }
+            Frame::Bare(desired) => vec![desired.led.byte()],
+        }
+    }
+
     /// `frame` is in the operating system's hands.
     pub(crate) fn sent(&mut self, frame: Frame, now: Instant) {
         let command = match frame {
+            Frame::Hello(hello) => return self.talk.said(hello, now),
             Frame::Ask => {
                 self.asked_at = Some(now);
                 // An original device is asked again at each refresh, for it may have been replaced;
@@ -223,9 +250,19 @@ impl<'a> Session<'a> {
     }
 
     /// Why the connection is of no use any more.
-    pub(crate) fn fault(&self, now: Instant) -> Option<String> {
-        let silent_at = self.silent_at()?;
-        (silent_at <= now).then(|| format!("no answer for {:?}", self.settings.answer_timeout))
+    pub(crate) fn fault(&mut self, now: Instant) -> Option<Fault> {
+        if let Some(verdict) = self.verdict.or_else(|| self.talk.verdict(now)) {
+            if let Some(trust) = verdict.trust() {
+                self.report(Report::Trusted { trust });
+            }
+            let reason = verdict.reason(self.settings);
+            return Some(Fault { reason, is_lasting: verdict.is_lasting() });
+        }
+        let is_silent = self.silent_at().is_some_and(|at| at <= now);
+        is_silent.then(|| Fault {
+            reason: format!("no answer for {:?}", self.settings.answer_timeout),
+            is_lasting: false,
+        })
     }
 
     /// Does what is due, and says when there will be something to do after `now`.
@@ -241,7 +278,7 @@ impl<'a> Session<'a> {
         let command = self.desired.and_then(|desired| self.command_at(desired));
         // What is due already was given out by `next` and waits for its write.
         let due = [probe, noise, command, self.ask_at, self.silent_at()];
-        due.into_iter().flatten().filter(|at| *at > now).min()
+        due.into_iter().chain(self.talk.due()).flatten().filter(|at| *at > now).min()
     }
 
     /// The connection ended: says what was not said yet.
@@ -292,6 +329,30 @@ impl<'a> Session<'a> {
         if line.is_some_and(|line| line.is_empty() || line == b"\r") {
             return;
         }
+        match line.map(|line| self.talk.hear(line)) {
+            Some(Heard::Line(line)) => self.report_line(Some(line), now),
+            Some(Heard::Welcome) => self.welcomed(now),
+            Some(Heard::Lost) => {
+                self.asked_at = None;
+                self.talk.greet(self.settings, now);
+            }
+            Some(Heard::Forged) => self.noise_lines = self.noise_lines.saturating_add(1),
+            None => self.report_line(None, now),
+        }
+    }
+
+    /// The device has the key: everything begins here.
+    fn welcomed(&mut self, now: Instant) {
+        self.sent = None;
+        self.unanswered.clear();
+        self.retry_at = now;
+        self.asked_at = None;
+        self.ask_at = Some(now);
+        self.report(Report::Trusted { trust: Trust::Authenticated });
+    }
+
+    /// A line of the device, or one that was too long.
+    fn report_line(&mut self, line: Option<&[u8]>, now: Instant) {
         match line.and_then(|line| link::Report::parse(line).ok()) {
             Some(link::Report::Applied { led, number }) => {
                 self.heard(now);
@@ -302,6 +363,11 @@ impl<'a> Session<'a> {
                 self.identify(Version::Second { name, firmware });
                 self.heard(now);
                 self.says(Desired { led, number }, false, now);
+            }
+            Some(link::Report::Refused { reason })
+                if !self.talk.is_keyed() && Forged::of_reason(reason) == Some(Forged::Untagged) =>
+            {
+                self.verdict = Some(Verdict::KeyWanted);
             }
             // Any text may begin with an exclamation mark: it does not make a device a second one.
             Some(link::Report::Refused { reason }) if self.speaks == Speaks::Second => {
@@ -326,12 +392,19 @@ impl<'a> Session<'a> {
     /// A line that only a device of the second version sends.
     fn heard(&mut self, now: Instant) {
         self.asked_at = None;
-        self.ask_at = Some(now + self.settings.keep_alive);
+        let is_known = matches!(self.identity, Some(Version::Second { .. }));
+        // The answer to a command may come before the question was asked who it is.
+        let pause = if is_known || !self.talk.is_keyed() {
+            self.settings.keep_alive
+        } else {
+            Duration::ZERO
+        };
+        self.ask_at = Some(now + pause);
         if self.speaks != Speaks::Second {
             self.speaks = Speaks::Second;
             // Nothing was sent in this version yet, whatever bytes have left.
             self.sent = None;
-            if !matches!(self.identity, Some(Version::Second { .. })) {
+            if !is_known {
                 self.ask_at = Some(now);
             }
         }
@@ -391,7 +464,12 @@ impl<'a> Session<'a> {
         if self.noise_lines > self.noise_reported {
             self.noise_reported = self.noise_lines;
             self.noise_at = now + NOISE_PAUSE;
-            self.report(Report::Noise { lines: self.noise_lines });
+            let lines = self.noise_lines;
+            self.report(if self.talk.is_keyed() {
+                Report::Forged { lines }
+            } else {
+                Report::Noise { lines }
+            });
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::address::LinkAddress;
 use crate::address::bluetooth::BluetoothId;
+use mtom_protocol::link::keyed::Key;
 use std::fmt;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub remembered: Option<BluetoothId>,
     /// What it speaks.
     pub protocol: Protocol,
+    /// What the device has to have too; `None`: it is believed and told without.
+    pub key: Option<Key>,
     /// What to do when somebody switches the LED by hand.
     pub drift: Drift,
     /// The way to an `mqtt:` switch; `None`: there is no broker.
@@ -97,6 +100,7 @@ impl Settings {
             link,
             remembered: None,
             protocol: Protocol::Auto,
+            key: None,
             drift: Drift::Correct,
             broker: None,
             refresh: Duration::from_secs(60),

@@ -73,6 +73,8 @@ pub(crate) struct Actuator<'a> {
     sent: Option<State>,
     /// The device's own name and firmware; null until it has said them.
     firmware: Option<&'a str>,
+    /// Whether the device proves what it says; null: it has a key and was not heard yet.
+    trust: Option<TrustWord>,
     /// From the decision to the device's answer.
     latency_micros: Option<u64>,
 }
@@ -87,6 +89,17 @@ pub(crate) enum LinkWord {
     Connecting,
     Up,
     Broken,
+}
+
+/// Whether a device proves what it says.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TrustWord {
+    Authenticated,
+    Unauthenticated,
+    #[serde(rename = "wrong key")]
+    WrongKey,
 }
 
 /// A desired state and where it comes from.

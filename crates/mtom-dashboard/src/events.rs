@@ -23,6 +23,7 @@ pub(crate) enum LogEvent<'a> {
     Refused { actuator: &'a str, number: u64, reason: &'a str },
     Drifted { actuator: &'a str, number: u64, led: LedState, adopted: bool },
     Noise { actuator: &'a str, lines: u64 },
+    Forged { actuator: &'a str, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: &'a str },
     AlertDelivered { id: u64, rule: &'a str, target: &'a str, latency_micros: u64 },
@@ -72,6 +73,7 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
                 adopted: *is_adopted,
             },
             E::Noise { actuator, lines } => Self::Noise { actuator, lines: *lines },
+            E::Forged { actuator, lines } => Self::Forged { actuator, lines: *lines },
             E::Skipped { count } => Self::Skipped { count: *count },
             E::RulesApplied { version, count, source } => {
                 Self::RulesApplied { version: *version, count: *count, source: brief(source) }

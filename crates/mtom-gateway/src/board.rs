@@ -5,8 +5,8 @@
 
 use crate::Clock;
 use crate::settings::Actuator;
-use crate::view::{ActuatorView, Hop, LinkState, LogEvent, Told, View, Wanted};
-use mtom_actuator::{Desired, LinkState as State, Report, Version};
+use crate::view::{ActuatorView, Hop, LinkState, LogEvent, Told, Trust, View, Wanted};
+use mtom_actuator::{Desired, LinkState as State, Report, Trust as Trusted, Version};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ struct Entry {
     number_seen: u64,
     /// The last line about the link in the log.
     said: Option<(LinkState, String)>,
+    /// It has a key, so only the link knows whether its device has the same.
+    is_keyed: bool,
 }
 
 impl Board {
@@ -72,11 +74,13 @@ impl Board {
             reported: None,
             sent: None,
             firmware: None,
+            trust: actuator.key.is_none().then_some(Trust::Unauthenticated),
             latency_micros: None,
         };
         self.view.actuator(shown.clone());
-        self.lock()
-            .insert(shown.name.clone(), Entry { shown, mailbox, number_seen: 0, said: None });
+        let is_keyed = actuator.key.is_some();
+        let entry = Entry { shown, mailbox, number_seen: 0, said: None, is_keyed };
+        self.lock().insert(actuator.name.clone(), entry);
         receiver
     }
 
@@ -149,12 +153,18 @@ impl Entry {
             // Kept beside the journal, by the one who runs the link.
             Report::Found { .. } => None,
             Report::Identified { version: Version::Original } => {
+                self.unproven();
                 self.shown.firmware = None;
                 self.shown.reported = None;
                 None
             }
             Report::Identified { version: Version::Second { name, firmware } } => {
+                self.unproven();
                 self.shown.firmware = Some(format!("{name} {firmware}"));
+                None
+            }
+            Report::Trusted { trust } => {
+                self.shown.trust = Some(trust.into());
                 None
             }
             Report::Sent { led, number, at } => {
@@ -203,6 +213,14 @@ impl Entry {
                 None
             }
             Report::Noise { lines } => Some(LogEvent::Noise { actuator, lines }),
+            Report::Forged { lines } => Some(LogEvent::Forged { actuator, lines }),
+        }
+    }
+
+    /// A device talks to us without a key, whatever the one before it wanted.
+    fn unproven(&mut self) {
+        if !self.is_keyed {
+            self.shown.trust = Some(Trust::Unauthenticated);
         }
     }
 
@@ -247,6 +265,16 @@ impl Entry {
         }
         self.said = Some((state, reason.clone()));
         Some(LogEvent::Link { actuator, state, reason })
+    }
+}
+
+impl From<Trusted> for Trust {
+    fn from(trust: Trusted) -> Self {
+        match trust {
+            Trusted::Authenticated => Self::Authenticated,
+            Trusted::Unauthenticated => Self::Unauthenticated,
+            Trusted::WrongKey => Self::WrongKey,
+        }
     }
 }
 

@@ -36,6 +36,7 @@ impl Link {
         let mailbox = board.add(actuator);
         let settings = Settings {
             protocol: actuator.protocol,
+            key: actuator.key.clone(),
             refresh: actuator.refresh,
             drift: actuator.drift,
             broker,

@@ -3,6 +3,7 @@
 use crate::control::RuleSource;
 pub use crate::drain::Database;
 use mtom_actuator::{Drift, LinkAddress, Protocol};
+use mtom_protocol::link::keyed::Key;
 use mtom_protocol::topic;
 pub use mtom_store::retention::Keep;
 use std::net::SocketAddr;
@@ -84,6 +85,8 @@ pub struct Actuator {
     pub refresh: Duration,
     /// Which version of the link it speaks.
     pub protocol: Protocol,
+    /// What the device has to have too; `None`: it is believed without.
+    pub key: Option<Key>,
     /// What to do when somebody switches it by hand.
     pub drift: Drift,
     /// mtom simulates it.

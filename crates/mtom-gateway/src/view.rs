@@ -179,6 +179,7 @@ pub enum LogEvent {
     Refused { actuator: String, number: u64, reason: String },
     Drifted { actuator: String, number: u64, led: Led, is_adopted: bool },
     Noise { actuator: String, lines: u64 },
+    Forged { actuator: String, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: String },
     AlertDelivered { id: u64, rule: String, target: String, latency_micros: u64 },
@@ -199,6 +200,17 @@ pub enum LinkState {
     Up,
     /// It was open and failed; tried again soon.
     Broken,
+}
+
+/// Whether a device proves what it says, as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It vouches for each line with the key that it shares with us.
+    Authenticated,
+    /// It does not: it has no key, or we have none for it.
+    Unauthenticated,
+    /// One of us has a key that the other has not.
+    WrongKey,
 }
 
 /// One actuator: what it should be, what it was told, what it says it is.
@@ -227,6 +239,8 @@ pub struct ActuatorView {
     pub sent: Option<Told>,
     /// The device's own name and firmware, when it speaks the second version of the link.
     pub firmware: Option<String>,
+    /// Whether the device proves what it says; `None`: it has a key and was not heard yet.
+    pub trust: Option<Trust>,
     /// From the decision to the device's answer, for the newest acknowledged command.
     pub latency_micros: Option<u64>,
 }
@@ -414,6 +428,18 @@ impl LinkState {
             Self::Connecting => "connecting",
             Self::Up => "up",
             Self::Broken => "broken",
+        }
+    }
+}
+
+impl Trust {
+    /// The word for it on the page, the terminal and the API.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Authenticated => "authenticated",
+            Self::Unauthenticated => "unauthenticated",
+            Self::WrongKey => "wrong key",
         }
     }
 }

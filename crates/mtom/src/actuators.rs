@@ -164,21 +164,35 @@ fn named<'a>(answer: &'a Value, name: &str) -> Result<&'a Value, Failure> {
 }
 
 fn table(answer: &Value, now: UnixMicros, zone: &TimeZone) -> Vec<String> {
-    let row = |cells: [&str; 4]| {
-        let [name, wanted, led, link] = cells;
-        format!("{name:<16} {wanted:<8} {led:<26} {link}").trim_end().to_owned()
+    let row = |cells: [&str; 5]| {
+        let [name, wanted, led, trust, link] = cells;
+        format!("{name:<16} {wanted:<8} {led:<26} {trust:<15} {link}").trim_end().to_owned()
     };
-    let mut lines = vec![row(["ACTUATOR", "WANTED", "LED", "LINK"])];
+    let mut lines = vec![row(["ACTUATOR", "WANTED", "LED", "KEY", "LINK"])];
     lines.extend(all(answer).map(|actuator| {
         let wanted = actuator["desired"]["led"].as_str().unwrap_or("-");
+        let (name, led, trust) =
+            (plain(text(actuator, "name")), led(actuator, zone), trust(actuator));
         let link = Link::of(actuator);
         let link = format!("{} {}", link.address, link.words(now, zone));
-        row([&plain(text(actuator, "name")), wanted, &led(actuator, zone), &link])
+        row([&name, wanted, &led, trust.0, &link])
     }));
     if lines.len() == 1 {
         lines.push("none: write [[actuator]] into mtom.toml".into());
     }
     lines
+}
+
+/// Whether its device proves what it says, and what that means.
+fn trust(actuator: &Value) -> (&str, &'static str) {
+    match text(actuator, "trust") {
+        "" => ("not known yet", "the device has a key and was not heard yet"),
+        word @ "authenticated" => (word, "the device vouches for each line with its key"),
+        word @ "wrong key" => {
+            (word, "the device and key_file must have the same: mtom flash actuator --key-file")
+        }
+        word => (word, "whoever reaches the link can speak for the device: mtom actuator key"),
+    }
 }
 
 /// What it is, as far as anybody knows.
@@ -212,6 +226,8 @@ fn about(actuator: &Value, now: UnixMicros, zone: &TimeZone) -> Vec<String> {
     }
     let link = Link::of(actuator);
     say("link", format!("{} {}", link.address, link.words(now, zone)));
+    let (word, means) = trust(actuator);
+    say("key", format!("{word}: {means}"));
     if let Some(firmware) = actuator["firmware"].as_str() {
         say("firmware", plain(firmware));
     }

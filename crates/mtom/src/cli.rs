@@ -223,8 +223,11 @@ pub(crate) struct Actuator {
     /// Keep the number of the last command in this file, as a device does in its flash
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+    /// Obey only who has the key in this file, as mtom actuator key makes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     /// Be an original device: takes h and c, never answers, has no lease
-    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state"])]
+    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state", "key_file"])]
     pub(crate) original: bool,
     /// What goes wrong: drop=0.1 (lines lost), die-after=20 (lines), slow=300ms, legacy (as --original)
     #[arg(long, value_name = "FAULTS", default_value = "", hide_default_value = true)]
@@ -250,6 +253,17 @@ pub(crate) enum ActuatorCommand {
         after_help = "Examples:\n  mtom actuator set TEMP_LED on --for 10m\n  mtom actuator set TEMP_LED auto\n\nExit code 1 when the device does not say in time that it obeyed."
     )]
     Set(SetByHand),
+    /// Makes a key for one device and its gateway, so that nobody else can speak for either
+    #[command(
+        after_help = "Example: mtom actuator key lamp.key\n\nThe device gets it with mtom flash actuator --key-file lamp.key, the gateway with key_file = \"lamp.key\"\nunder its [[actuator]]. Each device has a key of its own."
+    )]
+    Key(NewKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKey {
+    /// The file, which must not be there yet; only you may read it
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `mtom actuator`, and the same devices inside `mtom up`.
 
-use crate::{Failure, cli, report, stop};
+use crate::{Failure, cli, key, report, stop};
 use anyhow::{Context, Result};
 use mtom_protocol::link::Led;
 use mtom_sim::actuator::{self, ActuatorError, Links, Port, Pty, Settings};
@@ -25,13 +25,15 @@ pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<(), Failure> {
         return Err(Failure::Usage(text.into()));
     }
     report::log(tracing::Level::INFO);
+    let key = arguments.key_file.as_deref().map(key::read).transpose();
+    let key = key.map_err(|error| Failure::Usage(format!("--key-file: {error}")))?;
     let settings = Settings {
         name: arguments.name.clone(),
         original: arguments.original,
         lease: arguments.lease.0,
         safe: arguments.safe,
         state: arguments.state.clone(),
-        key: None,
+        key,
         faults: arguments.fault.clone(),
         seed: arguments.seed,
     };

@@ -13,6 +13,7 @@ mod devices;
 mod doctor;
 mod files;
 mod flash;
+mod key;
 mod link;
 mod past;
 mod plan;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
             Some(ActuatorCommand::List(arguments)) => actuators::list(arguments),
             Some(ActuatorCommand::Status(arguments)) => actuators::status(arguments),
             Some(ActuatorCommand::Set(arguments)) => actuators::set(arguments),
+            Some(ActuatorCommand::Key(arguments)) => key::make(arguments),
         },
         Command::Flash(arguments) => flash::run(&arguments),
         Command::Doctor(place) => doctor::run(&place),

@@ -88,6 +88,7 @@ pub(crate) fn actuators(
             refresh: actuator.refresh,
             protocol: settings::protocol(&actuator.protocol).unwrap_or_default(),
             drift: settings::drift(&actuator.drift).unwrap_or_default(),
+            key: actuator.key.clone(),
             simulated: false,
         });
     }
@@ -99,6 +100,8 @@ pub(crate) fn actuators(
             refresh: config::REFRESH,
             protocol: settings::protocol("auto").unwrap_or_default(),
             drift: settings::drift("correct").unwrap_or_default(),
+            // It is in this very process.
+            key: None,
             simulated: true,
         });
     }

@@ -86,7 +86,7 @@ impl LinkModel {
         let (bytes, reports) = self.act(settings, |session| {
             let frame = session.next(now())?;
             session.sent(frame, now());
-            Some(frame.bytes())
+            Some(session.bytes(frame))
         });
         (bytes.flatten(), reports)
     }
@@ -156,6 +156,9 @@ impl Rest {
             voice: _,
             memory: _,
             speaks,
+            // Here nobody has a key: with one the session is the same, once the device is believed.
+            talk: _,
+            verdict: _,
             identity,
             desired,
             sent,
@@ -252,7 +255,7 @@ fn voiced<T>(act: impl FnOnce(&Voice<'_>) -> T) -> (T, Vec<Report>) {
     let clock = CLOCK.get_or_init(|| Arc::new(|| UnixMicros(0)));
     let heard = Mutex::new(Vec::new());
     let report = |report| heard.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-    let acted = act(&Voice { report: &report, clock });
+    let acted = act(&Voice { report: &report, clock, draw: || None });
     (acted, heard.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 

@@ -1,4 +1,4 @@
-use super::{Frame, Memory, Session, Voice};
+use super::{Memory, Session, Voice};
 use crate::report::{Clock, Desired, Report, Version};
 use crate::settings::{Protocol, Settings};
 use mtom_protocol::link::Led;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 mod drift;
+mod keyed;
 
 /// What happens to a session at a time.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ fn said(report: &Report) -> String {
         Report::Refused { number, reason } => format!("refused {number} {reason}"),
         Report::Ahead { led, number } => format!("ahead {led} {number}"),
         Report::Noise { lines } => format!("noise {lines}"),
+        Report::Forged { lines } => format!("forged {lines}"),
+        Report::Trusted { trust } => format!("{trust:?}"),
         Report::Found { id } => format!("found {id}"),
     }
 }
@@ -49,7 +52,7 @@ fn live(settings: &Settings, script: &[(u64, Do)], end: u64) -> Vec<String> {
     let began = Instant::now();
     let clock: Clock = Arc::new(|| UnixMicros(0));
     let reports = |report: Report| log.lock().unwrap().push(said(&report));
-    let voice = Voice { report: &reports, clock: &clock };
+    let voice = Voice { report: &reports, clock: &clock, draw: || None };
     let mut memory = Memory::default();
     let mut session = Session::new(settings, &voice, &mut memory, began);
     let mut script = script.iter().peekable();
@@ -63,13 +66,14 @@ fn live(settings: &Settings, script: &[(u64, Do)], end: u64) -> Vec<String> {
         }
         let at = began + millis(now);
         if let Some(fault) = session.fault(at) {
-            log.lock().unwrap().push(format!("{now}: {fault}"));
+            let lasting = if fault.is_lasting { " (lasting)" } else { "" };
+            log.lock().unwrap().push(format!("{now}: {}{lasting}", fault.reason));
             break;
         }
         for turn in 0.. {
             assert!(turn < 3, "it never stops writing");
             let Some(frame) = session.next(at) else { break };
-            let bytes = String::from_utf8(frame.bytes()).unwrap();
+            let bytes = String::from_utf8(session.bytes(frame)).unwrap();
             log.lock().unwrap().push(format!("{now}: {}", bytes.escape_default()));
             session.sent(frame, at);
         }
@@ -461,14 +465,6 @@ fn without_a_desired_state_nothing_is_sent_but_the_question() {
     check(Protocol::Original, &[], 4_000, &["original"]);
 }
 
-#[test]
-fn frames_are_the_bytes_of_the_specification() {
-    let desired = Desired { led: On, number: u64::MAX };
-    assert_eq!(Frame::Ask.bytes(), b"?\n");
-    assert_eq!(Frame::Line(desired).bytes(), b"h 18446744073709551615\n");
-    assert_eq!(Frame::Bare(desired).bytes(), b"h");
-}
-
 proptest! {
     #[test]
     fn no_bytes_panic_and_none_is_taken_for_an_acknowledgement(
@@ -478,7 +474,7 @@ proptest! {
         let (settings, clock) = (settings(protocol), Arc::new(|| UnixMicros(0)) as Clock);
         let log = Mutex::new(Vec::new());
         let reports = |report: Report| log.lock().unwrap().push(report);
-        let voice = Voice { report: &reports, clock: &clock };
+        let voice = Voice { report: &reports, clock: &clock, draw: || None };
         let (mut memory, mut now) = (Memory::default(), Instant::now());
         let mut session = Session::new(&settings, &voice, &mut memory, now);
         session.desire(Some(Desired { led: if on { On } else { Off }, number }));

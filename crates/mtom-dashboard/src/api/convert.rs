@@ -3,12 +3,13 @@
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
     Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, RuleSet, RuleSets, Rules,
-    State, Status, Why,
+    State, Status, TrustWord, Why,
 };
 use crate::events::{LogEvent, brief};
 use crate::server::Info;
 use mtom_gateway::view::{
-    ActuatorView, Counts as Account, LinkState, LogEntry, RuleView, Snapshot, Told, Update, Wanted,
+    ActuatorView, Counts as Account, LinkState, LogEntry, RuleView, Snapshot, Told, Trust, Update,
+    Wanted,
 };
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
@@ -68,6 +69,16 @@ impl From<LinkState> for LinkWord {
     }
 }
 
+impl From<Trust> for TrustWord {
+    fn from(trust: Trust) -> Self {
+        match trust {
+            Trust::Authenticated => Self::Authenticated,
+            Trust::Unauthenticated => Self::Unauthenticated,
+            Trust::WrongKey => Self::WrongKey,
+        }
+    }
+}
+
 impl<'a> From<&'a ActuatorView> for Actuator<'a> {
     fn from(view: &'a ActuatorView) -> Self {
         Self {
@@ -84,6 +95,7 @@ impl<'a> From<&'a ActuatorView> for Actuator<'a> {
             reported: view.reported.map(State::from),
             sent: view.sent.map(State::from),
             firmware: view.firmware.as_deref(),
+            trust: view.trust.map(TrustWord::from),
             latency_micros: view.latency_micros,
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     Actuator, Actuators, Applied, Command, Commands, Counts, Desired, Frame, Latest, LedState,
     LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, RuleSet,
-    RuleSets, Rules, State, Status, Why,
+    RuleSets, Rules, State, Status, TrustWord, Why,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::devices::{Device, Devices, Series, SeriesList};
@@ -16,7 +16,7 @@ use crate::trial::{RuleCase, RuleCases};
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
     ActuatorView, AlertCounts, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said,
-    Snapshot, Told, Update, Wanted,
+    Snapshot, Told, Trust, Update, Wanted,
 };
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::{Reading as Measured, ReadingKey, StoredReading};
@@ -42,6 +42,7 @@ fn the_types_of_the_page_are_these() {
     declare::<State>(&config, &mut text);
     declare::<LedState>(&config, &mut text);
     declare::<LinkWord>(&config, &mut text);
+    declare::<TrustWord>(&config, &mut text);
     declare::<LogLine<'_>>(&config, &mut text);
     declare::<Log<'_>>(&config, &mut text);
     declare::<LogEvent<'_>>(&config, &mut text);
@@ -216,6 +217,7 @@ fn snapshot() -> Snapshot {
             reported: Some(Told { led: Led::Off, number: 41, at: AT }),
             sent: None,
             firmware: Some("TEMP_LED 1.0.0".into()),
+            trust: Some(Trust::Authenticated),
             latency_micros: Some(2_100),
         }],
         log: vec![LogEntry {
@@ -295,6 +297,7 @@ fn a_snapshot_as_json() {
               },
               "sent": null,
               "firmware": "TEMP_LED 1.0.0",
+              "trust": "authenticated",
               "latency_micros": 2100
             }
           ],

@@ -1,7 +1,7 @@
 //! Every address over real sockets, and how the server ends.
 
 use crate::testing::{Server, celsius, limits, soon};
-use mtom_gateway::view::{ActuatorView, Counts, LinkState, RuleView, Told};
+use mtom_gateway::view::{ActuatorView, Counts, LinkState, RuleView, Told, Trust};
 use mtom_protocol::link::Led;
 use mtom_protocol::unit::Unit;
 use mtom_store::record::{
@@ -92,6 +92,7 @@ async fn the_newest_of_everything_is_told() {
         reported: Some(Told { led: Led::On, number: 7, at: NOW }),
         sent: None,
         firmware: None,
+        trust: Some(Trust::WrongKey),
         latency_micros: Some(2_100),
     });
     server.view.rules(vec![RuleView {

@@ -24,6 +24,7 @@ impl Rig {
         let (board, _) = Board::new(view.clone(), clock);
         board.add(&Actuator {
             name: "LED".into(),
+            key: None,
             link: "ble:LED".parse().unwrap(),
             refresh: Duration::from_secs(60),
             protocol: Protocol::Auto,

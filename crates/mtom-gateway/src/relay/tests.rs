@@ -75,6 +75,7 @@ impl House {
             link: "tcp:127.0.0.1:1".parse().unwrap(),
             refresh: Duration::from_secs(60),
             protocol: Protocol::Auto,
+            key: None,
             drift: mtom_actuator::Drift::Correct,
             simulated: true,
         });

@@ -52,6 +52,10 @@ impl fmt::Display for LogEvent {
             Self::Noise { actuator, lines } => {
                 write!(f, "{actuator} sent {lines} lines that mean nothing")
             }
+            Self::Forged { actuator, lines } => {
+                write!(f, "{lines} lines in the name of {actuator} were not believed: ")?;
+                f.write_str("they have not its key, or were said before")
+            }
             Self::Skipped { count } => write!(f, "and {count} more"),
             Self::RulesApplied { version, count, source } => {
                 write!(f, "{count} rules of version {version} run now, from {source}")

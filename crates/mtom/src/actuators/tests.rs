@@ -15,7 +15,7 @@ fn answer() -> Value {
             },
             "reported": { "led": "on", "number": 42, "at_micros": 1_795_421_190_135_456_i64 },
             "sent": { "led": "on", "number": 42, "at_micros": 1_795_421_190_124_456_i64 },
-            "firmware": "TEMP_LED 1.0.0", "latency_micros": 12_000
+            "firmware": "TEMP_LED 1.0.0", "trust": "authenticated", "latency_micros": 12_000
         },
         {
             "name": "OLD\u{1b}[2J", "link": "spp:OLD", "link_state": "away",
@@ -24,12 +24,12 @@ fn answer() -> Value {
             "desired": { "led": "off", "number": 7, "at_micros": 1_795_421_190_123_456_i64, "rule": "r", "cause": "c" },
             "reported": null,
             "sent": { "led": "off", "number": 7, "at_micros": 1_795_421_190_124_456_i64 },
-            "firmware": null, "latency_micros": null
+            "firmware": null, "trust": "unauthenticated", "latency_micros": null
         },
         {
             "name": "NEW", "link": "tcp:led:7000", "link_state": "connecting", "link_reason": "",
             "link_since_micros": 1_795_421_100_000_000_i64,
-            "desired": null, "reported": null, "sent": null, "firmware": null, "latency_micros": null
+            "desired": null, "reported": null, "sent": null, "firmware": null, "trust": null, "latency_micros": null
         }
     ] })
 }
@@ -37,10 +37,10 @@ fn answer() -> Value {
 #[test]
 fn the_list_says_what_each_should_be_and_what_it_is() {
     expect![[r#"
-        ACTUATOR         WANTED   LED                        LINK
-        TEMP_LED         on       on, reported 08:06:30.135  ble:TEMP_LED up since 08:05:00
-        OLD?[2J          off      off, sent 08:06:30.124     spp:OLD away since 08:05:00, not up since 2026-11-18 11:06:40: nothing of this name in reach; is it on?
-        NEW              -        unknown                    tcp:led:7000 connecting since 08:05:00"#]]
+        ACTUATOR         WANTED   LED                        KEY             LINK
+        TEMP_LED         on       on, reported 08:06:30.135  authenticated   ble:TEMP_LED up since 08:05:00
+        OLD?[2J          off      off, sent 08:06:30.124     unauthenticated spp:OLD away since 08:05:00, not up since 2026-11-18 11:06:40: nothing of this name in reach; is it on?
+        NEW              -        unknown                    not known yet   tcp:led:7000 connecting since 08:05:00"#]]
     .assert_eq(&table(&answer(), NOW, &TimeZone::UTC).join("\n"));
 }
 
@@ -55,17 +55,20 @@ fn the_status_tells_everything_that_is_known() {
           reported   on, command 42 of 2026-11-23 08:06:30.135
           answered   12.0 ms after the decision
           link       ble:TEMP_LED up since 08:05:00
+          key        authenticated: the device vouches for each line with its key
           firmware   TEMP_LED 1.0.0
         OLD?[2J
           wanted     off, command 7 of 2026-11-23 08:06:30.123, rule r: c
           sent       off, command 7 of 2026-11-23 08:06:30.124
           reported   never
           link       spp:OLD away since 08:05:00, not up since 2026-11-18 11:06:40: nothing of this name in reach; is it on?
+          key        unauthenticated: whoever reaches the link can speak for the device: mtom actuator key
         NEW
           wanted     never
           sent       never
           reported   never
-          link       tcp:led:7000 connecting since 08:05:00"#]]
+          link       tcp:led:7000 connecting since 08:05:00
+          key        not known yet: the device has a key and was not heard yet"#]]
     .assert_eq(&all.join("\n"));
 }
 

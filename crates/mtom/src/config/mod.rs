@@ -3,6 +3,7 @@
 //! Reading never stops at the first mistake: [`Config::read`] gives a configuration in which every
 //! value is usable, or every problem there is, each with its key. Nothing is bound or opened here.
 
+mod actuators;
 mod reader;
 mod rule_tests;
 mod rules;
@@ -12,6 +13,7 @@ mod tree;
 
 pub(crate) use tree::{Problem, Spot};
 
+use mtom_protocol::link::keyed::Key;
 use mtom_rules::RuleSpec;
 use reader::Problems;
 pub(crate) use sections::broker_url;
@@ -76,6 +78,7 @@ pub(crate) struct Actuator {
     pub(crate) refresh: Duration,
     pub(crate) protocol: String,
     pub(crate) drift: String,
+    pub(crate) key: Option<Key>,
 }
 
 /// The name of the first simulated actuator, as the original's.

@@ -3,7 +3,7 @@
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
 use super::{
-    Actuator, Broker, Config, REFRESH, Simulate, Surroundings, rules, simulated_names, store,
+    Actuator, Broker, Config, Simulate, Surroundings, actuators, rules, simulated_names, store,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub(super) fn read(
     let simulate = simulate(&mut root, problems);
     let log_level = log(&mut root, problems);
     let count_before = problems.count();
-    let actuators = actuators(&mut root, problems);
+    let actuators = actuators::read(&mut root, around, problems);
     // An actuator that could not be read may be the one that a rule names.
     let is_whole = problems.count() == count_before;
     let names = is_whole.then(|| names(&actuators, &simulate));
@@ -284,54 +284,4 @@ pub(super) fn sections(
         (Section::new(&format!("{name}.{at}"), item, problems), place)
     };
     Some(items.into_iter().enumerate().map(read).collect())
-}
-
-fn actuators(root: &mut Section, problems: &mut Problems) -> Vec<Actuator> {
-    let mut actuators: Vec<Actuator> = Vec::new();
-    for (mut section, place) in sections(root, "actuator", problems).unwrap_or_default() {
-        let name = section.require("name", &place, problems, |node| {
-            let name = text(node)?;
-            if actuators.iter().any(|other| other.name == name) {
-                return Err(format!("{name:?} is taken by another actuator"));
-            }
-            actuator_name(name)
-        });
-        let link = section.require("link", &place, problems, |node| {
-            let link = text(node)?;
-            mtom_gateway::settings::check_link(&link).map(|()| link)
-        });
-        let refresh = section.get("refresh", problems, duration).unwrap_or(REFRESH);
-        let protocol = section.get("protocol", problems, |node| {
-            let protocol = text(node)?;
-            if mtom_gateway::settings::protocol(&protocol).is_some() {
-                Ok(protocol)
-            } else {
-                Err(format!("expected auto, original or second, found {protocol:?}"))
-            }
-        });
-        let drift = section.get("drift", problems, |node| {
-            let drift = text(node)?;
-            if mtom_gateway::settings::drift(&drift).is_some() {
-                Ok(drift)
-            } else {
-                Err(format!("expected correct or adopt, found {drift:?}"))
-            }
-        });
-        section.finish(problems);
-        if let (Some(name), Some(link)) = (name, link) {
-            let protocol = protocol.unwrap_or_else(|| "auto".into());
-            let drift = drift.unwrap_or_else(|| "correct".into());
-            actuators.push(Actuator { name, link, refresh, protocol, drift });
-        }
-    }
-    actuators
-}
-
-fn actuator_name(name: String) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_graphic();
-    if (1..=32).contains(&name.len()) && name.chars().all(plain) {
-        Ok(name)
-    } else {
-        Err(format!("expected 1 to 32 letters, digits or signs without spaces, found {name:?}"))
-    }
 }

@@ -74,6 +74,33 @@ fn the_examples_in_the_default_file_are_valid_and_say_the_defaults() {
 }
 
 #[test]
+fn a_key_comes_from_a_file_of_its_own() {
+    const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+    let around = Written { files: BTreeMap::from([("lamp.key", KEY)]), ..Written::default() };
+    let text = "[[actuator]]\nname = \"LAMP\"\nlink = \"tcp:lamp:1\"\nkey_file = \"lamp.key\"";
+    let config = Config::read(text, &[], &around).unwrap();
+    let key = config.actuators[0].key.as_ref().unwrap();
+    assert_eq!(key.digits().to_string(), KEY.trim_end().to_uppercase());
+    assert!(!format!("{config:?}").to_lowercase().contains("0a0b0c"));
+    check_problems(
+        r#"
+        actuator = [
+            { name = "A", link = "tcp:lamp:1", key = "00" },
+            { name = "B", link = "tcp:lamp:1", key_file = "none" },
+            { name = "C", link = "tcp:lamp:1", key_file = "lamp.key", protocol = "original" },
+            { name = "D", link = "mqtt+tasmota:lamp", key_file = "lamp.key" },
+        ]
+        "#,
+        &[],
+        expect![[r#"
+            line 3: actuator.0.key: a key does not belong into the configuration: write it into a file and name that with actuator.0.key_file
+            line 4: actuator.1.key_file: cannot read none: entity not found
+            line 5: actuator.2.key_file: an original device has no key: take this away, or protocol
+            line 6: actuator.3.key_file: a switch on the broker has no key: the broker says who may write"#]],
+    );
+}
+
+#[test]
 fn the_original_rule_is_three_lines() {
     let config = read(
         r#"

@@ -16,7 +16,7 @@ pub(crate) enum Flash {
     Sensor(Box<Sensor>),
     /// A board that drives an LED, over Bluetooth LE and over its serial port
     #[command(
-        after_help = "The image is built by cargo xtask firmware build, or lies beside mtom in a release; nothing is downloaded.\n\nExamples:\n  mtom flash actuator\n  mtom flash actuator --port /dev/ttyACM0 --name TEMP_LED --lease 30s"
+        after_help = "The image is built by cargo xtask firmware build, or lies beside mtom in a release; nothing is downloaded.\n\nExamples:\n  mtom flash actuator\n  mtom flash actuator --port /dev/ttyACM0 --name TEMP_LED --lease 30s\n  mtom actuator key lamp.key && mtom flash actuator --key-file lamp.key"
     )]
     Actuator(Actuator),
 }
@@ -74,6 +74,9 @@ pub(crate) struct Actuator {
     /// The LED goes dark when the gateway has been silent for so long; 0s: never
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) lease: String,
+    /// A file with the key that its gateway has to have, as mtom actuator key makes it; without it anybody is obeyed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) board: Board,
 }

@@ -6,6 +6,7 @@
 use crate::{Failure, report};
 use anyhow::anyhow;
 use mtom_flash::log::Log;
+use mtom_protocol::link::keyed::Forged;
 use mtom_protocol::link::{Led, Report};
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -211,6 +212,10 @@ fn answered(line: &str) -> Option<String> {
         Ok(Report::State { led, number, name, version }) => {
             let led = if led == Led::On { "on" } else { "off" };
             Some(format!("{name} {version} answers: LED {led}, last command {number}"))
+        }
+        // It has a key and tells nobody without it how it is; that it says so is proof enough.
+        Ok(Report::Refused { reason }) if Forged::of_reason(reason) == Some(Forged::Untagged) => {
+            Some("the board answers, and obeys only who has its key".into())
         }
         _ => None,
     }

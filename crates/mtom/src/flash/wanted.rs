@@ -1,7 +1,7 @@
 //! What the command line asks for, checked whole before a port is touched.
 
 use super::arguments::{Actuator, Sensor};
-use crate::{Failure, config};
+use crate::{Failure, config, key};
 use mtom_flash::settings::BoardSettings;
 use std::fmt::Display;
 use std::path::Path;
@@ -94,6 +94,11 @@ pub(super) fn actuator(arguments: &Actuator, mistakes: &mut Mistakes) -> BoardSe
     mistakes.set(&mut settings, "--name", "name", &arguments.name);
     if let Some(millis) = millis("--lease", &arguments.lease, mistakes) {
         mistakes.set(&mut settings, "--lease", "lease_millis", &millis);
+    }
+    if let Some(file) = &arguments.key_file
+        && let Some(key) = mistakes.check("--key-file", key::read(file))
+    {
+        mistakes.set(&mut settings, "--key-file", "key", &key.digits().to_string());
     }
     settings
 }

@@ -41,6 +41,8 @@ pub(crate) struct Actuator {
     /// What the device reports; without an answer what it was sent.
     pub(crate) led: String,
     pub(crate) on: bool,
+    /// Whether the device proves what it says; empty while that is not known.
+    pub(crate) trust: String,
 }
 
 impl Model {
@@ -117,10 +119,13 @@ impl Model {
         };
         let on = reported.or(sent).is_some_and(|led| led == "on");
         let wanted = state(&json["desired"]).unwrap_or_else(|| "nothing".to_owned());
-        let line = format!("{name}  LED {led}  (wanted {wanted}, link {})", link.state);
-        let shown = self.actuators.insert(name, Actuator { link, wanted, led: led.clone(), on });
+        let trust = text(&json["trust"]);
+        let proof = if trust.is_empty() { String::new() } else { format!(", {trust}") };
+        let line = format!("{name}  LED {led}  (wanted {wanted}, link {}{proof})", link.state);
+        let now = Actuator { link, wanted, led: led.clone(), on, trust: trust.clone() };
+        let shown = self.actuators.insert(name, now);
         // Repeated reports of the same state are no news.
-        (shown.is_none_or(|before| before.led != led)).then_some(line)
+        (shown.is_none_or(|before| before.led != led || before.trust != trust)).then_some(line)
     }
 
     fn log(&mut self, entry: &Value) -> String {

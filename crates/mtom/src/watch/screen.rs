@@ -169,10 +169,16 @@ fn paint_actuators(frame: &mut Frame<'_>, area: Rect, model: &Model, now: UnixMi
             format!("LED {}", actuator.led),
             format!("wanted {}", actuator.wanted),
             format!("link {}", actuator.link.words(now, &model.zone)),
+            actuator.trust.clone(),
         ])
         .style(Style::new().fg(color))
     });
-    let widths =
-        [Constraint::Fill(3), Constraint::Fill(3), Constraint::Fill(2), Constraint::Fill(8)];
+    let widths = [
+        Constraint::Fill(3),
+        Constraint::Fill(3),
+        Constraint::Fill(2),
+        Constraint::Fill(8),
+        Constraint::Length(15),
+    ];
     frame.render_widget(Table::new(rows, widths).block(Block::bordered().title("actuators")), area);
 }

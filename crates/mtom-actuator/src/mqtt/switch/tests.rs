@@ -44,7 +44,7 @@ fn live_with(settings: &Settings, script: &[(u64, Do)], end: u64) -> Vec<String>
     let reports = |report: Report| {
         log.lock().unwrap().push(format!("{} {}", time.lock().unwrap(), said(&report)))
     };
-    let voice = Voice { report: &reports, clock: &clock };
+    let voice = Voice { report: &reports, clock: &clock, draw: || None };
     let mut memory = Memory::default();
     let mut switch = Switch::new(settings, address, &voice, &mut memory, began);
     let mut script = script.iter().peekable();

@@ -134,7 +134,7 @@ async fn flap(plant: impl FnOnce(Way) -> Way) -> Seen {
     let stack = Stack::new(device, settings.write_timeout, Log::default());
     let way = plant(Box::new(stack.finder(&settings)));
     let clock: Clock = Arc::new(|| NOW);
-    let voice = Voice { report: &drop, clock: &clock };
+    let voice = Voice { report: &drop, clock: &clock, draw: || None };
     let opener = Opener::over(way, &settings);
     let driven = drive(opener, &settings, &mut wanted, &voice, &stop);
     timeout(LIMIT, driven).await.expect("it comes to its end");

@@ -84,7 +84,7 @@ async fn told(device: impl Device, settings: &Settings, limit: Duration) -> Vec<
         }
     };
     let clock: Clock = Arc::new(|| NOW);
-    let voice = Voice { report: &report, clock: &clock };
+    let voice = Voice { report: &report, clock: &clock, draw: || None };
     let stack = Stack::new(device, settings.write_timeout, Arc::clone(&log));
     let opener = Opener::over(Box::new(stack.finder(settings)), settings);
     let driven = drive(opener, settings, &mut wanted, &voice, &stop);
