@@ -45,14 +45,14 @@ impl Device {
     }
 }
 
-fn hot_and_cold(mtom: &Mtom, celsius: &str) -> bool {
+pub(crate) fn hot_and_cold(mtom: &Mtom, celsius: &str) -> bool {
     mosquitto_pub(mtom.ready.mqtt, "Environ/Temperature", format!("{celsius} °C").as_bytes())
 }
 
 /// The rule of the original without its dwell, so that a test need not wait a second.
-const RULE: &str = r#"rule=[{when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",then=[{actuator="LAMP"}]}]"#;
+pub(crate) const RULE: &str = r#"rule=[{when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",then=[{actuator="LAMP"}]}]"#;
 
-async fn actuator_when(mtom: &Mtom, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn actuator_when(mtom: &Mtom, wanted: impl Fn(&Value) -> bool) -> Value {
     soon("the actuator's state", async {
         loop {
             let answer = mtom.get("/api/v1/actuators").await;
@@ -198,13 +198,13 @@ async fn a_port_that_vanishes_and_comes_back_hears_the_newest_state_only() {
 }
 
 /// `mtom actuator` on TCP; killed, it is a device whose power goes.
-struct Powered {
+pub(crate) struct Powered {
     process: Child,
     said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Powered {
-    fn new(arguments: &[&str]) -> Self {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
         let mut process = command(&["actuator", "--lease", "none"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -214,8 +214,19 @@ impl Powered {
         Self { process, said }
     }
 
-    fn says(&mut self) -> String {
+    pub(crate) fn says(&mut self) -> String {
         self.said.next().unwrap().unwrap()
+    }
+
+    /// The next line; none when it has been killed and has said everything.
+    pub(crate) fn says_perhaps(&mut self) -> Option<String> {
+        self.said.next().map(Result::unwrap)
+    }
+
+    /// Its power goes.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 }
 
