@@ -38,8 +38,7 @@ const FLAGS = [
  * @param {string} [folder] of an earlier one
  */
 export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "mtom-page-"))) {
-  const binary = process.env.MTOM_BIN ?? join(target, "debug", "mtom");
-  assert.ok(existsSync(binary), `no mtom at ${binary}: cargo build -p mtom, or set MTOM_BIN`);
+  const binary = binaryPath();
   const readyFile = join(folder, "ready.json");
   rmSync(readyFile, { force: true });
   const all = [`data.dir=${join(folder, "data")}`, "simulate.sensors=0"];
@@ -85,6 +84,43 @@ export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "
     async remove() {
       if (process_.exitCode === null) await this.stop();
       rmSync(folder, { recursive: true, force: true });
+      process.off("exit", leave);
+    },
+  };
+}
+
+/**
+ * `mtom actuator` on TCP.
+ * @param {string[]} [more] further arguments
+ * @param {string} [listen]
+ */
+export async function startDevice(more = [], listen = "127.0.0.1:0") {
+  const process_ = spawn(binaryPath(), ["actuator", "--listen", listen, ...more], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const leave = () => process_.kill("SIGKILL");
+  process.once("exit", leave);
+  const ended = new Promise((done) => process_.once("exit", done));
+  const address = await new Promise((done, fail) => {
+    let said = "";
+    process_.stdout.on("data", (bytes) => {
+      said += bytes;
+      const found = /waits on tcp:(\S+)/.exec(said);
+      if (found !== null) done(found[1]);
+    });
+    void ended.then((code) => fail(new Error(`mtom actuator ended with ${code}: ${said}`)));
+  });
+  return {
+    /** @type {string} */
+    address,
+    /** Presses its button. */
+    press() {
+      process_.kill("SIGUSR1");
+    },
+    /** Takes its power away. */
+    async kill() {
+      process_.kill("SIGKILL");
+      await ended;
       process.off("exit", leave);
     },
   };
@@ -207,6 +243,13 @@ function watchPage(page, url) {
     if (new URL(socket.url()).host !== own) seen.foreign.push(socket.url());
   });
   return seen;
+}
+
+/** @returns {string} */
+function binaryPath() {
+  const binary = process.env.MTOM_BIN ?? join(target, "debug", "mtom");
+  assert.ok(existsSync(binary), `no mtom at ${binary}: cargo build -p mtom, or set MTOM_BIN`);
+  return binary;
 }
 
 /** @returns {string} */
