@@ -10,7 +10,8 @@ import { byId, setShown, setText } from "./parts/dom.js";
 import { createEdit } from "./parts/edit.js";
 import { createFooter } from "./parts/footer.js";
 import { createHistory } from "./parts/history.js";
-import { isKey, rememberLanguage, translator } from "./parts/i18n.js";
+import { rememberLanguage, translator } from "./parts/i18n.js";
+import { languageButtons, relabel } from "./parts/labels.js";
 import { createLeds } from "./parts/leds.js";
 import { connect } from "./parts/live.js";
 import { createLog } from "./parts/log.js";
@@ -131,16 +132,7 @@ function showLagged() {
 
 /** Every text anew, in the page's language. */
 function translate() {
-  document.documentElement.lang = page.language === "zh" ? "zh-Hans" : "en";
-  for (const element of document.querySelectorAll("[data-t], [data-t-label]")) {
-    if (!(element instanceof HTMLElement)) continue;
-    const { t: text, tLabel: label } = element.dataset;
-    if (text !== undefined && isKey(text)) setText(element, page.t(text));
-    if (label !== undefined && isKey(label)) element.setAttribute("aria-label", page.t(label));
-  }
-  for (const button of languageButtons()) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === page.language));
-  }
+  relabel(page.t, page.language);
   showConnection();
   showLagged();
   now.renderList();
@@ -152,11 +144,6 @@ function translate() {
   rejects.relabel();
   storage.render();
   footer.render();
-}
-
-/** @returns {NodeListOf<HTMLButtonElement>} */
-function languageButtons() {
-  return document.querySelectorAll("button[data-language]");
 }
 
 for (const button of languageButtons()) {

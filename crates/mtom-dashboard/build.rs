@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// Folders of `web/` whose files are served; the rest is tools and tests.
 const FOLDERS: [&str; 3] = ["", "parts", "vendor"];
-/// The name of `index.html` is not in here: it is the only file without the hash in its address.
-const INDEX: &str = "index.html";
+/// The only files without the hash in their address: they name the others with it.
+const PAGES: [&str; 2] = ["api.html", "index.html"];
 
 struct File {
     /// `parts/chart.js`, with `/` everywhere.
@@ -80,7 +80,7 @@ fn write_file(
     table: &mut String,
 ) -> io::Result<()> {
     let mut bytes = file.bytes.clone();
-    if file.name == INDEX {
+    if PAGES.contains(&&*file.name) {
         bytes = String::from_utf8_lossy(&bytes).replace("@tree@", hash).into_bytes();
     }
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());

@@ -39,8 +39,8 @@ export function createFooter(page) {
     );
     if (status === null) return;
     const { mqtt, live, history } = status.listens;
-    const api = el("a", "", "/api/v1/status");
-    api.href = "/api/v1/status";
+    const api = el("a", "", "/api/v1/");
+    api.href = "/api/v1/";
     byId("addresses").replaceChildren(
       ...entry(t("footer.mqtt"), address("mqtt://", mqtt, page.host)),
       ...entry(t("footer.live"), address("ws://", live, page.host)),

@@ -21,8 +21,10 @@ test("a text has the same holes in both languages, and none is empty", () => {
   }
 });
 
-test("the texts in index.html are the English ones", () => {
-  const html = readFileSync(new URL("../index.html", import.meta.url), "utf8");
+test("the texts in the HTML are the English ones", () => {
+  const read = (/** @type {string} */ name) =>
+    readFileSync(new URL(`../${name}`, import.meta.url), "utf8");
+  const html = read("index.html") + read("api.html");
   const marked = [...html.matchAll(/data-t="([\w.]+)"[^>]*>([^<]*)</g)];
   assert.ok(marked.length > 20);
   for (const [, key = "", text = ""] of marked) {

@@ -17,16 +17,18 @@ test("no module makes HTML or code out of a text", () => {
 
 test("the page asks nobody but its own gateway", () => {
   const addresses = /https?:\/\/(?!www\.w3\.org\/2000\/svg)/;
-  for (const name of [...modules, "index.html", "style.css", "icon.svg"]) {
+  for (const name of [...modules, "index.html", "api.html", "style.css", "icon.svg"]) {
     assert.doesNotMatch(read(name), addresses, name);
   }
 });
 
-test("index.html has no script and no style of its own", () => {
-  const html = read("index.html");
-  assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=|javascript:/);
-  for (const [, attributes] of html.matchAll(/<script([^>]*)>/g)) {
-    assert.match(attributes ?? "", /src="\/a\/@tree@\//);
+test("the HTML has no script and no style of its own", () => {
+  for (const name of ["index.html", "api.html"]) {
+    const html = read(name);
+    assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=|javascript:/, name);
+    for (const [, attributes] of html.matchAll(/<script([^>]*)>/g)) {
+      assert.match(attributes ?? "", /src="\/a\/@tree@\//, name);
+    }
   }
 });
 

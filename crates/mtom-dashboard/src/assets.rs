@@ -19,7 +19,7 @@ struct Asset {
 
 const ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// Changes with every file of the page; part of the address of all but `index.html`.
+/// Changes with every file of the page; part of the address of all but the pages themselves.
 const HASH: &str = env!("MTOM_TREE_HASH");
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -31,9 +31,9 @@ const FOLDER: Option<&str> = if cfg!(debug_assertions) {
     None
 };
 
-/// `index.html`, asked for again at each visit.
-pub(crate) fn index(headers: &HeaderMap) -> Option<Response> {
-    let asset = find("index.html")?;
+/// A page, such as `index.html`, asked for again at each visit.
+pub(crate) fn page(name: &str, headers: &HeaderMap) -> Option<Response> {
+    let asset = find(name)?;
     let tag = format!("\"{HASH}\"");
     let known =
         headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
@@ -78,7 +78,7 @@ fn serve(
 
 fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
     let bytes = std::fs::read(folder.join(asset.name)).ok()?;
-    if asset.name == "index.html" {
+    if Path::new(asset.name).extension().is_some_and(|kind| kind == "html") {
         return Some(String::from_utf8_lossy(&bytes).replace("@tree@", HASH).into_bytes());
     }
     Some(bytes)

@@ -29,7 +29,7 @@ use std::sync::Arc;
 const LIMIT_DEFAULT: usize = 100;
 
 const STORE_NEXT: &str = "look into the gateway's log; what is acknowledged is not lost";
-const INDEX_NEXT: &str = "start at /, or at /api/v1/status";
+const INDEX_NEXT: &str = "start at /, or at /api/v1/";
 
 pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
     Router::new()
@@ -38,6 +38,8 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/live", get(live::upgrade))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/api/v1", get(reference))
+        .route("/api/v1/", get(reference))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/status", get(status))
         .route("/api/v1/latest", get(latest))
@@ -100,8 +102,17 @@ struct WhyQuery {
 type Asked<T> = Result<Query<T>, QueryRejection>;
 
 async fn index(headers: HeaderMap) -> Response {
-    assets::index(&headers).unwrap_or_else(|| {
-        let detail = "this build has no page: web/index.html was missing";
+    page("index.html", &headers)
+}
+
+/// What the document of the API says, for people.
+async fn reference(headers: HeaderMap) -> Response {
+    page("api.html", &headers)
+}
+
+fn page(name: &str, headers: &HeaderMap) -> Response {
+    assets::page(name, headers).unwrap_or_else(|| {
+        let detail = format!("this build has no page: web/{name} was missing");
         Problem::new(StatusCode::NOT_FOUND, detail, "build mtom from a complete source tree")
             .into_response()
     })

@@ -1,6 +1,6 @@
 //! The embedded page.
 
-use super::{ASSETS, Asset, HASH, IMMUTABLE, file, find, from_disk, index, serve, takes_gzip};
+use super::{ASSETS, Asset, HASH, IMMUTABLE, file, find, from_disk, page, serve, takes_gzip};
 use axum::http::{HeaderMap, HeaderValue, header};
 
 fn asks(name: header::HeaderName, value: &'static str) -> HeaderMap {
@@ -69,14 +69,16 @@ fn the_whole_page_is_small() {
 fn the_folder_wins_over_the_table_where_it_has_the_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("index.html"), "new @tree@").unwrap();
-    let page = from_disk(find("index.html").unwrap(), folder.path()).unwrap();
-    assert_eq!(page, format!("new {HASH}").into_bytes());
+    let read = from_disk(find("index.html").unwrap(), folder.path()).unwrap();
+    assert_eq!(read, format!("new {HASH}").into_bytes());
     assert!(from_disk(find("app.js").unwrap(), folder.path()).is_none());
 }
 
 #[test]
-fn the_index_is_asked_for_again_each_time() {
-    let response = index(&HeaderMap::new()).unwrap();
-    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");
-    assert!(response.headers().contains_key(header::ETAG));
+fn the_pages_are_asked_for_again_each_time() {
+    for name in ["index.html", "api.html"] {
+        let response = page(name, &HeaderMap::new()).unwrap();
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache", "{name}");
+        assert!(response.headers().contains_key(header::ETAG), "{name}");
+    }
 }

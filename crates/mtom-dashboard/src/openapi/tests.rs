@@ -56,8 +56,8 @@ use utoipa::OpenApi as _;
 )]
 struct Api;
 
-/// What is served beside the API: the page, its files, and the live socket, which OpenAPI has no words for.
-const BESIDE: [&str; 3] = ["/", "/a/{hash}/{*name}", "/live"];
+/// What is served beside the API: the pages, their files, and the live socket, which OpenAPI has no words for.
+const BESIDE: [&str; 5] = ["/", "/a/{hash}/{*name}", "/live", "/api/v1", "/api/v1/"];
 
 /// The document, with what every operation may answer beside what it is asked for.
 fn document() -> Value {
