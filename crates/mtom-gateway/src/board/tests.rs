@@ -76,9 +76,9 @@ fn one_that_never_was_up_is_not_up_since_the_start() {
 fn tries_that_end_as_the_last_one_did_are_one_line_in_the_log() {
     let rig = Rig::new();
     rig.link(1, State::Up, "");
-    for now in 0..100 {
-        let state = [State::Away, State::Searching, State::Connecting][now as usize % 3];
-        rig.link(now, state, "not found");
+    for now in 0..100_u8 {
+        let state = [State::Away, State::Searching, State::Connecting][usize::from(now) % 3];
+        rig.link(now.into(), state, "not found");
     }
     rig.link(100, State::Up, "");
     let log: Vec<String> =

@@ -413,3 +413,35 @@ async fn the_page_asks_what_changed_rules_would_have_done() {
         assert_eq!((status, &problem["mistakes"]), (422, mistakes), "{path}: {body}");
     }
 }
+
+#[tokio::test]
+async fn cases_beside_rules_are_run_over_http_too() {
+    let gateway = Mtom::up(&["simulate.actuators=1"]);
+    let test = async |text: &str, status: u16| {
+        let path = "/api/v1/rules/test";
+        let (found, body) = post(gateway.ready.dashboard, path, "application/toml", text).await;
+        assert_eq!(found, status, "{body}");
+        serde_json::from_str::<Value>(&body).unwrap()
+    };
+    let cases = test(HEAT, 200).await;
+    assert_eq!(cases["cases"].as_array().unwrap().len(), 1, "{cases}");
+    let case = &cases["cases"][0];
+    assert_eq!((&case["rule"], &case["passed"]), (&"heat lamp".into(), &true.into()), "{case}");
+
+    let failed = test(&HEAT.replace("for      = \"10s\"", "for      = \"9s\""), 200).await;
+    let case = &failed["cases"][0];
+    assert_eq!((&case["passed"], &case["line"]), (&false.into(), &15.into()), "{case}");
+    let said = case["failures"][0].as_str().unwrap();
+    assert!(said.contains("12:00:11  TEMP_LED on (reading): expected at 12:00:12"), "{said}");
+    let picture = case["picture"].to_string();
+    assert!(picture.contains('█') && picture.contains("expected"), "{picture}");
+
+    let wrong = test(&HEAT.replace("26.5 |", "26.5 °Q |"), 422).await;
+    let mistake = &wrong["mistakes"][0];
+    assert_eq!(
+        (&mistake["place"]["line"], &mistake["place"]["column"]),
+        (&15.into(), &52.into()),
+        "{wrong}"
+    );
+    assert!(mistake["message"].as_str().unwrap().contains("given"), "{wrong}");
+}
