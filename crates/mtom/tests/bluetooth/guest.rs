@@ -3,7 +3,7 @@
 //!
 //! The first controller is the gateway's; each of the others is a device's.
 
-use crate::process::{Process, note, said_by, until, within};
+use crate::process::{Process, note, said_by, stand_on, until, within};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +31,7 @@ static BUS: OnceLock<()> = OnceLock::new();
 /// See above.
 pub(crate) struct Guest {
     logs: PathBuf,
+    is_watched: bool,
     /// Killed in this order: who uses them goes before the controllers.
     daemon: Option<Process>,
     monitor: Option<Process>,
@@ -50,8 +51,9 @@ impl Guest {
         });
     }
 
-    pub(crate) fn new(logs: PathBuf) -> Self {
-        Self { logs, daemon: None, monitor: None, controllers: None }
+    /// Where it keeps its logs; watched, every word with the controllers is one of them.
+    pub(crate) fn new(logs: PathBuf, is_watched: bool) -> Self {
+        Self { logs, is_watched, daemon: None, monitor: None, controllers: None }
     }
 
     pub(crate) fn logs(&self) -> &Path {
@@ -60,12 +62,13 @@ impl Guest {
 
     /// So many controllers, the gateway's switched on, and bluetoothd.
     pub(crate) fn start(&mut self, controllers: u16) {
-        let mut btmon = Command::new("btmon");
-        btmon.arg("-w").arg(self.logs.join("btmon.snoop"));
-        self.monitor = Some(Process::start(&self.logs, "btmon", &mut btmon));
+        if self.is_watched {
+            self.monitor = Some(Process::start(&self.logs, "btmon", &mut Command::new("btmon")));
+        }
         let mut btvirt = Command::new("btvirt");
         btvirt.arg(format!("-l{controllers}"));
         self.controllers = Some(Process::start(&self.logs, "btvirt", &mut btvirt));
+        stand_on(self.controllers.as_ref());
         note(&self.logs, "controllers");
         until("the controllers", || (present() == usize::from(controllers)).then_some(()));
         note(&self.logs, "bluetoothd");
@@ -119,6 +122,7 @@ impl Guest {
     /// Ends everything and waits until the controllers are gone.
     pub(crate) fn put_away(mut self) {
         self.daemon = None;
+        stand_on(None);
         self.controllers = None;
         self.monitor = None;
         until("the controllers go", || (present() == 0).then_some(()));

@@ -66,7 +66,8 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
     for (index, test) in chosen.iter().enumerate() {
         println!("test {} of {}: {}", index + 1, chosen.len(), test.name);
         let start = Instant::now();
-        let failure = run(test).err();
+        // Whoever asks for certain tests, or tries again, wants to know more; all of them want to be quick.
+        let failure = run(test, !words.is_empty()).err();
         failed += usize::from(failure.is_some());
         write_down(&mut results, test.name, start.elapsed(), failure.as_deref());
     }
@@ -87,10 +88,10 @@ fn chosen<'a>(tests: &'a [Test], words: &str) -> Vec<&'a Test> {
     tests.iter().filter(|test| fits(test.name)).collect()
 }
 
-fn run(test: &Test) -> Result<(), String> {
+fn run(test: &Test, is_watched: bool) -> Result<(), String> {
     let logs = Path::new(RESULTS).join(test.name.replace("::", "-"));
     fs::create_dir_all(&logs).unwrap();
-    let mut guest = Guest::new(logs);
+    let mut guest = Guest::new(logs, is_watched);
     let ended = catch_unwind(AssertUnwindSafe(|| (test.run)(&mut guest)));
     if ended.is_err() {
         guest.tell();

@@ -9,9 +9,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The rule of the original without its times: a test need not wait a second, and may wait for more than ten.
 const RULE: &str = r#"rule=[{when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",max_age="never",then=[{actuator="LAMP"}]}]"#;
+
+static SENSORS: AtomicU32 = AtomicU32::new(1);
 
 /// The binary with its arguments.
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -125,7 +128,9 @@ impl Gateway {
             assert_eq!(answer[0], kind, "{answer:?}");
         };
         // MQTT 3.1.1: CONNECT with a clean session, CONNACK, PUBLISH with QoS 1 and number 1, PUBACK.
-        let hello = [text("MQTT"), vec![4, 2, 0, 60], text("guest")].concat();
+        // A sensor of its own each time: the broker may not have missed the last one yet.
+        let sensor = SENSORS.fetch_add(1, Ordering::Relaxed).to_string();
+        let hello = [text("MQTT"), vec![4, 2, 0, 60], text(&sensor)].concat();
         ask(packet(0x10, hello), 0x20);
         let reading = format!("{celsius} °C").into_bytes();
         ask(packet(0x32, [text("Environ/Temperature"), vec![0, 1], reading].concat()), 0x40);

@@ -7,14 +7,32 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 /// Between two looks at what says nothing by itself.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Between two looks at whether waiting for a line makes sense.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Lines that no test has asked for yet. Full: they are in the log alone.
 const LINES_LEN: usize = 4_096;
+
+/// The process without which nothing works; 0 while there is none.
+static GROUND: AtomicU32 = AtomicU32::new(0);
+
+/// Whoever waits fails at once when this process is gone.
+pub(crate) fn stand_on(process: Option<&Process>) {
+    GROUND.store(process.map_or(0, |process| process.child.id()), Ordering::Relaxed);
+}
+
+fn look_at_the_ground() {
+    let pid = GROUND.load(Ordering::Relaxed);
+    // A process that has ended and was not asked for its status has no memory any more.
+    let memory = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    assert!(pid == 0 || !memory.starts_with("0 ") && !memory.is_empty(), "btvirt has crashed");
+}
 
 /// Looks again and again until there is something.
 pub(crate) fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
@@ -31,6 +49,7 @@ pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) ->
         if start.elapsed() > limit {
             return None;
         }
+        look_at_the_ground();
         park_timeout(LOOK_EVERY);
     }
 }
@@ -94,9 +113,10 @@ impl Process {
         let start = Instant::now();
         loop {
             let left = LIMIT.saturating_sub(start.elapsed());
-            match self.lines.recv_timeout(left) {
+            match self.lines.recv_timeout(left.min(PATIENCE)) {
                 Ok(line) if line.contains(wanted) => return line,
                 Ok(line) => self.said.push_back(line),
+                Err(RecvTimeoutError::Timeout) if left > PATIENCE => look_at_the_ground(),
                 Err(error) => {
                     panic!("{} never said {wanted:?} ({error}); it said {:?}", self.name, self.said)
                 }
