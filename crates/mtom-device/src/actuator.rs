@@ -33,7 +33,7 @@ pub use lamp::BLOCK_LEN;
 #[cfg(feature = "model")]
 pub use lamp::model;
 pub use line::{BARE_WAIT, LINE_WAIT};
-pub use serve::{Ended, RETRY, WRITE_MAX};
+pub use serve::{Ended, RETRY, Served, WRITE_MAX};
 pub use talk::CONVERSATION_WAIT;
 
 use crate::flash::{FlashError, Keep};

@@ -15,7 +15,7 @@ mod advertising;
 
 pub use advertising::Radio;
 
-use crate::actuator::{Actuator, Memory, Pin};
+use crate::actuator::Served;
 use advertising::Commands;
 use core::convert::Infallible;
 use core::pin::pin;
@@ -66,11 +66,11 @@ type Connection<'a, 's> = GattConnection<'a, 's, DefaultPacketPool>;
 /// `address` is a random static one; without it the controller's own is used. A controller that tells
 /// others of an advertiser only when it begins to advertise, as virtual ones do, is made to begin again
 /// each time `renew` has passed.
-pub async fn run<C: Radio, P: Pin, M: Memory>(
+pub async fn run<C: Radio>(
     controller: C,
     address: Option<Address>,
     renew: Option<Duration>,
-    actuator: &Actuator<P, M>,
+    actuator: &impl Served,
 ) -> BleHostError<C::Error> {
     let mut resources: HostResources<DefaultPacketPool, CONNECTIONS_MAX, CHANNELS_MAX> =
         HostResources::new();
@@ -165,11 +165,7 @@ impl<'a> Uart<'a> {
     }
 
     /// Serves one central until it is gone.
-    async fn serve<P: Pin, M: Memory>(
-        &self,
-        connection: &Connection<'_, '_>,
-        actuator: &Actuator<P, M>,
-    ) {
+    async fn serve(&self, connection: &Connection<'_, '_>, actuator: &impl Served) {
         // Full: see `take`.
         let pipe = Written::new();
         let gone = Signal::new();

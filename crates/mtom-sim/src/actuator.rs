@@ -16,8 +16,8 @@ pub use serial_profile::SerialProfile;
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read};
-use fault::{Faults, Heard, Said, Trouble};
-use mtom_device::actuator::{Actuator, Forgetful, Memory, Pin};
+use fault::{Faults, Heard, Trouble};
+use mtom_device::actuator::{Actuator, Forgetful, Memory, Pin, Served};
 use mtom_device::flash::{FlashError, Keep};
 use mtom_device::settings::{Settings as DeviceSettings, SettingsError};
 use mtom_protocol::link::Led;
@@ -335,17 +335,19 @@ impl<F: Fn(Led)> Device<F> {
         replaced: &CancellationToken,
     ) {
         let (rx, tx) = tokio::io::split(stream);
-        let rx = Until { rx: Heard::new(FromTokio::new(rx), &self.trouble), replaced };
-        let tx = Said::new(FromTokio::new(tx), &self.trouble);
+        let rx = Until { rx: FromTokio::new(rx), replaced };
+        let tx = FromTokio::new(tx);
         match &self.kind {
-            Kind::Original(original) => original.serve(rx).await,
-            Kind::Second(actuator) => drop(actuator.serve(rx, tx).await),
+            Kind::Original(original) => original.serve(Heard::new(rx, &self.trouble)).await,
+            Kind::Second(actuator) => drop(self.trouble.around(actuator).serve(rx, tx).await),
         }
     }
 
     async fn on_bluetooth(&self, bluetooth: Option<Bluetooth>) -> ! {
         match (&self.kind, bluetooth) {
-            (Kind::Second(actuator), Some(bluetooth)) => bluetooth.serve(actuator).await,
+            (Kind::Second(actuator), Some(bluetooth)) => {
+                bluetooth.serve(&self.trouble.around(actuator)).await
+            }
             (Kind::Original(_), _) | (_, None) => pending().await,
         }
     }

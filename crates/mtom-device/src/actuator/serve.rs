@@ -35,6 +35,26 @@ pub enum Ended {
     NotTaken,
 }
 
+/// What a link leads to: an actuator, or what stands between it and its links, as in a simulator.
+#[allow(async_fn_in_trait, reason = "one executor thread on every target")]
+pub trait Served {
+    /// The name it is found under.
+    fn name(&self) -> &str;
+
+    /// Serves a link until it ends.
+    async fn serve(&self, rx: impl Read, tx: impl Write) -> Ended;
+}
+
+impl<P: Pin, M: Memory> Served for Actuator<P, M> {
+    fn name(&self) -> &str {
+        Actuator::name(self)
+    }
+
+    async fn serve(&self, rx: impl Read, tx: impl Write) -> Ended {
+        Actuator::serve(self, rx, tx).await
+    }
+}
+
 /// What one link knows.
 struct Link<'a> {
     line: Line,

@@ -5,7 +5,7 @@ use super::RETRY;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read};
-use mtom_device::actuator::{Actuator, Memory, Pin};
+use mtom_device::actuator::Served;
 use mtom_device::ble;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -65,7 +65,7 @@ impl fmt::Display for Bluetooth {
 
 impl Bluetooth {
     /// Serves centrals for ever; while the controller is away it is tried again and again.
-    pub(super) async fn serve<P: Pin, M: Memory>(&self, actuator: &Actuator<P, M>) -> ! {
+    pub(super) async fn serve(&self, actuator: &impl Served) -> ! {
         let mut said = String::new();
         loop {
             let reason = match self.serve_once(actuator).await {
@@ -98,7 +98,7 @@ impl Bluetooth {
     }
 
     /// Until the controller fails, and why.
-    async fn serve_once<P: Pin, M: Memory>(&self, actuator: &Actuator<P, M>) -> io::Result<String> {
+    async fn serve_once(&self, actuator: &impl Served) -> io::Result<String> {
         let address = Some(self.address(actuator.name()));
         match self {
             Self::Tcp(controller) => {

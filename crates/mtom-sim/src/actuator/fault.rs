@@ -7,6 +7,7 @@
 use crate::fault::{A_PART, FaultError, part_of_one};
 use embedded_io_async::{ErrorType, Read, Write};
 use fastrand::Rng;
+use mtom_device::actuator::{Actuator, Ended, Memory, Pin, Served};
 use mtom_protocol::time::parse_span;
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -76,6 +77,14 @@ impl Trouble {
         trouble
     }
 
+    /// The device as its links meet it.
+    pub(super) fn around<'a, P: Pin, M: Memory>(
+        &'a self,
+        actuator: &'a Actuator<P, M>,
+    ) -> impl Served + 'a {
+        Troubled { actuator, trouble: self }
+    }
+
     /// Returns when the device has died.
     pub(super) async fn dies(&self) {
         self.dead.cancelled().await;
@@ -107,6 +116,23 @@ impl Trouble {
             return pending().await;
         }
         true
+    }
+}
+
+/// A device behind its trouble.
+struct Troubled<'a, P, M> {
+    actuator: &'a Actuator<P, M>,
+    trouble: &'a Trouble,
+}
+
+impl<P: Pin, M: Memory> Served for Troubled<'_, P, M> {
+    fn name(&self) -> &str {
+        self.actuator.name()
+    }
+
+    async fn serve(&self, rx: impl Read, tx: impl Write) -> Ended {
+        let (rx, tx) = (Heard::new(rx, self.trouble), Said::new(tx, self.trouble));
+        self.actuator.serve(rx, tx).await
     }
 }
 

@@ -230,11 +230,45 @@ async def lease(binary, link, central):
         await central.disconnect()
 
 
+async def heard_within(central, seconds):
+    """The next line, or None when there is none so long."""
+    try:
+        return await asyncio.wait_for(central.heard.get(), seconds)
+    except asyncio.TimeoutError:
+        return None
+
+
+async def faults(binary, link, central):
+    options = ["--lease", "none", "--seed", "7", "--fault"]
+    async with actuator(binary, link, *options, "drop=0.3"):
+        await central.connect(await central.find(NAME))
+        asked, answers = 0, []
+        while len(answers) < BURST // 10:
+            await central.write("?\n")
+            asked += 1
+            answers += filter(None, [await heard_within(central, SILENCE)])
+        whole = all(answer.startswith(f"= c 0 {NAME} ") for answer in answers)
+        fact("lines get lost, and the others are answered", asked > len(answers) and whole, asked)
+        await central.disconnect()
+
+    async with actuator(binary, link, *options, "die-after=2,slow=50ms") as (process, _):
+        await central.connect(await central.find(NAME))
+        await central.ask("?\n")
+        seen = (await central.ask("h 1\n"), await printed(process))
+        fact("it obeys until it dies", seen == ("h 1", "LED on"), seen)
+        await central.write("c 2\n")
+        heard = await heard_within(central, SILENCE)
+        still = central.connection in central.device.connections.values()
+        fact("then it says nothing and closes nothing", heard is None and still, (heard, still))
+        await central.disconnect()
+
+
 async def long_name(binary, link, central):
     async with actuator(binary, link, name=LONG_NAME) as (_, controller):
         await central.find()
         # Virtual controllers answer no scan: this is what a real one would answer.
-        answer = AdvertisingData.from_bytes(controller.le_legacy_advertiser.scan_response_data)
+        (advertiser,) = controller.advertising_sets.values()
+        answer = AdvertisingData.from_bytes(bytes(advertiser.scan_response_data))
         name = answer.get(LOCAL_NAME)
         fact("a name too long for the advertisement is told on request", name == LONG_NAME, name)
 
@@ -246,6 +280,7 @@ async def main(binary):
     with tempfile.TemporaryDirectory() as folder:
         await conversation(binary, link, central, pathlib.Path(folder))
     await lease(binary, link, central)
+    await faults(binary, link, central)
     await long_name(binary, link, central)
 
 
