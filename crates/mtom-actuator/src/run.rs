@@ -4,7 +4,7 @@ use crate::backoff::Backoff;
 use crate::mqtt;
 use crate::opener::{Opener, Stream};
 use crate::pump::{End, pump};
-use crate::report::{Clock, Desired, LinkState, Report, Version};
+use crate::report::{Clock, Desired, LinkState, Report, Trust, Version};
 use crate::session::{Memory, Session, Voice};
 use crate::settings::{Protocol, Settings};
 use mtom_protocol::link::keyed::{NONCE_LEN, Nonce};
@@ -65,7 +65,7 @@ pub(crate) async fn drive(
             Ok(stream) => {
                 let (began, ear) = (Instant::now(), Ear::new(voice));
                 let report = |report| ear.hear(report);
-                let heard = Voice { report: &report, clock: voice.clock, draw: voice.draw };
+                let heard = Voice { report: &report, ..*voice };
                 let session = Session::new(&settings, &heard, &mut memory, began);
                 let (stream, end) = talk(stream, session, desired, &settings, stop).await;
                 let lasted = began.elapsed();
@@ -125,12 +125,13 @@ impl<'a> Ear<'a> {
 
     fn hear(&self, report: Report) {
         let is_answer = match report {
-            // Somebody is there, and nothing is believed yet.
-            Report::Noise { .. } | Report::Trusted { .. } | Report::Forged { .. } => {
+            // Somebody is there, whoever it is.
+            Report::Noise { .. } | Report::Forged { .. } => {
                 self.has_heard.store(true, Ordering::Relaxed);
                 false
             }
             Report::Link { .. } | Report::Found { .. } | Report::Sent { .. } => false,
+            Report::Trusted { trust } => trust == Trust::Authenticated,
             Report::Identified { version: Version::Original } => {
                 self.rise();
                 false

@@ -171,11 +171,10 @@ fn table(answer: &Value, now: UnixMicros, zone: &TimeZone) -> Vec<String> {
     let mut lines = vec![row(["ACTUATOR", "WANTED", "LED", "KEY", "LINK"])];
     lines.extend(all(answer).map(|actuator| {
         let wanted = actuator["desired"]["led"].as_str().unwrap_or("-");
-        let (name, led, trust) =
-            (plain(text(actuator, "name")), led(actuator, zone), trust(actuator));
         let link = Link::of(actuator);
         let link = format!("{} {}", link.address, link.words(now, zone));
-        row([&name, wanted, &led, trust.0, &link])
+        let (name, led) = (plain(text(actuator, "name")), led(actuator, zone));
+        row([&name, wanted, &led, trust(actuator).0, &link])
     }));
     if lines.len() == 1 {
         lines.push("none: write [[actuator]] into mtom.toml".into());

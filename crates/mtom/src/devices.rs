@@ -19,9 +19,11 @@ const LISTEN: &str = "127.0.0.1:7000";
 
 /// `mtom actuator`
 pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<(), Failure> {
-    if arguments.fault.legacy && (arguments.ble.is_some() || arguments.state.is_some()) {
-        let text =
-            "--fault legacy cannot be used with --ble or --state: an original device knows neither";
+    let is_more =
+        arguments.ble.is_some() || arguments.state.is_some() || arguments.key_file.is_some();
+    if arguments.fault.legacy && is_more {
+        let text = "--fault legacy cannot be used with --ble, --state or --key-file: an original device \
+                    knows none of them";
         return Err(Failure::Usage(text.into()));
     }
     report::log(tracing::Level::INFO);
