@@ -34,17 +34,18 @@ impl UnixMicros {
 pub fn parse_span(text: &str) -> Option<Duration> {
     let digits = text.find(|each: char| !each.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(digits)?;
-    let millis: u64 = match unit.trim_start() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "w" => 7 * 86_400_000,
-        "y" => 365 * 86_400_000,
+    let number = number.parse::<u64>().ok()?;
+    let seconds: u64 = match unit.trim_start() {
+        "ms" => return Some(Duration::from_millis(number)),
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        "y" => 365 * 86_400,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
+    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 #[cfg(feature = "alloc")]
