@@ -55,14 +55,19 @@ async def soon(what, event):
 
 
 @contextlib.asynccontextmanager
-async def actuator(binary, link, *options, name=NAME):
-    """`mtom actuator` behind a virtual controller of its own."""
+async def actuator(binary, link, *options, name=NAME, is_old=False):
+    """`mtom actuator` behind a virtual controller of its own; an old one knows no extended advertising."""
     # Named in full, or asyncio would leave Nagle's delay on.
     port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     port.bind(("127.0.0.1", 0))
     address = "127.0.0.1:%d" % port.getsockname()[1]
     transport = await open_tcp_server_transport_with_socket(port)
     controller = Controller("actuator", transport.source, transport.sink, link)
+    if is_old:
+        # What it says to every command that it does not know.
+        controller.on_hci_le_read_number_of_supported_advertising_sets_command = (
+            controller.on_hci_command
+        )
     process = await asyncio.create_subprocess_exec(
         binary, "actuator", "--ble", address, "--name", name, *options,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
@@ -264,13 +269,28 @@ async def faults(binary, link, central):
 
 
 async def long_name(binary, link, central):
-    async with actuator(binary, link, name=LONG_NAME) as (_, controller):
-        await central.find()
-        # Virtual controllers answer no scan: this is what a real one would answer.
-        (advertiser,) = controller.advertising_sets.values()
-        answer = AdvertisingData.from_bytes(bytes(advertiser.scan_response_data))
-        name = answer.get(LOCAL_NAME)
-        fact("a name too long for the advertisement is told on request", name == LONG_NAME, name)
+    for is_old in (False, True):
+        what = "by an old controller" if is_old else "by a controller"
+        async with actuator(binary, link, name=LONG_NAME, is_old=is_old) as (_, controller):
+            await central.find()
+            sets = [*controller.advertising_sets.values()]
+            fact(f"{what} it is found, with its commands", bool(sets) != is_old, sets)
+            # Virtual controllers answer no scan: this is what a real one would answer.
+            advertiser = controller.le_legacy_advertiser if is_old else sets[0]
+            answer = AdvertisingData.from_bytes(bytes(advertiser.scan_response_data))
+            name = answer.get(LOCAL_NAME)
+            told = f"{what} a name too long for the advertisement is told on request"
+            fact(told, name == LONG_NAME, name)
+
+
+async def old_controller(binary, link, central):
+    async with actuator(binary, link, is_old=True):
+        await central.connect(await central.find(NAME))
+        heard = await central.ask("h 1\n")
+        fact("an old controller serves as well", heard == "h 1", heard)
+        await central.disconnect()
+        await central.connect(await central.find(NAME))
+        await central.disconnect()
 
 
 async def main(binary):
@@ -282,6 +302,7 @@ async def main(binary):
     await lease(binary, link, central)
     await faults(binary, link, central)
     await long_name(binary, link, central)
+    await old_controller(binary, link, central)
 
 
 # What it says of its own troubles would only hide ours.

@@ -97,7 +97,7 @@ fn simulated_devices_and_a_watcher_are_processes_of_their_own() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-    wait_for_line(watch.stdout.take().unwrap(), "LED on, says the device");
+    wait_for_line(watch.stdout.take().unwrap(), "LED on, reported");
     let mut second = String::new();
     led.read_line(&mut second).unwrap();
     assert_eq!(second, "LED on\n");
