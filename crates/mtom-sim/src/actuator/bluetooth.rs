@@ -21,7 +21,7 @@ const SLOTS: usize = 8;
 /// btvirt tells of an advertiser when it begins and when a search begins, and Linux does not hear the
 /// latter every time. Over a radio one is heard several times a second.
 #[cfg(target_os = "linux")]
-const RENEW: embassy_time::Duration = embassy_time::Duration::from_millis(500);
+const RENEW: embassy_time::Duration = embassy_time::Duration::from_secs(1);
 
 /// A controller.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 use crate::process::{Process, note, said_by, stand_on, until, within};
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -22,6 +23,9 @@ FastConnectable = true
 [Policy]
 AutoEnable = false
 ";
+/// That of Debian 12 crashes now and then when a connection does not come about; a service manager starts
+/// it again, and mtom goes on.
+const SUPERVISED: &str = "while true; do bluetoothd -n -d; echo \"it CRASHED, status $?\"; done";
 /// A command of btmgmt that brings nothing is given again after this.
 const AGAIN: Duration = Duration::from_secs(3);
 
@@ -83,8 +87,9 @@ impl Guest {
         let log = self.logs.join("bluetoothd.log");
         let said = || fs::read_to_string(&log).unwrap_or_default();
         let from = said().len();
-        let mut bluetoothd = Command::new("bluetoothd");
-        self.daemon = Some(Process::start(&self.logs, "bluetoothd", bluetoothd.args(["-n", "-d"])));
+        let mut bluetoothd = Command::new("sh");
+        let bluetoothd = bluetoothd.args(["-c", SUPERVISED]).process_group(0);
+        self.daemon = Some(Process::start(&self.logs, "bluetoothd", bluetoothd));
         until("bluetoothd with the gateway's controller", || {
             said().get(from..)?.contains("/org/bluez/hci0 registered").then_some(())
         });
@@ -122,6 +127,11 @@ impl Guest {
     /// Ends everything and waits until the controllers are gone.
     pub(crate) fn put_away(mut self) {
         self.daemon = None;
+        if fs::read_to_string(self.logs.join("bluetoothd.log"))
+            .is_ok_and(|log| log.contains("it CRASHED"))
+        {
+            println!("bluetoothd has crashed and was started again");
+        }
         stand_on(None);
         self.controllers = None;
         self.monitor = None;

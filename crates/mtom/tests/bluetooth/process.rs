@@ -129,8 +129,9 @@ impl Process {
         self.lines.try_iter().collect()
     }
 
-    /// Without a word: `kill -9`.
+    /// Without a word: `kill -9`, also for those that it has started in a group of its own.
     pub(crate) fn kill(&mut self) {
+        said_by("kill", &["-KILL", &format!("-{}", self.child.id())]);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
