@@ -179,9 +179,10 @@ pub(crate) fn chromium(repo: &Repo) -> Option<PathBuf> {
 
 /// Whether a program's complaint means that a host out there did not answer.
 pub(crate) fn says_unreachable(said: &str) -> bool {
-    const SIGNS: [&str; 8] = [
+    const SIGNS: [&str; 9] = [
         "could not resolve host",
         "temporary failure in name resolution",
+        "temporary failure resolving",
         "name or service not known",
         "dns error",
         "failed to connect",
