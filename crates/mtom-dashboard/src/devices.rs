@@ -84,29 +84,20 @@ fn ordered<'a>(
 
 impl<'a> Devices<'a> {
     pub(crate) fn new(latest: impl Iterator<Item = &'a StoredReading>) -> Self {
-        let mut devices: Vec<Device<'a>> = Vec::new();
+        let mut devices: BTreeMap<&str, Vec<&StoredReading>> = BTreeMap::new();
         for ((name, _), stored) in ordered(latest) {
-            let heard_at_micros = stored.arrived_at.0;
-            let device = match devices.last_mut() {
-                Some(device) if device.name == name => device,
-                _ => {
-                    let readings = Vec::new();
-                    let device = Device {
-                        name,
-                        heard_at: String::new(),
-                        heard_at_micros: i64::MIN,
-                        readings,
-                    };
-                    devices.push_mut(device)
-                }
-            };
-            if device.heard_at_micros < heard_at_micros {
-                device.heard_at_micros = heard_at_micros;
-                device.heard_at = stored.arrived_at.rfc3339();
-            }
-            device.readings.push(stored.into());
+            devices.entry(name).or_default().push(stored);
         }
-        Self { devices }
+        let device = |(name, series): (&'a str, Vec<&'a StoredReading>)| {
+            let heard_at = series.iter().map(|stored| stored.arrived_at).max().unwrap_or_default();
+            Device {
+                name,
+                heard_at: heard_at.rfc3339(),
+                heard_at_micros: heard_at.0,
+                readings: series.into_iter().map(Reading::from).collect(),
+            }
+        };
+        Self { devices: devices.into_iter().map(device).collect() }
     }
 }
 

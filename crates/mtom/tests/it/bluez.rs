@@ -2,7 +2,6 @@
 //! own: `mtom doctor`, `mtom actuator scan`, the page's API and the link each say the one thing that helps.
 
 use crate::mtom::{Mtom, command, output, serving};
-use crate::soon;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -122,23 +121,10 @@ fn one_led() -> Value {
     json!({ "adapters": ["hci0"], "devices": { LED: "TEMP_LED" } })
 }
 
-async fn lamp(mtom: &Mtom, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    soon(what, async {
-        loop {
-            let lamp = mtom.get("/api/v1/actuators/LAMP/status").await;
-            if wanted(&lamp) {
-                return lamp;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-}
-
 /// Why the link is not up.
 async fn reason(mtom: &Mtom) -> String {
     let has_reason = |lamp: &Value| lamp["link_reason"] != "";
-    let lamp = lamp(mtom, "a reason", has_reason).await;
+    let lamp = mtom.actuator_when("a reason", has_reason).await;
     lamp["link_reason"].as_str().unwrap().to_owned()
 }
 
@@ -234,13 +220,13 @@ async fn a_device_that_vanishes_is_searched_and_found_again() {
     let Some(bus) = Bus::start("allow", Some(one_led())) else { return };
     let mtom = bus.up("ble:TEMP_LED");
     let up = |lamp: &Value| lamp["link_state"] == "up";
-    let shown = lamp(&mtom, "the link", up).await;
+    let shown = mtom.actuator_when("the link", up).await;
     assert_eq!(shown["firmware"], "MOCK 1.0");
     set(&mtom, "on").await;
-    lamp(&mtom, "on", |lamp| lamp["reported"]["led"] == "on").await;
+    mtom.actuator_when("on", |lamp| lamp["reported"]["led"] == "on").await;
     bus.signal("-USR1");
     let searched = |lamp: &Value| lamp["link_state"] == "searching";
-    let shown = lamp(&mtom, "the search", searched).await;
+    let shown = mtom.actuator_when("the search", searched).await;
     assert_eq!(shown["link_reason"], "ble:TEMP_LED: closed by the other end");
     assert!(shown["link_down_since_micros"].as_i64() < shown["link_since_micros"].as_i64());
     set(&mtom, "off").await;
@@ -250,7 +236,7 @@ async fn a_device_that_vanishes_is_searched_and_found_again() {
             && lamp["reported"]["led"] == "off"
             && lamp["reported"]["number"] == lamp["desired"]["number"]
     };
-    lamp(&mtom, "off", off).await;
+    mtom.actuator_when("off", off).await;
 }
 
 async fn set(mtom: &Mtom, led: &str) {

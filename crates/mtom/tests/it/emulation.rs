@@ -306,16 +306,8 @@ async fn a_sensor_on_bare_metal_switches_an_led_on_bare_metal() {
     device.says_so(r#"settings: {"period":"300ms""#).await;
 
     led.says_so("LED on").await;
-    let reported = soon("the LED's report", async {
-        loop {
-            let answer = mtom.get("/api/v1/actuators").await;
-            if answer["actuators"][0]["reported"]["led"] == "on" {
-                return answer["actuators"][0].clone();
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let is_on = |led: &serde_json::Value| led["reported"]["led"] == "on";
+    let reported = mtom.actuator_when("the LED's report", is_on).await;
     assert_eq!(reported["firmware"], format!("QEMU_LED {}", env!("CARGO_PKG_VERSION")));
     led.says_so("LED off").await;
     led.says_so("LED on").await;

@@ -53,17 +53,7 @@ pub(crate) fn hot_and_cold(mtom: &Mtom, celsius: &str) -> bool {
 pub(crate) const RULE: &str = r#"rule=[{when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",then=[{actuator="LAMP"}]}]"#;
 
 pub(crate) async fn actuator_when(mtom: &Mtom, wanted: impl Fn(&Value) -> bool) -> Value {
-    soon("the actuator's state", async {
-        loop {
-            let answer = mtom.get("/api/v1/actuators").await;
-            let actuator = answer["actuators"][0].clone();
-            if wanted(&actuator) {
-                return actuator;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
+    mtom.actuator_when("the actuator's state", wanted).await
 }
 
 #[tokio::test]

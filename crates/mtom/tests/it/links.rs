@@ -1,7 +1,8 @@
 //! Links that lose, that hang and that die, and hands on the device: `mtom up` and `mtom actuator` as
 //! processes of their own.
 
-use crate::mtom::{Mtom, command, mosquitto_pub, run};
+use crate::led::hot_and_cold;
+use crate::mtom::{Mtom, command, run};
 use crate::soon;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines};
@@ -61,24 +62,6 @@ impl Drop for Device {
     }
 }
 
-fn publish(mtom: &Mtom, celsius: &str) -> bool {
-    mosquitto_pub(mtom.ready.mqtt, "Environ/Temperature", format!("{celsius} °C").as_bytes())
-}
-
-/// The actuator as the API tells it, once it is as wanted.
-async fn lamp(mtom: &Mtom, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    soon(what, async {
-        loop {
-            let lamp = mtom.get("/api/v1/actuators/LAMP/status").await;
-            if wanted(&lamp) {
-                return lamp;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-}
-
 /// It is so because of the newest command.
 fn reported(led: &'static str) -> impl Fn(&Value) -> bool {
     move |lamp| {
@@ -102,11 +85,11 @@ async fn lines_that_get_lost_and_come_late_end_in_the_newest_state() {
         let device = Device::new(&[link, &faults].concat());
         let mtom = Mtom::up(&[&device.configured(""), RULE]);
         for celsius in ["30", "20", "31", "19", "32", "18", "33", "17", "34", "16", "35"] {
-            if !publish(&mtom, celsius) {
+            if !hot_and_cold(&mtom, celsius) {
                 return;
             }
         }
-        lamp(&mtom, "the newest state", reported("on")).await;
+        mtom.actuator_when("the newest state", reported("on")).await;
         assert_eq!(device.rest().last().unwrap(), "LED on");
     }
 }
@@ -116,11 +99,11 @@ async fn a_legacy_device_is_found_out_and_shown_as_sent() {
     let mut device = Device::new(&["--listen", "127.0.0.1:0", "--fault", "legacy"]);
     let mtom = Mtom::up(&[&device.configured(""), RULE]);
     for (celsius, led) in [("25.0", "on"), ("24.9", "off")] {
-        if !publish(&mtom, celsius) {
+        if !hot_and_cold(&mtom, celsius) {
             return;
         }
         assert_eq!(device.says(), format!("LED {led}"));
-        let shown = lamp(&mtom, "sent", |lamp| lamp["sent"]["led"] == led).await;
+        let shown = mtom.actuator_when("sent", |lamp| lamp["sent"]["led"] == led).await;
         assert_eq!((&shown["reported"], &shown["link_state"]), (&Value::Null, &"up".into()));
     }
     let (code, said) = ask(&mtom, &["set", "LAMP", "on"]);
@@ -139,20 +122,20 @@ async fn a_device_that_dies_without_a_word_is_broken_and_comes_back_to_the_newes
     let mut device =
         Device::new(&["--listen", "127.0.0.1:0", "--state", &state, "--fault", "die-after=3"]);
     let mtom = Mtom::up(&[&device.configured(""), RULE]);
-    if !publish(&mtom, "30") {
+    if !hot_and_cold(&mtom, "30") {
         return;
     }
     assert_eq!(device.says(), "LED on");
-    lamp(&mtom, "on", reported("on")).await;
+    mtom.actuator_when("on", reported("on")).await;
     // Its socket stays open and takes everything. It is asked how it is until it has died.
     let broken = |lamp: &Value| lamp["link_state"] == "broken";
-    let shown = lamp(&mtom, "that it is dead", broken).await;
+    let shown = mtom.actuator_when("that it is dead", broken).await;
     let reason = shown["link_reason"].as_str().unwrap();
     assert!(reason.ends_with("no answer for 2s"), "{shown}");
-    assert!(publish(&mtom, "20"));
+    assert!(hot_and_cold(&mtom, "20"));
     // Its socket can even be connected to: that is not up.
     let later = |lamp: &Value| broken(lamp) && lamp["link_since"] != shown["link_since"];
-    let again = lamp(&mtom, "that it is dead still", later).await;
+    let again = mtom.actuator_when("that it is dead still", later).await;
     assert_eq!(again["link_down_since"], shown["link_down_since"]);
     assert_eq!(again["reported"]["led"], "on", "what it said last");
     let (code, said) = ask(&mtom, &["set", "LAMP", "off", "--wait", "1s"]);
@@ -161,7 +144,7 @@ async fn a_device_that_dies_without_a_word_is_broken_and_comes_back_to_the_newes
     let address = device.link.strip_prefix("tcp:").unwrap().to_owned();
     drop(device);
     let device = Device::new(&["--listen", &address, "--state", &state]);
-    let shown = lamp(&mtom, "off", reported("off")).await;
+    let shown = mtom.actuator_when("off", reported("off")).await;
     assert_eq!((&shown["link_state"], &shown["link_down_since"]), (&"up".into(), &Value::Null));
     // It was off at its start: nothing that is past has lit it.
     assert_eq!(device.rest(), [""; 0]);
@@ -178,7 +161,7 @@ async fn a_device_returns_to_its_safe_state_by_itself_when_the_gateway_is_killed
     );
     let rule = RULE.replace(r#"{actuator="LAMP"}"#, r#"{actuator="LAMP"},{actuator="KEPT"}"#);
     let mut mtom = Mtom::up(&[&links, &rule]);
-    if !publish(&mtom, "30") {
+    if !hot_and_cold(&mtom, "30") {
         return;
     }
     for device in [&mut leased, &mut kept] {
@@ -189,7 +172,7 @@ async fn a_device_returns_to_its_safe_state_by_itself_when_the_gateway_is_killed
         let micros = |what: &str| lamp[what]["at_micros"].as_i64().unwrap_or_default();
         micros("sent") - micros("desired") > 2 * 3_000_000
     };
-    lamp(&mtom, "two leases", refreshed).await;
+    mtom.actuator_when("two leases", refreshed).await;
     mtom.kill();
     let killed_at = Instant::now();
     // `LED off` before the kill would be taken for this one: it would come too early.
@@ -210,11 +193,11 @@ async fn a_device_returns_to_its_safe_state_by_itself_when_the_gateway_is_killed
 async fn a_hand_on_the_button_is_told_and_corrected() {
     let mut device = Device::new(&["--listen", "127.0.0.1:0"]);
     let mtom = Mtom::up(&[&device.configured(""), RULE]);
-    if !publish(&mtom, "30") {
+    if !hot_and_cold(&mtom, "30") {
         return;
     }
     assert_eq!(device.says(), "LED on");
-    let shown = lamp(&mtom, "on", reported("on")).await;
+    let shown = mtom.actuator_when("on", reported("on")).await;
     device.press();
     assert_eq!(device.says(), "LED off");
     assert_eq!(device.says(), "LED on");
@@ -223,7 +206,7 @@ async fn a_hand_on_the_button_is_told_and_corrected() {
         reported("on")(lamp)
             && lamp["reported"]["number"].as_u64() > shown["reported"]["number"].as_u64()
     };
-    lamp(&mtom, "on again", newer).await;
+    mtom.actuator_when("on again", newer).await;
     let log = mtom.get("/api/v1/log").await.to_string();
     assert!(log.contains("LAMP was switched off at the device: it is put right"), "{log}");
     let (code, said) = ask(&mtom, &["status", "LAMP"]);
@@ -237,16 +220,16 @@ async fn a_hand_on_the_button_is_told_and_corrected() {
 async fn a_hand_on_the_button_is_adopted_until_something_else_is_decided() {
     let mut device = Device::new(&["--listen", "127.0.0.1:0"]);
     let mtom = Mtom::up(&[&device.configured(r#",drift="adopt""#), RULE]);
-    if !publish(&mtom, "30") {
+    if !hot_and_cold(&mtom, "30") {
         return;
     }
     assert_eq!(device.says(), "LED on");
-    lamp(&mtom, "on", reported("on")).await;
+    mtom.actuator_when("on", reported("on")).await;
     device.press();
     assert_eq!(device.says(), "LED off");
     let adopted =
         |lamp: &Value| lamp["desired"]["led"] == "off" && lamp["reported"]["led"] == "off";
-    lamp(&mtom, "off by hand", adopted).await;
+    mtom.actuator_when("off by hand", adopted).await;
     let (code, said) = ask(&mtom, &["set", "LAMP", "on"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.starts_with("LAMP is on, as the device reports it"), "{said}");
@@ -290,11 +273,11 @@ async fn the_original_sketch_is_driven_over_a_serial_port_as_it_always_was() {
     let mut device = Device::new(&["--pty", "--original"]);
     let mtom = Mtom::up(&[&device.configured(""), RULE]);
     for (celsius, led) in [("25.0", "on"), ("24.9", "off"), ("77", "on")] {
-        if !publish(&mtom, celsius) {
+        if !hot_and_cold(&mtom, celsius) {
             return;
         }
         assert_eq!(device.says(), format!("LED {led}"), "{celsius} °C");
     }
-    let shown = lamp(&mtom, "sent", |lamp| lamp["sent"]["led"] == "on").await;
+    let shown = mtom.actuator_when("sent", |lamp| lamp["sent"]["led"] == "on").await;
     assert_eq!((&shown["reported"], &shown["link_state"]), (&Value::Null, &"up".into()));
 }

@@ -1,6 +1,6 @@
 //! The real binary as a process of the test's own.
 
-use crate::LIMIT;
+use crate::{LIMIT, soon};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -106,6 +106,20 @@ impl Mtom {
         let (status, body) = get(self.ready.dashboard, path).await;
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
+    }
+
+    /// The first actuator as the API tells it, once it is as wanted; `what` says what that is.
+    pub(crate) async fn actuator_when(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        soon(what, async {
+            loop {
+                let actuator = self.get("/api/v1/actuators").await["actuators"][0].clone();
+                if wanted(&actuator) {
+                    return actuator;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
     }
 }
 

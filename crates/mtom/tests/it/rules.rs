@@ -236,17 +236,7 @@ fn configuration(folder: &Path, page: u16) {
 }
 
 async fn lamp_is(gateway: &Mtom, led: &str) -> Value {
-    soon("the lamp's report", async {
-        loop {
-            let answer = gateway.get("/api/v1/actuators").await;
-            let lamp = answer["actuators"][0].clone();
-            if lamp["reported"]["led"] == led {
-                break lamp;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
+    gateway.actuator_when("the lamp's report", |lamp| lamp["reported"]["led"] == led).await
 }
 
 fn hot(gateway: &Mtom) -> bool {

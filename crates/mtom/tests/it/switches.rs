@@ -87,19 +87,6 @@ impl Plug {
     }
 }
 
-async fn shown(mtom: &Mtom, what: &'static str, wanted: impl Fn(&Value) -> bool) -> Value {
-    soon(what, async {
-        loop {
-            let actuator = mtom.get("/api/v1/actuators").await["actuators"][0].clone();
-            if wanted(&actuator) {
-                return actuator;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-}
-
 fn reported(led: &'static str) -> impl Fn(&Value) -> bool {
     move |actuator| {
         actuator["reported"]["led"] == led
@@ -110,28 +97,28 @@ fn reported(led: &'static str) -> impl Fn(&Value) -> bool {
 async fn follow_the_rule(mtom: &Mtom, broker: SocketAddr) {
     let hot =
         |celsius: &str| assert!(mosquitto_pub(broker, "Environ/Temperature", celsius.as_bytes()));
-    shown(mtom, "nobody is there yet", |actuator| actuator["link_state"] != "up").await;
+    mtom.actuator_when("nobody is there yet", |actuator| actuator["link_state"] != "up").await;
     hot("25.0");
     let mut plug = Plug::on(broker).await;
     assert_eq!(plug.obey().await, "ON", "told the newest when it came");
-    plug.while_waiting(shown(mtom, "on", reported("on"))).await;
+    plug.while_waiting(mtom.actuator_when("on", reported("on"))).await;
     hot("24.9");
     assert_eq!(plug.obey().await, "OFF");
-    plug.while_waiting(shown(mtom, "off", reported("off"))).await;
+    plug.while_waiting(mtom.actuator_when("off", reported("off"))).await;
     // Somebody presses its button.
     plug.say(RESULT, r#"{"POWER":"ON"}"#, false);
     assert_eq!(plug.obey().await, "OFF");
-    plug.while_waiting(shown(mtom, "off again", reported("off"))).await;
+    plug.while_waiting(mtom.actuator_when("off again", reported("off"))).await;
     // It dies without a word; meanwhile it gets hot and cold and hot.
     drop(plug);
-    shown(mtom, "its last will", |actuator| actuator["link_state"] == "away").await;
+    mtom.actuator_when("its last will", |actuator| actuator["link_state"] == "away").await;
     for celsius in ["26", "20", "27"] {
         hot(celsius);
     }
-    shown(mtom, "the newest", |actuator| actuator["desired"]["led"] == "on").await;
+    mtom.actuator_when("the newest", |actuator| actuator["desired"]["led"] == "on").await;
     let mut plug = Plug::on(broker).await;
     assert_eq!(plug.obey().await, "ON", "nothing old came before");
-    plug.while_waiting(shown(mtom, "on", reported("on"))).await;
+    plug.while_waiting(mtom.actuator_when("on", reported("on"))).await;
 }
 
 #[tokio::test]
@@ -152,10 +139,10 @@ async fn a_switch_on_mosquitto_follows_the_rule_and_a_restart_of_the_broker() {
     let mtom = Mtom::up(&[SWITCH, RULE, &format!("broker.url=mqtt://{}", broker.address)]);
     follow_the_rule(&mtom, broker.address).await;
     broker.stop();
-    let lost = shown(&mtom, "no broker", |actuator| actuator["link_state"] == "away").await;
+    let lost = mtom.actuator_when("no broker", |actuator| actuator["link_state"] == "away").await;
     assert!(lost["link_reason"].as_str().unwrap().contains("broker"), "{lost}");
     broker.start_again(program);
     let mut plug = Plug::on(broker.address).await;
     assert_eq!(plug.obey().await, "ON");
-    plug.while_waiting(shown(&mtom, "on", reported("on"))).await;
+    plug.while_waiting(mtom.actuator_when("on", reported("on"))).await;
 }
