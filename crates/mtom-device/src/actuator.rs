@@ -36,8 +36,8 @@ pub use line::{BARE_WAIT, LINE_WAIT};
 pub use serve::{Ended, RETRY, Served, WRITE_MAX};
 pub use talk::CONVERSATION_WAIT;
 
-use crate::flash::{FlashError, Keep};
-use crate::settings::Settings;
+use crate::flash::{Bond, Bonds, FlashError, Keep};
+use crate::settings::{Passkey, Settings};
 use core::cell::{Cell, RefCell};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
@@ -59,13 +59,22 @@ pub const STUCK_MAX: Duration = Duration::from_secs(5);
 /// As many links as a board has: two serial ports and the radio.
 const LINKS_LEN: usize = 4;
 
+/// How a device is paired.
+#[derive(Clone, Copy, Debug)]
+pub struct Pairing {
+    /// What is typed at the other end; `None`: a new one each time.
+    pub passkey: Option<Passkey>,
+    /// Nobody is let in any more from then on.
+    pub until: Instant,
+}
+
 /// The pin of the LED.
 pub trait Pin {
     /// Sets it. Called at the start, and then only when the state changes.
     fn set(&mut self, led: Led);
 }
 
-/// Where the last number survives a loss of power.
+/// Where the last number, and whom the device was paired with, survive a loss of power.
 #[allow(async_fn_in_trait, reason = "one executor thread on every target")]
 pub trait Memory {
     /// Keeps it: after a loss of power at any moment the old one stands there or this.
@@ -73,11 +82,35 @@ pub trait Memory {
     /// # Errors
     /// When the flash fails. The command is obeyed all the same.
     async fn keep(&mut self, number: u64) -> Result<(), FlashError>;
+
+    /// Whom the device was paired with; nobody where that is not kept.
+    ///
+    /// # Errors
+    /// When the flash fails.
+    async fn bonds(&mut self) -> Result<Bonds, FlashError> {
+        Ok(Bonds::new())
+    }
+
+    /// Keeps whom the device is paired with.
+    ///
+    /// # Errors
+    /// When the flash fails: they are forgotten with the power then.
+    async fn keep_bonds(&mut self, _bonds: &[Bond]) -> Result<(), FlashError> {
+        Ok(())
+    }
 }
 
 impl<F: NorFlash> Memory for Keep<F> {
     async fn keep(&mut self, number: u64) -> Result<(), FlashError> {
         self.set_last_number(number).await
+    }
+
+    async fn bonds(&mut self) -> Result<Bonds, FlashError> {
+        Self::bonds(self).await
+    }
+
+    async fn keep_bonds(&mut self, bonds: &[Bond]) -> Result<(), FlashError> {
+        self.set_bonds(bonds).await
     }
 }
 
@@ -103,6 +136,7 @@ pub struct Actuator<P, M> {
     name: String<20>,
     key: Option<Key>,
     draw: Draw,
+    pairing: Option<Pairing>,
     // Never borrowed across an await.
     lamp: RefCell<Lamp<P>>,
     /// Links that wait for something to do. Full: all are woken, and those that still wait come again.
@@ -119,11 +153,16 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
     pub fn new(settings: &Settings, last_number: u64, pin: P, memory: M, draw: Draw) -> Self {
         let lease = u64::from(settings.lease_millis);
         let lease = (lease > 0).then(|| Duration::from_millis(lease));
-        let lamp = Lamp::new(pin, settings.safe, lease, last_number, Instant::now());
+        let now = Instant::now();
+        let lamp = Lamp::new(pin, settings.safe, lease, last_number, now);
+        let window = Duration::from_secs(settings.pairing_seconds.into());
+        let until = now.saturating_add(window);
+        let pairing = (until > now).then_some(Pairing { passkey: settings.passkey, until });
         Self {
             name: settings.name.clone(),
             key: settings.key.clone(),
             draw,
+            pairing,
             lamp: RefCell::new(lamp),
             waiting: RefCell::new(MultiWakerRegistration::new()),
             memory: Mutex::new(memory),

@@ -3,7 +3,8 @@
 //! Found under the actuator's name and by the service's UUID. What a central writes to RX are bytes
 //! of the link as on any other, with or without a response; answers are notified on TX, in pieces of
 //! what the connection carries. One central at a time; the next one finds it when that one is gone.
-//! There is no pairing: whoever is in reach can switch the light, as with the original.
+//! Without `pairing_seconds` in its settings whoever is in reach can switch the light, as with the original; with it
+//! only whom it was paired with ([`pairing`]).
 //!
 //! What surprises: a write without a response has no promise. Of many at once some are dropped, and
 //! so may be one that is followed by the end of the connection.
@@ -12,10 +13,12 @@
 //! but the pool of packets.
 
 mod advertising;
+mod pairing;
 
 pub use advertising::Radio;
 
 use crate::actuator::Served;
+use crate::flash::BONDS_MAX;
 use advertising::Commands;
 use core::convert::Infallible;
 use core::pin::pin;
@@ -26,12 +29,13 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use heapless::Vec;
+use pairing::{Door, Unwanted, Visit};
 use trouble_host::att::AttClient;
 use trouble_host::prelude::{
     Address, AttErrorCode, AttributeServer, AttributeTable, BleHostError, Characteristic,
     CharacteristicProp, DefaultPacketPool, Error, GapConfig, GattConnection, GattConnectionEvent,
-    GattEvent, HostResources, Peripheral, PeripheralConfig, Reply, Service, Uuid, WriteEvent,
-    appearance,
+    GattEvent, HostResources, Peripheral, PeripheralConfig, PermissionLevel, Reply, Service, Uuid,
+    WriteEvent, appearance,
 };
 
 /// The Nordic UART Service.
@@ -54,12 +58,18 @@ const ADVERTISEMENT_LEN: usize = 31;
 /// Before the controller is asked again for what it has refused, or for memory.
 const RETRY: Duration = Duration::from_millis(500);
 const MEMORY_WAIT: Duration = Duration::from_millis(10);
+/// One that it was paired with encrypts its connection within this.
+const ENCRYPTION_WAIT: Duration = Duration::from_secs(10);
 
 type Value = Vec<u8, 20>;
 type Server<'a> = AttributeServer<'a, NoopRawMutex, DefaultPacketPool, ATTRIBUTES, CONNECTIONS_MAX>;
 /// What the central has written and nobody has read.
 type Written = Pipe<NoopRawMutex, WRITE_LEN_MAX>;
 type Connection<'a, 's> = GattConnection<'a, 's, DefaultPacketPool>;
+type Event<'a, 's> = GattConnectionEvent<'a, 's, DefaultPacketPool>;
+/// With room for one bond more than is kept: the new one is there before the oldest goes.
+type Resources =
+    HostResources<DefaultPacketPool, CONNECTIONS_MAX, CHANNELS_MAX, 1, { BONDS_MAX + 1 }>;
 
 /// Serves centrals, one after the other, until the controller fails.
 ///
@@ -72,8 +82,7 @@ pub async fn run<C: Radio>(
     renew: Option<Duration>,
     actuator: &impl Served,
 ) -> BleHostError<C::Error> {
-    let mut resources: HostResources<DefaultPacketPool, CONNECTIONS_MAX, CHANNELS_MAX> =
-        HostResources::new();
+    let mut resources = Resources::new();
     let mut builder = trouble_host::new(controller, &mut resources);
     if let Some(address) = address {
         builder = builder.set_random_address(address);
@@ -87,7 +96,9 @@ pub async fn run<C: Radio>(
             }
         }
     };
-    let uart = match Uart::new(actuator.name()) {
+    let door = Door { stack: &stack, actuator };
+    door.open().await;
+    let uart = match Uart::new(actuator.name(), actuator.pairing().is_some()) {
         Ok(uart) => uart,
         Err(error) => return error.into(),
     };
@@ -99,7 +110,10 @@ pub async fn run<C: Radio>(
                 Ok(None) => {}
                 Ok(Some(connection)) => {
                     log::info!("a central is connected");
-                    uart.serve(&connection, actuator).await;
+                    match door.admit(&connection) {
+                        Ok(visit) => uart.serve(&connection, &door, visit).await,
+                        Err(Unwanted) => end(&connection).await,
+                    }
                     log::info!("the central is gone");
                 }
                 Err(error) => {
@@ -152,32 +166,41 @@ struct Uart<'a> {
 }
 
 impl<'a> Uart<'a> {
-    fn new(name: &'a str) -> Result<Self, Error> {
+    /// With `is_paired` only an encrypted connection can be written to and heard.
+    fn new(name: &'a str, is_paired: bool) -> Result<Self, Error> {
+        let needed = if is_paired {
+            PermissionLevel::AuthenticationRequired
+        } else {
+            PermissionLevel::Allowed
+        };
         let mut table = AttributeTable::new();
         let gap = PeripheralConfig { name, appearance: &appearance::UNKNOWN };
         GapConfig::Peripheral(gap).build(&mut table).map_err(|_| Error::InvalidValue)?;
         let mut service = table.add_service(Service::new(uuid(SERVICE)));
         let rx_props = [CharacteristicProp::Write, CharacteristicProp::WriteWithoutResponse];
-        let rx = service.add_characteristic_small(uuid(RX), rx_props, Value::new()).build();
+        let rx = service.add_characteristic_small(uuid(RX), rx_props, Value::new());
+        let rx = rx.write_permission(needed).build();
         let tx_props = [CharacteristicProp::Notify];
-        let tx = service.add_characteristic_small(uuid(TX), tx_props, Value::new()).build();
+        let tx = service.add_characteristic_small(uuid(TX), tx_props, Value::new());
+        let tx = tx.cccd_permission(needed).build();
         Ok(Self { server: AttributeServer::new(table), rx: rx.handle, tx })
     }
 
     /// Serves one central until it is gone.
-    async fn serve(&self, connection: &Connection<'_, '_>, actuator: &impl Served) {
+    async fn serve<C: Radio>(
+        &self,
+        connection: &Connection<'_, '_>,
+        door: &Door<'_, '_, C, impl Served>,
+        visit: Visit,
+    ) {
         // Full: see `take`.
         let pipe = Written::new();
         let gone = Signal::new();
         let written = Until { pipe: &pipe, gone: &gone };
         let notified = Notified { connection, tx: &self.tx };
-        let mut link = pin!(actuator.serve(written, notified));
-        match select(link.as_mut(), self.pump(connection, &pipe)).await {
-            Either::First(_) => {
-                connection.raw().disconnect();
-                while !matches!(connection.next().await, GattConnectionEvent::Disconnected { .. }) {
-                }
-            }
+        let mut link = pin!(door.actuator.serve(written, notified));
+        match select(link.as_mut(), self.pump(connection, &pipe, door, visit)).await {
+            Either::First(_) => end(connection).await,
             Either::Second(()) => {
                 // A bare byte that was written just before counts.
                 gone.signal(());
@@ -187,9 +210,28 @@ impl<'a> Uart<'a> {
     }
 
     /// Passes on what the central writes, and answers everything else that it asks, until it is gone.
-    async fn pump(&self, connection: &Connection<'_, '_>, pipe: &Written) {
+    async fn pump<C: Radio>(
+        &self,
+        connection: &Connection<'_, '_>,
+        pipe: &Written,
+        door: &Door<'_, '_, C, impl Served>,
+        mut visit: Visit,
+    ) {
         loop {
-            let event = match connection.next().await {
+            let due = async {
+                match visit.until {
+                    Some(until) => Timer::at(until).await,
+                    None => core::future::pending().await,
+                }
+            };
+            let event = match select(connection.next(), due).await {
+                Either::First(event) => event,
+                Either::Second(()) => return end(connection).await,
+            };
+            if door.saw(&mut visit, &event).await.is_err() {
+                return end(connection).await;
+            }
+            let event = match event {
                 GattConnectionEvent::Disconnected { .. } => return,
                 GattConnectionEvent::Gatt { event } => event,
                 _ => continue,
@@ -204,6 +246,12 @@ impl<'a> Uart<'a> {
             }
         }
     }
+}
+
+/// Lets go of the central, and waits until it is gone.
+async fn end(connection: &Connection<'_, '_>) {
+    connection.raw().disconnect();
+    while !matches!(connection.next().await, GattConnectionEvent::Disconnected { .. }) {}
 }
 
 fn uuid(number: u128) -> Uuid {

@@ -14,7 +14,7 @@ use core::fmt::{Debug, Write as _};
 use core::ops::Range;
 use embedded_storage::nor_flash as blocking;
 use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
-use heapless::String;
+use heapless::{String, Vec};
 use sequential_storage::cache::Cache;
 use sequential_storage::map::{MapConfig, MapStorage};
 use sequential_storage::queue::{QueueConfig, QueueStorage};
@@ -41,6 +41,50 @@ const _: () = assert!(CA_LEN_MAX <= TEXT_LEN_MAX);
 const KEY_SETTINGS: u8 = 1;
 const KEY_CA: u8 = 2;
 const KEY_LAST_NUMBER: u8 = 3;
+const KEY_BONDS: u8 = 4;
+
+/// How many a device is paired with at most; one more takes the place of the oldest.
+pub const BONDS_MAX: usize = 4;
+
+/// Whom a device was paired with over Bluetooth, and the keys that are of them both.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Bond {
+    /// The kind of the other's address, as in HCI, and the address.
+    pub address: (u8, [u8; 6]),
+    /// Resolves its changing addresses; all zeros where it has none.
+    pub irk: [u8; 16],
+    /// Encrypts what is said.
+    pub ltk: [u8; 16],
+}
+
+/// Without the keys.
+impl Debug for Bond {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Bond").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// All of them, the oldest first.
+pub type Bonds = Vec<Bond, BONDS_MAX>;
+
+const BOND_LEN: usize = 1 + 6 + 16 + 16;
+
+impl Bond {
+    fn to_bytes(self) -> [u8; BOND_LEN] {
+        let mut bytes = [0; BOND_LEN];
+        let (kind, address) = self.address;
+        let all = core::iter::once(kind).chain(address).chain(self.irk).chain(self.ltk);
+        bytes.iter_mut().zip(all).for_each(|(place, byte)| *place = byte);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, bytes) = bytes.split_first()?;
+        let (address, bytes) = bytes.split_first_chunk()?;
+        let (irk, ltk) = bytes.split_first_chunk()?;
+        Some(Self { address: (*kind, *address), irk: *irk, ltk: ltk.try_into().ok()? })
+    }
+}
 
 /// Why something could not be read or kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +180,30 @@ impl<F: NorFlash> Keep<F> {
     /// When the flash fails.
     pub async fn set_last_number(&mut self, number: u64) -> Result<(), FlashError> {
         self.store(KEY_LAST_NUMBER, &number.to_le_bytes()).await
+    }
+
+    /// Whom the device was paired with.
+    ///
+    /// # Errors
+    /// When the flash fails.
+    pub async fn bonds(&mut self) -> Result<Bonds, FlashError> {
+        let mut buffer = [0; ITEM_LEN_MAX];
+        let bytes = self.fetch(&mut buffer, KEY_BONDS).await?.unwrap_or_default();
+        Ok(bytes.chunks(BOND_LEN).filter_map(Bond::from_bytes).take(BONDS_MAX).collect())
+    }
+
+    /// Keeps whom the device is paired with: after a loss of power at any moment the old ones stand there or
+    /// these.
+    ///
+    /// # Errors
+    /// When the flash fails.
+    pub async fn set_bonds(&mut self, bonds: &[Bond]) -> Result<(), FlashError> {
+        let mut bytes = Vec::<u8, { BONDS_MAX * BOND_LEN }>::new();
+        for bond in bonds {
+            let too_large = FlashError::TooLarge { max: BONDS_MAX * BOND_LEN };
+            bytes.extend_from_slice(&bond.to_bytes()).map_err(|_| too_large)?;
+        }
+        self.store(KEY_BONDS, &bytes).await
     }
 
     async fn fetch<'b>(

@@ -17,6 +17,8 @@ pub const TEXT_LEN_MAX: usize = 1_536;
 pub const PERIOD_MILLIS: (u32, u32) = (200, 24 * 60 * 60 * 1_000);
 /// The longest lease of an actuator; 0 is none.
 pub const LEASE_MILLIS_MAX: u32 = 24 * 60 * 60 * 1_000;
+/// The longest time after its power came in which an actuator can be paired; 0 is never.
+pub const PAIRING_SECONDS_MAX: u16 = 600;
 /// The longest topic, in bytes.
 pub const TOPIC_LEN_MAX: usize = 64;
 
@@ -62,6 +64,36 @@ pub struct Settings {
     pub safe: Led,
     /// What an actuator's gateway has to know; `None`: anybody on the link is obeyed.
     pub key: Option<Key>,
+    /// Over Bluetooth LE an actuator obeys only whom it was paired with, which it can be for so long after
+    /// its power came; 0: it obeys anybody there.
+    pub pairing_seconds: u16,
+    /// What is typed at the other end to pair it; `None`: a new one each time, which its log shows.
+    pub passkey: Option<Passkey>,
+}
+
+/// Six digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passkey(u32);
+
+impl Passkey {
+    /// Reads exactly six digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_six = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_six).map(Self)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Passkey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.0)
+    }
 }
 
 /// What a published reading looks like.
@@ -114,6 +146,8 @@ impl Default for Settings {
             lease_millis: 30_000,
             safe: Led::Off,
             key: None,
+            pairing_seconds: 0,
+            passkey: None,
         }
     }
 }
@@ -163,6 +197,8 @@ impl Settings {
                 let safe = truth(value).map(|on| if on { Led::On } else { Led::Off });
                 put(&mut self.safe, safe)
             }
+            "pairing_seconds" => number(&mut self.pairing_seconds, value, 0..=PAIRING_SECONDS_MAX),
+            "passkey" => put(&mut self.passkey, Passkey::parse(value).map(Some)),
             "key" => put(&mut self.key, Key::parse(value).ok().map(Some)),
             // Of a newer firmware.
             _ => true,
@@ -173,7 +209,7 @@ impl Settings {
 }
 
 /// What each key takes; every key of [`Settings::set`] stands here.
-const EXPECTED: [(&str, &str); 19] = [
+const EXPECTED: [(&str, &str); 21] = [
     ("id", "at most 32 letters, digits, - and _"),
     ("wifi_ssid", "1 to 32 bytes"),
     ("wifi_password", "nothing, or 8 to 63 characters (64 hexadecimal digits)"),
@@ -192,6 +228,8 @@ const EXPECTED: [(&str, &str); 19] = [
     ("name", "1 to 20 visible ASCII characters without spaces"),
     ("lease_millis", "0 to 86400000 milliseconds, 0 for none"),
     ("safe", "on or off"),
+    ("pairing_seconds", "0 to 600 seconds, 0 for none"),
+    ("passkey", "six digits"),
     ("key", "64 hexadecimal digits"),
 ];
 
@@ -224,6 +262,10 @@ impl fmt::Display for Settings {
         writeln!(f, "when_full={}", self.when_full)?;
         writeln!(f, "lease_millis={}", self.lease_millis)?;
         writeln!(f, "safe={}", on_off(self.safe == Led::On))?;
+        writeln!(f, "pairing_seconds={}", self.pairing_seconds)?;
+        if let Some(passkey) = &self.passkey {
+            writeln!(f, "passkey={passkey}")?;
+        }
         match &self.key {
             Some(key) => writeln!(f, "key={}", key.digits()),
             None => Ok(()),

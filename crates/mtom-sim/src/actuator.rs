@@ -17,9 +17,9 @@ pub use serial_profile::SerialProfile;
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read};
 use fault::{Faults, Heard, Trouble};
-use mtom_device::actuator::{Actuator, Forgetful, Memory, Pin, Served};
-use mtom_device::flash::{FlashError, Keep};
-use mtom_device::settings::{Settings as DeviceSettings, SettingsError};
+use mtom_device::actuator::{Actuator, Memory, Pin, Served};
+use mtom_device::flash::{Bond, Bonds, FlashError, Keep};
+use mtom_device::settings::{Passkey, Settings as DeviceSettings, SettingsError};
 use mtom_protocol::link::Led;
 use mtom_protocol::link::keyed::{Key, NONCE_LEN, Nonce};
 use original::Original;
@@ -56,6 +56,11 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// Obeys nobody who has not this key.
     pub key: Option<Key>,
+    /// Over Bluetooth LE obeys only whom it was paired with, which it can be for so long, in whole seconds,
+    /// after its start.
+    pub pairing: Option<Duration>,
+    /// What is typed to pair it; `None`: a new one each time, which its log shows.
+    pub passkey: Option<Passkey>,
     /// What goes wrong.
     pub faults: Faults,
     /// The same seed gives the same faults.
@@ -73,6 +78,8 @@ impl Default for Settings {
             safe: device.safe,
             state: None,
             key: None,
+            pairing: None,
+            passkey: None,
             faults: Faults::default(),
             seed: 1,
         }
@@ -291,7 +298,7 @@ impl<F: Fn(Led)> Device<F> {
         }
         let device = settings.for_device()?;
         let (memory, last_number) = match settings.state {
-            None => (Kept::Nowhere(Forgetful), 0),
+            None => (Kept::Nowhere(Bonds::new()), 0),
             Some(path) => match Kept::open(&path).await {
                 Ok(opened) => opened,
                 Err(cause) => return Err(ActuatorError::State { path, cause }),
@@ -379,8 +386,10 @@ impl<F: Fn(Led)> Device<F> {
 
 impl Settings {
     fn for_device(&self) -> Result<DeviceSettings, SettingsError> {
-        let (safe, key) = (self.safe, self.key.clone());
-        let mut settings = DeviceSettings { safe, key, ..DeviceSettings::default() };
+        let (safe, key, passkey) = (self.safe, self.key.clone(), self.passkey);
+        let mut settings = DeviceSettings { safe, key, passkey, ..DeviceSettings::default() };
+        let pairing_seconds = self.pairing.map_or(0, |window| window.as_secs());
+        settings.set("pairing_seconds", &pairing_seconds.to_string())?;
         settings.set("name", &self.name)?;
         let lease_millis = self.lease.map_or(0, |lease| lease.as_millis());
         settings.set("lease_millis", &lease_millis.to_string())?;
@@ -410,9 +419,10 @@ impl<F: Fn(Led)> Pin for Observed<F> {
     }
 }
 
-/// Where the last number is kept.
+/// Where the last number is kept, and whom it was paired with.
 enum Kept {
-    Nowhere(Forgetful),
+    /// Until the end of the process.
+    Nowhere(Bonds),
     File(Keep<StateFile>),
 }
 
@@ -428,9 +438,24 @@ impl Kept {
 impl Memory for Kept {
     async fn keep(&mut self, number: u64) -> Result<(), FlashError> {
         match self {
-            Self::Nowhere(forgetful) => forgetful.keep(number).await,
+            Self::Nowhere(_) => Ok(()),
             Self::File(keep) => keep.keep(number).await,
         }
+    }
+
+    async fn bonds(&mut self) -> Result<Bonds, FlashError> {
+        match self {
+            Self::Nowhere(bonds) => Ok(bonds.clone()),
+            Self::File(keep) => keep.bonds().await,
+        }
+    }
+
+    async fn keep_bonds(&mut self, new: &[Bond]) -> Result<(), FlashError> {
+        match self {
+            Self::Nowhere(bonds) => *bonds = new.iter().copied().collect(),
+            Self::File(keep) => keep.set_bonds(new).await?,
+        }
+        Ok(())
     }
 }
 

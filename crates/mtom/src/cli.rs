@@ -4,7 +4,7 @@ use crate::flash::arguments::Flash;
 use crate::past::arguments as past;
 use crate::rules::arguments as rules;
 use clap::{Args, Parser, Subcommand};
-use mtom_device::settings::Format;
+use mtom_device::settings::{Format, PAIRING_SECONDS_MAX, Passkey};
 use mtom_protocol::link::Led;
 use mtom_sim::actuator::fault::Faults as ActuatorFaults;
 use mtom_sim::actuator::{Bluetooth, SerialProfile};
@@ -226,8 +226,14 @@ pub(crate) struct Actuator {
     /// Obey only who has the key in this file, as mtom actuator key makes it
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Over Bluetooth LE obey only whom it was paired with; it can be for so long after its start
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "120s", value_parser = pairing, requires = "ble")]
+    pub(crate) pairing: Option<Duration>,
+    /// What is typed to pair it, six digits; without it a new one each time, which its log shows
+    #[arg(long, value_name = "DIGITS", value_parser = passkey, requires = "pairing")]
+    pub(crate) passkey: Option<Passkey>,
     /// Be an original device: takes h and c, never answers, has no lease
-    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state", "key_file"])]
+    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state", "key_file", "pairing"])]
     pub(crate) original: bool,
     /// What goes wrong: drop=0.1 (lines lost), die-after=20 (lines), slow=300ms, legacy (as --original)
     #[arg(long, value_name = "FAULTS", default_value = "", hide_default_value = true)]
@@ -346,6 +352,17 @@ fn flash_kib(text: &str) -> Result<u32, String> {
 
 fn time_span(text: &str) -> Result<Duration, String> {
     crate::config::time_span(text)
+}
+
+/// A device counts it in whole seconds.
+pub(crate) fn pairing(text: &str) -> Result<Duration, String> {
+    let span = time_span(text)?;
+    let range = 1..=u64::from(PAIRING_SECONDS_MAX);
+    range.contains(&span.as_secs()).then_some(span).ok_or_else(|| "expected 1s to 10m".into())
+}
+
+pub(crate) fn passkey(text: &str) -> Result<Passkey, String> {
+    Passkey::parse(text).ok_or_else(|| "expected six digits".into())
 }
 
 fn lease(text: &str) -> Result<Lease, String> {

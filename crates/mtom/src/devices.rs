@@ -36,6 +36,8 @@ pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<(), Failure> {
         safe: arguments.safe,
         state: arguments.state.clone(),
         key,
+        pairing: arguments.pairing,
+        passkey: arguments.passkey,
         faults: arguments.fault.clone(),
         seed: arguments.seed,
     };

@@ -6,7 +6,8 @@
 use super::lamp::Answer;
 use super::line::{self, Line};
 use super::talk::{Heard, Refusal, Talk};
-use super::{Actuator, Memory, Pin, VERSION};
+use super::{Actuator, Memory, Pairing, Pin, VERSION};
+use crate::flash::{Bond, Bonds, FlashError};
 use core::fmt::{self, Write as _};
 use core::future::{pending, poll_fn};
 use core::pin::pin;
@@ -43,6 +44,21 @@ pub trait Served {
 
     /// Serves a link until it ends.
     async fn serve(&self, rx: impl Read, tx: impl Write) -> Ended;
+
+    /// How it is paired over Bluetooth LE; `None`: it obeys anybody there.
+    fn pairing(&self) -> Option<Pairing>;
+
+    /// Whom it was paired with.
+    ///
+    /// # Errors
+    /// When the flash fails.
+    async fn bonds(&self) -> Result<Bonds, FlashError>;
+
+    /// Keeps whom it is paired with.
+    ///
+    /// # Errors
+    /// When the flash fails: they are forgotten with the power then.
+    async fn keep_bonds(&self, bonds: &[Bond]) -> Result<(), FlashError>;
 }
 
 impl<P: Pin, M: Memory> Served for Actuator<P, M> {
@@ -52,6 +68,18 @@ impl<P: Pin, M: Memory> Served for Actuator<P, M> {
 
     async fn serve(&self, rx: impl Read, tx: impl Write) -> Ended {
         Actuator::serve(self, rx, tx).await
+    }
+
+    fn pairing(&self) -> Option<Pairing> {
+        self.pairing
+    }
+
+    async fn bonds(&self) -> Result<Bonds, FlashError> {
+        self.memory.lock().await.bonds().await
+    }
+
+    async fn keep_bonds(&self, bonds: &[Bond]) -> Result<(), FlashError> {
+        self.memory.lock().await.keep_bonds(bonds).await
     }
 }
 

@@ -9,6 +9,8 @@ use embedded_storage::nor_flash::{
     ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
+mod bonds;
+
 const WORD: usize = 4;
 /// Erasing is cut at every so many bytes.
 const ERASED: usize = 32;

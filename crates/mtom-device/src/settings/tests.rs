@@ -1,4 +1,4 @@
-use super::{Format, Settings, SettingsError, TEXT_LEN_MAX, WhenFull, is_topic};
+use super::{Format, Passkey, Settings, SettingsError, TEXT_LEN_MAX, WhenFull, is_topic};
 use expect_test::expect;
 use heapless::String as Text;
 use mtom_protocol::link::Led;
@@ -29,7 +29,9 @@ fn valid() -> impl Strategy<Value = Settings> {
         prop_oneof![Just(WhenFull::DropOldest), Just(WhenFull::DropNewest)],
     );
     let key = prop_oneof![Just(None), any::<[u8; 32]>().prop_map(|key| Some(Key::new(key)))];
-    let actuator = (text("[!-~]{1,20}"), 0..=86_400_000_u32, any::<bool>(), key);
+    let passkey = prop_oneof![Just(None), "[0-9]{6}".prop_map(|digits| Passkey::parse(&digits))];
+    let pairing = (0..=600_u16, passkey);
+    let actuator = (text("[!-~]{1,20}"), 0..=86_400_000_u32, any::<bool>(), key, pairing);
     (text("[A-Za-z0-9_-]{0,32}"), network, broker, sensor, actuator).prop_map(
         |(id, network, broker, sensor, actuator)| Settings {
             id,
@@ -51,6 +53,8 @@ fn valid() -> impl Strategy<Value = Settings> {
             lease_millis: actuator.1,
             safe: if actuator.2 { Led::On } else { Led::Off },
             key: actuator.3,
+            pairing_seconds: actuator.4.0,
+            passkey: actuator.4.1,
         },
     )
 }
@@ -84,7 +88,7 @@ proptest! {
     }
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "id",
     "wifi_ssid",
     "wifi_password",
@@ -103,6 +107,8 @@ const KEYS: [&str; 19] = [
     "name",
     "lease_millis",
     "safe",
+    "pairing_seconds",
+    "passkey",
     "key",
 ];
 
@@ -122,6 +128,7 @@ fn nothing_is_the_defaults() {
         when_full=drop-oldest
         lease_millis=30000
         safe=off
+        pairing_seconds=0
     "]]
     .assert_eq(&Settings::default().to_string());
 }
@@ -130,7 +137,7 @@ fn nothing_is_the_defaults() {
 const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// Values that their keys refuse.
-const BAD: [(&str, &str); 37] = [
+const BAD: [(&str, &str); 41] = [
     ("id", "living room"),
     ("id", "0123456789abcdef0123456789abcdef0"),
     ("wifi_ssid", ""),
@@ -165,6 +172,10 @@ const BAD: [(&str, &str); 37] = [
     ("name", "0123456789abcdef01234"),
     ("lease_millis", "86400001"),
     ("safe", "dark"),
+    ("pairing_seconds", "601"),
+    ("passkey", "12345"),
+    ("passkey", "1234567"),
+    ("passkey", "+12345"),
     ("key", ""),
     ("key", LONG),
     ("key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeg"),
@@ -202,6 +213,8 @@ fn every_key_says_what_it_expects() {
         name: expected 1 to 20 visible ASCII characters without spaces
         lease_millis: expected 0 to 86400000 milliseconds, 0 for none
         safe: expected on or off
+        pairing_seconds: expected 0 to 600 seconds, 0 for none
+        passkey: expected six digits
         key: expected 64 hexadecimal digits
     "#]]
     .assert_eq(&said);
@@ -279,6 +292,8 @@ fn the_longest_settings_fit_into_their_place() {
         ("when_full", "drop-newest".into()),
         ("lease_millis", "86400000".into()),
         ("safe", "off".into()),
+        ("pairing_seconds", "600".into()),
+        ("passkey", "000000".into()),
         ("key", "0".repeat(64)),
     ] {
         settings.set(key, &value).unwrap();

@@ -7,7 +7,8 @@
 use crate::fault::{A_PART, FaultError, part_of_one};
 use embedded_io_async::{ErrorType, Read, Write};
 use fastrand::Rng;
-use mtom_device::actuator::{Actuator, Ended, Memory, Pin, Served};
+use mtom_device::actuator::{Actuator, Ended, Memory, Pairing, Pin, Served};
+use mtom_device::flash::{Bond, Bonds, FlashError};
 use mtom_protocol::time::parse_span;
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -133,6 +134,18 @@ impl<P: Pin, M: Memory> Served for Troubled<'_, P, M> {
     async fn serve(&self, rx: impl Read, tx: impl Write) -> Ended {
         let (rx, tx) = (Heard::new(rx, self.trouble), Said::new(tx, self.trouble));
         self.actuator.serve(rx, tx).await
+    }
+
+    fn pairing(&self) -> Option<Pairing> {
+        self.actuator.pairing()
+    }
+
+    async fn bonds(&self) -> Result<Bonds, FlashError> {
+        self.actuator.bonds().await
+    }
+
+    async fn keep_bonds(&self, bonds: &[Bond]) -> Result<(), FlashError> {
+        self.actuator.keep_bonds(bonds).await
     }
 }
 

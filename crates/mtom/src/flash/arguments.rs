@@ -1,6 +1,7 @@
 //! The command line of `mtom flash`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use mtom_device::settings::Passkey;
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
@@ -77,6 +78,12 @@ pub(crate) struct Actuator {
     /// A file with the key that its gateway has to have, as mtom actuator key makes it; without it anybody is obeyed
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Over Bluetooth it obeys only whom it was paired with; it can be for so long after its power came
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "120s", value_parser = crate::cli::pairing)]
+    pub(crate) pairing: Option<Duration>,
+    /// What is typed to pair it, six digits; without it a new one each time, which its log shows
+    #[arg(long, value_name = "DIGITS", value_parser = crate::cli::passkey, requires = "pairing")]
+    pub(crate) passkey: Option<Passkey>,
     #[command(flatten)]
     pub(crate) board: Board,
 }

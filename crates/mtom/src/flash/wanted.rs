@@ -100,6 +100,13 @@ pub(super) fn actuator(arguments: &Actuator, mistakes: &mut Mistakes) -> BoardSe
     {
         mistakes.set(&mut settings, "--key-file", "key", &key.digits().to_string());
     }
+    if let Some(window) = arguments.pairing {
+        let seconds = window.as_secs().to_string();
+        mistakes.set(&mut settings, "--pairing", "pairing_seconds", &seconds);
+    }
+    if let Some(passkey) = arguments.passkey {
+        mistakes.set(&mut settings, "--passkey", "passkey", &passkey.to_string());
+    }
     settings
 }
 

@@ -1,0 +1,155 @@
+//! Whom a device that wants to be paired lets in: LE Secure Connections with a passkey, for some seconds
+//! after its power came.
+//!
+//! The passkey stands in the device's log, or is the one of its settings; the other end types it. A
+//! window after power came needs no button, which not every board has, and who can reach the plug may
+//! pair. Whoever is paired is known for good, by the keys that are kept in flash, and encrypts its
+//! connection at once; a stranger is let go of outside the window, and so is one who knows the address
+//! of somebody and not his keys. Before a connection is encrypted the link cannot be written or heard.
+//!
+//! What surprises: a passkey of the settings is the same each time, and each try of somebody who
+//! listens in between betrays a part of it; the window limits that, a passkey that the log shows ends it.
+
+use super::{Connection, ENCRYPTION_WAIT, Event};
+use crate::actuator::{Pairing, Served};
+use crate::flash::{BONDS_MAX, Bond};
+use embassy_time::Instant;
+use trouble_host::prelude::{
+    AddrKind, Address, BdAddr, BondInformation, Controller, DefaultPacketPool, Identity,
+    IdentityResolvingKey, IoCapabilities, LongTermKey, SecurityLevel, Stack,
+};
+
+/// Let go of the central.
+#[derive(Debug)]
+pub(super) struct Unwanted;
+
+/// The one who decides.
+pub(super) struct Door<'a, 's, C, A> {
+    pub(super) stack: &'a Stack<'s, C, DefaultPacketPool>,
+    pub(super) actuator: &'a A,
+}
+
+/// One central that was let in.
+pub(super) struct Visit {
+    /// Until then its connection must be encrypted.
+    pub(super) until: Option<Instant>,
+}
+
+impl<C: Controller, A: Served> Door<'_, '_, C, A> {
+    /// Tells the host whom it knows and what it can show.
+    pub(super) async fn open(&self) {
+        let Some(pairing) = self.actuator.pairing() else { return };
+        self.stack.set_io_capabilities(IoCapabilities::DisplayOnly);
+        self.stack.set_passkey(pairing.passkey.map(|passkey| passkey.number()));
+        let bonds = self.actuator.bonds().await.unwrap_or_else(|error| {
+            log::error!("whom it was paired with is lost: {error}");
+            crate::flash::Bonds::new()
+        });
+        log::info!("paired with {} others; more can be for {} s", bonds.len(), left(pairing));
+        for bond in &bonds {
+            // There is room for all that are kept.
+            let _ = self.stack.add_bond_information(information(bond));
+        }
+    }
+
+    /// Lets a central in, or not.
+    pub(super) fn admit(&self, connection: &Connection<'_, '_>) -> Result<Visit, Unwanted> {
+        let Some(pairing) = self.actuator.pairing() else { return Ok(Visit { until: None }) };
+        let (raw, now) = (connection.raw(), Instant::now());
+        if raw.is_bonded_peer() {
+            // It asks for nothing by itself before it is refused something.
+            let _ = raw.request_security();
+            return Ok(Visit { until: Some(now.saturating_add(ENCRYPTION_WAIT)) });
+        }
+        if pairing.until <= now {
+            log::warn!(
+                "a stranger is not let in: it is paired within its first minutes of power only"
+            );
+            return Err(Unwanted);
+        }
+        raw.set_bondable(true).map_err(|_| Unwanted)?;
+        Ok(Visit { until: Some(pairing.until) })
+    }
+
+    /// Sees what becomes of the connection.
+    pub(super) async fn saw(
+        &self,
+        visit: &mut Visit,
+        event: &Event<'_, '_>,
+    ) -> Result<(), Unwanted> {
+        let Some(pairing) = self.actuator.pairing() else { return Ok(()) };
+        let is_open = Instant::now() < pairing.until;
+        match event {
+            Event::PassKeyDisplay(passkey) if is_open => {
+                log::info!("passkey {passkey}: type it where mtom actuator pair asks for it");
+                Ok(())
+            }
+            // Somebody under the address of one that it knows.
+            Event::PassKeyDisplay(_) | Event::BondLost if !is_open => {
+                log::warn!("not paired: its window is closed; switch it off and on");
+                Err(Unwanted)
+            }
+            Event::PairingComplete { security_level, bond } => {
+                let bond = bond.as_ref().ok_or(Unwanted)?;
+                if !is_open || !security_level.authenticated() {
+                    let _ = self.stack.remove_bond_information(bond.identity);
+                    log::warn!("not paired: without a passkey it might be anybody");
+                    return Err(Unwanted);
+                }
+                visit.until = None;
+                self.keep(bond).await;
+                Ok(())
+            }
+            Event::PairingFailed(error) => {
+                log::warn!("not paired: {error:?}");
+                Ok(())
+            }
+            Event::Encrypted { security_level, .. } if security_level.authenticated() => {
+                visit.until = None;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn keep(&self, new: &BondInformation) {
+        let mut bonds = self.actuator.bonds().await.unwrap_or_default();
+        bonds.retain(|bond| !information(bond).identity.match_identity(&new.identity));
+        // Full: the oldest is forgotten.
+        if bonds.len() == BONDS_MAX {
+            let oldest = bonds.remove(0);
+            let _ = self.stack.remove_bond_information(information(&oldest).identity);
+        }
+        let _ = bonds.push(bond(new));
+        match self.actuator.keep_bonds(&bonds).await {
+            Ok(()) => log::info!("paired with {}", new.identity.addr),
+            Err(error) => log::error!("paired until its power goes: {error}"),
+        }
+    }
+}
+
+fn left(pairing: Pairing) -> u64 {
+    pairing.until.saturating_duration_since(Instant::now()).as_secs()
+}
+
+/// As the host knows it. Only what was authenticated is kept.
+fn information(bond: &Bond) -> BondInformation {
+    let (kind, address) = bond.address;
+    let addr = Address::new(AddrKind::new(kind), BdAddr::new(address));
+    let identity = Identity { addr, irk: IdentityResolvingKey::from_le_bytes(bond.irk) };
+    let ltk = LongTermKey::from_le_bytes(bond.ltk);
+    BondInformation::new(identity, ltk, SecurityLevel::EncryptedAuthenticated, true)
+}
+
+/// As it is kept.
+fn bond(information: &BondInformation) -> Bond {
+    let Identity { addr, irk } = information.identity;
+    Bond {
+        address: (addr.kind.into_inner(), addr.addr.into_inner()),
+        irk: irk.map_or([0; 16], IdentityResolvingKey::to_le_bytes),
+        ltk: information.ltk.to_le_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
