@@ -211,6 +211,28 @@ next: string | null, };
 export type Actuators = { actuators: Array<Actuator>, };
 
 /**
+ * `GET /api/v1/actuators/{name}/pair`
+ */
+export type Pairing = { state: PairingWord,
+/**
+ * Six digits: those that the device should show (`compare`), or that are to be typed there (`show`).
+ */
+number: string | null,
+/**
+ * The device that is paired, as a link has it: `ble:C6:55:44:33:22:11`.
+ */
+link: string | null,
+/**
+ * Why it is not paired, with the next step.
+ */
+reason: string | null, };
+
+/**
+ * How a pairing stands. `passkey`: the six digits that the device shows are wanted.
+ */
+export type PairingWord = "never" | "begun" | "searching" | "connecting" | "passkey" | "compare" | "show" | "paired" | "failed";
+
+/**
  * `GET /api/v1/actuators/scan`: the strongest first.
  */
 export type Reach = { devices: Array<InReach>, };

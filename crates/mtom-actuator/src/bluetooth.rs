@@ -19,11 +19,11 @@ pub(crate) mod scan;
 #[cfg(all(target_os = "linux", not(feature = "btleplug")))]
 pub use bluez::check;
 #[cfg(all(target_os = "linux", not(feature = "btleplug")))]
-pub(crate) use bluez::{look, low_energy::LowEnergy, serial_port::SerialPort};
+pub(crate) use bluez::{look, low_energy::LowEnergy, pair::pair, serial_port::SerialPort};
 #[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 pub use elsewhere::check;
 #[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
-pub(crate) use elsewhere::{SerialPort, look};
+pub(crate) use elsewhere::{SerialPort, look, pair};
 #[cfg(any(not(target_os = "linux"), feature = "btleplug"))]
 pub(crate) use portable::LowEnergy;
 

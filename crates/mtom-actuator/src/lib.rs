@@ -14,6 +14,7 @@ mod bluetooth;
 mod lines;
 mod mqtt;
 mod opener;
+mod pairing;
 mod pump;
 mod report;
 mod run;
@@ -26,6 +27,7 @@ pub use bluetooth::scan::scan;
 pub use bluetooth::trouble::Trouble;
 pub use bluetooth::{Kind, Sighting, check};
 pub use mqtt::address::{MqttAddress, MqttAddressError};
+pub use pairing::{Answer, PAIRING_MAX, PairError, Say, Step, pair};
 pub use report::{Clock, Desired, LinkState, Report, Trust, Version};
 pub use run::run;
 #[cfg(feature = "model")]

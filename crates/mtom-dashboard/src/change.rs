@@ -221,7 +221,7 @@ pub(crate) fn expect_kind(headers: &HeaderMap, expected: &str) -> Result<(), Pro
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, BODY_NEXT))
 }
 
-fn body_json<T: for<'de> Deserialize<'de>>(
+pub(crate) fn body_json<T: for<'de> Deserialize<'de>>(
     headers: &HeaderMap,
     body: &Bytes,
     example: &str,

@@ -13,6 +13,7 @@ mod events;
 mod live;
 mod metrics;
 mod openapi;
+mod pair;
 mod past;
 mod problem;
 pub mod replay;

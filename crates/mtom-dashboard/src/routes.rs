@@ -8,7 +8,7 @@ use crate::api::{
 use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, change, devices, live, metrics, openapi, replay, scan, trial};
+use crate::{assets, change, devices, live, metrics, openapi, pair, replay, scan, trial};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -54,6 +54,8 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/actuators/scan", get(scan::scan))
         .route("/api/v1/actuators/{name}/status", get(actuator))
         .route("/api/v1/actuators/{name}/set", put(change::set))
+        .route("/api/v1/actuators/{name}/pair", get(pair::state).post(pair::begin))
+        .route("/api/v1/actuators/{name}/pair", put(pair::answer).delete(pair::give_up))
         .route("/api/v1/why", get(why))
         .route("/api/v1/log", get(log))
         .route("/api/v1/readings", get(readings))

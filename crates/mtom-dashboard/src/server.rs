@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mtom_gateway::Clock;
 use mtom_gateway::control::Control;
+use mtom_gateway::pairing::Pairings;
 use mtom_gateway::view::View;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
@@ -45,6 +46,8 @@ pub struct Dashboard {
     pub trial: Option<Trial>,
     /// Searches for devices in reach; `None`: there is nothing to search with.
     pub scan: Option<Scan>,
+    /// Pairs devices; `None`: none can be.
+    pub pairings: Option<Pairings>,
 }
 
 /// About the installation. Addresses are `host:port`; empty where nothing listens.
@@ -113,6 +116,7 @@ pub(crate) struct Shared {
     pub(crate) replay: Option<Replay>,
     pub(crate) trial: Option<Trial>,
     pub(crate) scan: Option<Scan>,
+    pub(crate) pairings: Option<Pairings>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
@@ -145,7 +149,8 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock, control, replay, trial, scan } = dashboard;
+    let Dashboard { view, history, info, clock, control, replay, trial, scan, pairings } =
+        dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
     let end = stop.child_token();
@@ -159,6 +164,7 @@ pub(crate) async fn serve_within(
         replay,
         trial,
         scan,
+        pairings,
         limits,
         readers: Semaphore::new(limits.readers_max),
         replays: Arc::new(Semaphore::new(1)),

@@ -4,6 +4,7 @@ use crate::replay::Replay;
 use crate::scan::Scan;
 use crate::server::{Dashboard, Info, Limits, serve_within};
 use futures_util::StreamExt;
+use mtom_gateway::pairing::Pairings;
 use mtom_gateway::view::View;
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -49,17 +50,22 @@ impl Server {
     }
 
     pub(crate) async fn within(limits: Limits, insecure: Option<String>) -> Self {
-        Self::with(limits, insecure, None, None).await
+        Self::with(limits, insecure, None, None, None).await
     }
 
     /// One that searches so.
     pub(crate) async fn with_scan(scan: Scan) -> Self {
-        Self::with(limits(), None, None, Some(scan)).await
+        Self::with(limits(), None, None, Some(scan), None).await
     }
 
     /// One that plays the history so.
     pub(crate) async fn with_replay(replay: Replay) -> Self {
-        Self::with(limits(), None, Some(replay), None).await
+        Self::with(limits(), None, Some(replay), None, None).await
+    }
+
+    /// One that pairs so.
+    pub(crate) async fn with_pairings(pairings: Pairings) -> Self {
+        Self::with(limits(), None, None, None, Some(pairings)).await
     }
 
     async fn with(
@@ -67,6 +73,7 @@ impl Server {
         insecure: Option<String>,
         replay: Option<Replay>,
         scan: Option<Scan>,
+        pairings: Option<Pairings>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&folder.path().join("mtom.db"), NOW).unwrap();
@@ -92,6 +99,7 @@ impl Server {
             replay,
             trial: None,
             scan,
+            pairings,
         };
         let served = serve_within(listener, dashboard, limits, stop.clone());
         #[allow(clippy::disallowed_methods, reason = "a test waits for it in `stop`")]
@@ -138,7 +146,7 @@ impl Server {
         self.send("POST", path, kind, body).await
     }
 
-    async fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
         let (host, len) = (self.address, body.len());
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n"

@@ -11,6 +11,7 @@ use crate::control::Control;
 use crate::drain::Drain;
 use crate::history::Pages;
 use crate::known::Known;
+use crate::pairing::Pairings;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Ports, Settings};
 use crate::view::{Hop, LogEvent, RuleView, View};
@@ -70,6 +71,7 @@ pub struct Gateway {
     ports: Option<BoundPorts>,
     hub: LiveHub,
     links: Vec<links::Link>,
+    pairings: Pairings,
     board: Arc<Board>,
     relay: Relay,
     drain: Option<Drain>,
@@ -140,9 +142,9 @@ impl Gateway {
         let (feeder, mqtt, outlet) =
             feeder(settings.source, settings.topics, &path, &intake).await?;
         let broker = feeder.broker();
-        let links = settings.actuators.iter();
+        let (links, pairings) = (settings.actuators.iter(), Pairings::default());
         let links = links
-            .map(|actuator| links::Link::new(actuator, &board, &known, broker.clone()))
+            .map(|actuator| links::Link::new(actuator, &board, &known, &pairings, broker.clone()))
             .collect();
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = match settings.ports {
@@ -164,6 +166,7 @@ impl Gateway {
             ports,
             hub,
             links,
+            pairings,
             board,
             relay,
             drain,
@@ -267,6 +270,12 @@ impl Gateway {
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// Pairs its devices.
+    #[must_use]
+    pub fn pairings(&self) -> Pairings {
+        self.pairings.clone()
     }
 
     /// What it has kept.

@@ -9,6 +9,7 @@ pub mod gateway;
 mod history;
 mod known;
 mod links;
+pub mod pairing;
 mod relay;
 mod rules;
 pub mod settings;

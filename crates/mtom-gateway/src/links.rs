@@ -5,9 +5,11 @@
 use crate::Clock;
 use crate::board::Board;
 use crate::known::Known;
+use crate::pairing::{Desk, Pairings};
 use crate::settings::Actuator;
 use mtom_actuator::{Broker, Desired, LinkAddress, Report, Settings};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,6 +25,7 @@ pub(crate) struct Link {
     settings: Settings,
     mailbox: watch::Receiver<Option<Desired>>,
     known: Arc<Known>,
+    desk: Desk,
 }
 
 impl Link {
@@ -31,6 +34,7 @@ impl Link {
         actuator: &Actuator,
         board: &Board,
         known: &Arc<Known>,
+        pairings: &Pairings,
         broker: Option<Broker>,
     ) -> Self {
         let mailbox = board.add(actuator);
@@ -43,12 +47,34 @@ impl Link {
             remembered: known.of(&actuator.link),
             ..Settings::new(&actuator.name, actuator.link.clone())
         };
-        Self { settings, mailbox, known: Arc::clone(known) }
+        let desk = pairings.desk(&actuator.name, &actuator.link);
+        Self { settings, mailbox, known: Arc::clone(known), desk }
     }
 
-    async fn run(self, board: Arc<Board>, clock: Clock, stop: CancellationToken) {
+    /// Drives the device until `stop`, but for the times in which it is paired.
+    async fn run(mut self, board: Arc<Board>, clock: Clock, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let end = stop.child_token();
+            let mut driven = pin!(self.drive(Arc::clone(&board), clock.clone(), end.clone()));
+            tokio::select! {
+                () = &mut driven => return,
+                () = self.desk.wanted() => {}
+            }
+            end.cancel();
+            driven.await;
+            stop.run_until_cancelled(self.desk.pair(&self.settings)).await;
+            self.settings.remembered = self.known.of(&self.settings.link);
+        }
+    }
+
+    fn drive(
+        &self,
+        board: Arc<Board>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + use<> {
         let (name, link) = (self.settings.name.clone(), self.settings.link.clone());
-        let known = self.known;
+        let known = Arc::clone(&self.known);
         let reports = move |report| match report {
             Report::Found { id } => {
                 tracing::info!(actuator = name, %link, %id, "the name has led to this device");
@@ -58,7 +84,7 @@ impl Link {
             }
             report => board.report(&name, report),
         };
-        mtom_actuator::run(self.settings, self.mailbox, reports, clock, stop).await;
+        mtom_actuator::run(self.settings.clone(), self.mailbox.clone(), reports, clock, stop)
     }
 }
 

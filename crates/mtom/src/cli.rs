@@ -259,11 +259,27 @@ pub(crate) enum ActuatorCommand {
         after_help = "Examples:\n  mtom actuator set TEMP_LED on --for 10m\n  mtom actuator set TEMP_LED auto\n\nExit code 1 when the device does not say in time that it obeyed."
     )]
     Set(SetByHand),
+    /// Pairs a device over Bluetooth LE, by six digits that it shows; the gateway must run
+    #[command(
+        after_help = "Example: mtom actuator pair TEMP_LED\n\nOne of our devices is paired within its first minutes of power, when it was given --pairing. Its log shows\nthe digits: on USB, or in the terminal of mtom actuator. A pairing ends by itself after 120 s."
+    )]
+    Pair(Pair),
     /// Makes a key for one device and its gateway, so that nobody else can speak for either
     #[command(
         after_help = "Example: mtom actuator key lamp.key\n\nThe device gets it with mtom flash actuator --key-file lamp.key, the gateway with key_file = \"lamp.key\"\nunder its [[actuator]]. Each device has a key of its own."
     )]
     Key(NewKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pair {
+    /// The actuator
+    pub(crate) name: String,
+    /// The digits, where they are known before
+    #[arg(long, value_name = "DIGITS", value_parser = passkey)]
+    pub(crate) passkey: Option<Passkey>,
+    #[command(flatten)]
+    pub(crate) place: past::Place,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod files;
 mod flash;
 mod key;
 mod link;
+mod pair;
 mod past;
 mod plan;
 mod ready;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
             Some(ActuatorCommand::List(arguments)) => actuators::list(arguments),
             Some(ActuatorCommand::Status(arguments)) => actuators::status(arguments),
             Some(ActuatorCommand::Set(arguments)) => actuators::set(arguments),
+            Some(ActuatorCommand::Pair(arguments)) => pair::run(arguments),
             Some(ActuatorCommand::Key(arguments)) => key::make(arguments),
         },
         Command::Flash(arguments) => flash::run(&arguments),

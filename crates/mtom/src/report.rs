@@ -11,6 +11,12 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// A question, at whose end the answer is typed.
+pub(crate) fn ask(question: &str) {
+    let mut out = std::io::stdout();
+    let _ = write!(out, "{question}").and_then(|()| out.flush());
+}
+
 /// A line beside the output, which may go into a file.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -124,6 +124,7 @@ fn dashboard(
         replay: None,
         trial: None,
         scan: Some(scan::for_page()),
+        pairings: Some(gateway.pairings()),
     }
 }
 

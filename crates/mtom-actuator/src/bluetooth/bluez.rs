@@ -1,6 +1,7 @@
 //! BlueZ, over D-Bus: the adapter, what is in reach of it, and what may be wrong with it.
 
 pub(crate) mod low_energy;
+pub(crate) mod pair;
 mod rfkill;
 pub(crate) mod serial_port;
 

@@ -7,6 +7,8 @@ use super::portable::LowEnergy;
 use super::trouble::Trouble;
 use super::{Radio, Sighting};
 use crate::address::bluetooth::{BluetoothAddress, BluetoothDevice, BluetoothId};
+use crate::pairing::{Answer, PairError, Say};
+use crate::settings::Settings;
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -56,4 +58,14 @@ pub(crate) async fn look(adapter: Option<&str>, seen: mpsc::Sender<Sighting>) ->
 pub async fn check(wanted: Option<&str>) -> Result<String, Trouble> {
     LowEnergy::open(wanted).await?;
     Ok(wanted.unwrap_or("the system's").to_owned())
+}
+
+/// Pairs nothing: the system does when it connects.
+pub(crate) async fn pair(
+    _address: &BluetoothAddress,
+    _settings: &Settings,
+    _say: Say,
+    _answers: mpsc::Receiver<Answer>,
+) -> Result<BluetoothId, PairError> {
+    Err(PairError::BySystem)
 }

@@ -101,7 +101,7 @@ impl<R: Radio> Finder<R> {
         Err(failed)
     }
 
-    async fn find(&mut self) -> Result<BluetoothId, String> {
+    pub(crate) async fn find(&mut self) -> Result<BluetoothId, String> {
         let ends_at = Instant::now() + SEARCH_MAX.max(R::RESTART);
         let mut choice = Choice::new(&self.device, self.remembered.as_ref(), self.kind);
         loop {

@@ -8,6 +8,7 @@ use super::{
 use crate::alerts::{Alert, Alerts};
 use crate::devices::{Device, Devices, Series, SeriesList};
 use crate::events::LogEvent;
+use crate::pair::{Pairing, PairingWord};
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
 use crate::problem::{ProblemBody, RuleMistake, TextPlace};
 use crate::replay::wire;
@@ -54,6 +55,8 @@ fn the_types_of_the_page_are_these() {
     declare::<Latest<'_>>(&config, &mut text);
     declare::<ReadingPage<'_>>(&config, &mut text);
     declare::<Actuators<'_>>(&config, &mut text);
+    declare::<Pairing>(&config, &mut text);
+    declare::<PairingWord>(&config, &mut text);
     declare::<Reach<'_>>(&config, &mut text);
     declare::<InReach<'_>>(&config, &mut text);
     declare::<BluetoothKind>(&config, &mut text);

@@ -1,0 +1,160 @@
+//! Pairing through BlueZ: its daemon asks our agent, and our agent asks a person.
+//!
+//! The agent is there for one device and for as long as it is paired; whoever else wants to be paired
+//! meanwhile is rejected, and so is a device for which nobody has to be asked.
+
+use super::Bluez;
+use crate::address::bluetooth::{BluetoothAddress, BluetoothId};
+use crate::bluetooth::finder::Finder;
+use crate::bluetooth::{Kind, LowEnergy};
+use crate::pairing::{Answer, PairError, Say, Step};
+use crate::settings::Settings;
+use bluer::agent::{Agent, ReqError, ReqResult};
+use bluer::{Address, Error, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Mutex, mpsc};
+
+/// Finds the device of `address` and pairs it.
+pub(crate) async fn pair(
+    address: &BluetoothAddress,
+    settings: &Settings,
+    say: Say,
+    answers: mpsc::Receiver<Answer>,
+) -> Result<BluetoothId, PairError> {
+    say(Step::Searching);
+    let mut id = find(address, settings).await?;
+    let bluez = Bluez::open(address.adapter.as_deref(), address.power_cycle).await?;
+    if bluez.forget(&id).await? {
+        // What is forgotten has to be seen anew.
+        id = find(address, settings).await?;
+    }
+    say(Step::Connecting);
+    let device = bluez.device(&id).map_err(PairError::Other)?;
+    let person = Arc::new(Person {
+        device: device.address(),
+        say,
+        answers: Mutex::new(answers),
+        was_asked: AtomicBool::new(false),
+    });
+    let _agent = bluez.session.register_agent(person.clone().agent()).await.map_err(other)?;
+    // Else nothing would be kept.
+    bluez.adapter.set_pairable(true).await.map_err(other)?;
+    let paired = device.pair().await.map_err(|error| reason(&error));
+    let is_proven = person.was_asked.load(Ordering::SeqCst);
+    let outcome = paired.and(if is_proven { Ok(()) } else { Err(PairError::Unproven) });
+    match outcome {
+        // The link makes a connection of its own, by the bond.
+        Ok(()) => drop(device.disconnect().await),
+        Err(_) => drop(bluez.forget(&id).await),
+    }
+    outcome.map(|()| id)
+}
+
+async fn find(address: &BluetoothAddress, settings: &Settings) -> Result<BluetoothId, PairError> {
+    let radio = LowEnergy::new(address, settings.write_timeout);
+    let (remembered, limit) = (settings.remembered.clone(), settings.connect_timeout);
+    let mut finder = Finder::new(radio, Kind::Le, address, remembered, limit);
+    finder.find().await.map_err(PairError::NotFound)
+}
+
+impl Bluez {
+    /// Forgets a bond and everything else about a device; says whether there was a bond.
+    async fn forget(&self, id: &BluetoothId) -> Result<bool, PairError> {
+        let device = self.device(id).map_err(PairError::Other)?;
+        if !device.is_paired().await.map_err(other)? {
+            return Ok(false);
+        }
+        self.adapter.remove_device(device.address()).await.map_err(other)?;
+        Ok(true)
+    }
+}
+
+/// Who is asked by the daemon.
+struct Person {
+    device: Address,
+    say: Say,
+    answers: Mutex<mpsc::Receiver<Answer>>,
+    /// Without that the device has proven nothing.
+    was_asked: AtomicBool,
+}
+
+type Asked<T> = Pin<Box<dyn Future<Output = ReqResult<T>> + Send>>;
+
+impl Person {
+    /// One that knows no other device, and that lets nobody in who asks for nothing.
+    fn agent(self: Arc<Self>) -> Agent {
+        let passkey = Arc::clone(&self);
+        let confirm = Arc::clone(&self);
+        let show = self;
+        Agent {
+            request_passkey: Some(Box::new(move |request| -> Asked<u32> {
+                let person = Arc::clone(&passkey);
+                Box::pin(async move { person.passkey(request.device).await })
+            })),
+            request_confirmation: Some(Box::new(move |request| -> Asked<()> {
+                let person = Arc::clone(&confirm);
+                Box::pin(async move { person.compare(request.device, request.passkey).await })
+            })),
+            display_passkey: Some(Box::new(move |request| -> Asked<()> {
+                let person = Arc::clone(&show);
+                Box::pin(async move { person.shown(request.device, request.passkey) })
+            })),
+            ..Agent::default()
+        }
+    }
+
+    async fn passkey(&self, device: Address) -> ReqResult<u32> {
+        self.ask(device, Step::PasskeyWanted)?;
+        loop {
+            match self.answer().await? {
+                Answer::Passkey(passkey) => return Ok(passkey),
+                Answer::Same(_) => {}
+            }
+        }
+    }
+
+    async fn compare(&self, device: Address, number: u32) -> ReqResult<()> {
+        self.ask(device, Step::Compare(number))?;
+        loop {
+            match self.answer().await? {
+                Answer::Same(true) => return Ok(()),
+                Answer::Same(false) => return Err(ReqError::Rejected),
+                Answer::Passkey(_) => {}
+            }
+        }
+    }
+
+    fn shown(&self, device: Address, passkey: u32) -> ReqResult<()> {
+        self.ask(device, Step::Shown(passkey))
+    }
+
+    fn ask(&self, device: Address, step: Step) -> ReqResult<()> {
+        if device != self.device {
+            return Err(ReqError::Rejected);
+        }
+        self.was_asked.store(true, Ordering::SeqCst);
+        (self.say)(step);
+        Ok(())
+    }
+
+    async fn answer(&self) -> ReqResult<Answer> {
+        self.answers.lock().await.recv().await.ok_or(ReqError::Canceled)
+    }
+}
+
+fn reason(error: &Error) -> PairError {
+    match error.kind {
+        ErrorKind::AuthenticationFailed
+        | ErrorKind::AuthenticationRejected
+        | ErrorKind::AuthenticationCanceled
+        | ErrorKind::ConnectionAttemptFailed => PairError::Refused,
+        ErrorKind::AuthenticationTimeout => PairError::TooLate,
+        _ => PairError::Other(error.to_string()),
+    }
+}
+
+fn other(error: Error) -> PairError {
+    PairError::Other(error.to_string())
+}
