@@ -13,6 +13,7 @@
 //! but the pool of packets.
 
 mod advertising;
+mod fair;
 mod pairing;
 
 pub use advertising::Radio;
@@ -28,6 +29,7 @@ use embassy_sync::pipe::Pipe;
 use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use fair::Fair;
 use heapless::Vec;
 use pairing::{Door, Unwanted, Visit};
 use trouble_host::att::AttClient;
@@ -83,7 +85,7 @@ pub async fn run<C: Radio>(
     actuator: &impl Served,
 ) -> BleHostError<C::Error> {
     let mut resources = Resources::new();
-    let mut builder = trouble_host::new(controller, &mut resources);
+    let mut builder = trouble_host::new(Fair(controller), &mut resources);
     if let Some(address) = address {
         builder = builder.set_random_address(address);
     }

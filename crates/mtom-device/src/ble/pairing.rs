@@ -4,7 +4,7 @@
 //! The passkey stands in the device's log, or is the one of its settings; the other end types it. A
 //! window after power came needs no button, which not every board has, and who can reach the plug may
 //! pair. Whoever is paired is known for good, by the keys that are kept in flash, and encrypts its
-//! connection at once; a stranger is let go of outside the window, and so is one who knows the address
+//! connection soon; a stranger is let go of outside the window, and so is one who knows the address
 //! of somebody and not his keys. Before a connection is encrypted the link cannot be written or heard.
 //!
 //! What surprises: a passkey of the settings is the same each time, and each try of somebody who
@@ -57,8 +57,6 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
         let Some(pairing) = self.actuator.pairing() else { return Ok(Visit { until: None }) };
         let (raw, now) = (connection.raw(), Instant::now());
         if raw.is_bonded_peer() {
-            // It asks for nothing by itself before it is refused something.
-            let _ = raw.request_security();
             return Ok(Visit { until: Some(now.saturating_add(ENCRYPTION_WAIT)) });
         }
         if pairing.until <= now {
@@ -90,7 +88,10 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
                 Err(Unwanted)
             }
             Event::PairingComplete { security_level, bond } => {
-                let bond = bond.as_ref().ok_or(Unwanted)?;
+                let Some(bond) = bond else {
+                    log::warn!("not paired: the other end does not keep what was agreed on");
+                    return Err(Unwanted);
+                };
                 if !is_open || !security_level.authenticated() {
                     let _ = self.stack.remove_bond_information(bond.identity);
                     log::warn!("not paired: without a passkey it might be anybody");

@@ -19,7 +19,7 @@ pub(crate) enum Flash {
     #[command(
         after_help = "The image is built by cargo xtask firmware build, or lies beside mtom in a release; nothing is downloaded.\n\nExamples:\n  mtom flash actuator\n  mtom flash actuator --port /dev/ttyACM0 --name TEMP_LED --lease 30s\n  mtom actuator key lamp.key && mtom flash actuator --key-file lamp.key"
     )]
-    Actuator(Actuator),
+    Actuator(Box<Actuator>),
 }
 
 #[derive(Debug, Args)]

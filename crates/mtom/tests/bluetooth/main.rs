@@ -21,6 +21,8 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod mtom;
 #[cfg(target_os = "linux")]
+mod pair;
+#[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod serial;
@@ -42,6 +44,10 @@ fn main() -> std::process::ExitCode {
         ble::an_adapter_that_was_off_goes_on_where_it_was,
         ble::a_bluetoothd_that_starts_again_finds_it_again,
         ble::of_two_with_one_name_neither_is_taken_until_one_is_chosen,
+        pair::with_the_same_key_it_obeys_and_with_another_nobody,
+        pair::by_the_digits_that_it_shows_and_for_good,
+        pair::with_wrong_digits_it_is_not_and_obeys_nobody,
+        pair::outside_its_window_a_stranger_is_not_let_in,
         spp::by_name_and_profile_it_obeys,
         spp::by_address_and_channel_it_obeys,
         spp::an_original_device_is_shown_as_sent,

@@ -42,6 +42,11 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// With this link.
     pub(crate) fn up(guest: &Guest, link: &str) -> Self {
+        Self::up_with(guest, link, "")
+    }
+
+    /// And with what else its section says.
+    pub(crate) fn up_with(guest: &Guest, link: &str, more: &str) -> Self {
         let data = guest.logs().join("data");
         // The host's folder is no place for a database.
         let data = PathBuf::from("/tmp").join(data.strip_prefix("/").unwrap());
@@ -54,7 +59,7 @@ impl Gateway {
             format!("data.dir={}", data.display()),
             "simulate.sensors=0".into(),
             "simulate.actuators=0".into(),
-            format!(r#"actuator=[{{name="LAMP",link="{link}"}}]"#),
+            format!(r#"actuator=[{{name="LAMP",link="{link}"{more}}}]"#),
             RULE.into(),
         ];
         for section in ["broker", "live", "history", "dashboard"] {
@@ -75,16 +80,27 @@ impl Gateway {
 
     /// What the API says of the actuator.
     pub(crate) fn lamp(&self) -> Value {
+        self.ask("GET", "/api/v1/actuators", "")["actuators"][0].clone()
+    }
+
+    /// What the API answers; null where it says nothing.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Value {
         let mut socket = TcpStream::connect(self.page).unwrap();
-        let page = self.page;
-        let request =
-            format!("GET /api/v1/actuators HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n");
+        let (page, len) = (self.page, body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
+        );
         socket.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let all: Value = serde_json::from_str(body).unwrap();
-        all["actuators"][0].clone()
+        serde_json::from_str(body).unwrap_or_default()
+    }
+
+    /// Where its page is, as a setting of the configuration.
+    pub(crate) fn place(&self) -> String {
+        format!("dashboard.listen={}", self.page)
     }
 
     /// Waits until the API says of the actuator what is wanted; writes down how its link goes.

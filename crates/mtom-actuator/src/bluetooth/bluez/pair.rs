@@ -24,12 +24,11 @@ pub(crate) async fn pair(
     answers: mpsc::Receiver<Answer>,
 ) -> Result<BluetoothId, PairError> {
     say(Step::Searching);
-    let mut id = find(address, settings).await?;
+    let id = find(address, settings).await?;
     let bluez = Bluez::open(address.adapter.as_deref(), address.power_cycle).await?;
-    if bluez.forget(&id).await? {
-        // What is forgotten has to be seen anew.
-        id = find(address, settings).await?;
-    }
+    bluez.forget(&id).await?;
+    // What is forgotten has to be seen anew.
+    let id = find(address, settings).await?;
     say(Step::Connecting);
     let device = bluez.device(&id).map_err(PairError::Other)?;
     let person = Arc::new(Person {
@@ -60,14 +59,16 @@ async fn find(address: &BluetoothAddress, settings: &Settings) -> Result<Bluetoo
 }
 
 impl Bluez {
-    /// Forgets a bond and everything else about a device; says whether there was a bond.
-    async fn forget(&self, id: &BluetoothId) -> Result<bool, PairError> {
+    /// Forgets a bond and everything else about a device: the daemon keeps of each try that the device has
+    /// refused that somebody listens to it, and lets nobody listen any more.
+    async fn forget(&self, id: &BluetoothId) -> Result<(), PairError> {
         let device = self.device(id).map_err(PairError::Other)?;
-        if !device.is_paired().await.map_err(other)? {
-            return Ok(false);
+        match self.adapter.remove_device(device.address()).await {
+            Err(Error { kind: ErrorKind::DoesNotExist | ErrorKind::NotFound, .. }) | Ok(()) => {
+                Ok(())
+            }
+            Err(error) => Err(other(error)),
         }
-        self.adapter.remove_device(device.address()).await.map_err(other)?;
-        Ok(true)
     }
 }
 

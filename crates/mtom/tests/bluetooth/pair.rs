@@ -1,0 +1,127 @@
+//! Whom a device obeys: who has its key, and whom it was paired with.
+
+use crate::guest::Guest;
+use crate::mtom::{Gateway, command, device};
+use crate::process::{Process, said_by, until};
+use serde_json::Value;
+use std::path::Path;
+
+/// The gateway's end.
+const LINK: &str = "ble:TEMP_LED?adapter=hci0";
+const PATH: &str = "/api/v1/actuators/LAMP/pair";
+const LOG: &str = "actuator-hci1";
+
+/// On its own controller, with its memory in a file.
+fn lamp(guest: &Guest, arguments: &[&str]) -> Process {
+    let all = [&["--ble", "hci1", "--lease", "none"], arguments].concat();
+    device(guest, LOG, &all)
+}
+
+/// What the device has said beside its answers.
+fn log(guest: &Guest) -> String {
+    std::fs::read_to_string(guest.logs().join(format!("{LOG}.log"))).unwrap_or_default()
+}
+
+/// The devices that bluetoothd has a bond with.
+fn paired() -> String {
+    said_by("bluetoothctl", &["devices", "Paired"])
+}
+
+/// The command of a person, and whether it said that it was done.
+fn pair(gateway: &Gateway, passkey: &str) -> (bool, String) {
+    let (said, place) = (gateway.place(), "--set");
+    let mut pair = command(&["actuator", "pair", "LAMP", "--passkey", passkey, place, &said]);
+    let ended = pair.output().unwrap();
+    let both = [ended.stdout, ended.stderr].concat();
+    (ended.status.success(), String::from_utf8_lossy(&both).into_owned())
+}
+
+pub(crate) fn with_the_same_key_it_obeys_and_with_another_nobody(guest: &mut Guest) {
+    guest.start(2);
+    for name in ["ours", "another"] {
+        let file = format!("/tmp/{name}.key");
+        let _ = std::fs::remove_file(&file);
+        assert!(command(&["actuator", "key", &file]).status().unwrap().success());
+    }
+    let mut lamp = lamp(guest, &["--key-file", "/tmp/ours.key"]);
+    let mut gateway = Gateway::up_with(guest, LINK, r#",key_file="/tmp/another.key""#);
+    gateway.publish("25.0");
+    let shown = gateway.lamp_when("the other key is told", |lamp| lamp["trust"] == "wrong key");
+    assert_eq!((&shown["sent"], &shown["reported"]), (&Value::Null, &Value::Null), "{shown}");
+    gateway.stop();
+    assert_eq!(lamp.said_since(), [""; 0], "told nothing");
+    let gateway = Gateway::up_with(guest, LINK, r#",key_file="/tmp/ours.key""#);
+    gateway.publish("25.0");
+    assert_eq!(gateway.lamp_is("on")["trust"], "authenticated");
+    lamp.says("LED on");
+}
+
+pub(crate) fn by_the_digits_that_it_shows_and_for_good(guest: &mut Guest) {
+    guest.start(2);
+    let state = "/tmp/paired.state";
+    let _ = std::fs::remove_file(state);
+    let mut lamp_new = lamp(guest, &["--state", state, "--pairing", "10m"]);
+    let mut gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    let begun = gateway.ask("POST", PATH, "{}");
+    assert_eq!(begun["state"], "begun", "{begun}");
+    let told = until("the digits are wanted", || {
+        let told = gateway.ask("GET", PATH, "");
+        ["passkey", "failed"].iter().any(|word| told["state"] == *word).then_some(told)
+    });
+    assert_eq!(told["state"], "passkey", "{told}");
+    let digits = until("the device shows them", || {
+        let said = log(guest);
+        let (_, shown) = said.rsplit_once("passkey ")?;
+        Some(shown.get(..6)?.to_owned())
+    });
+    gateway.ask("PUT", PATH, &format!(r#"{{"passkey":"{digits}"}}"#));
+    let told = until("it ends", || {
+        let told = gateway.ask("GET", PATH, "");
+        ["paired", "failed"].iter().any(|word| told["state"] == *word).then_some(told)
+    });
+    assert_eq!(told["state"], "paired", "{told}");
+    gateway.lamp_is("on");
+    lamp_new.says("LED on");
+    assert!(paired().contains("TEMP_LED"), "{}", paired());
+    // Both start again, outside of any window: the bond is kept on both sides.
+    gateway.stop();
+    assert!(lamp_new.stop().success());
+    assert!(Path::new(state).exists());
+    let mut lamp = lamp(guest, &["--state", state, "--pairing", "1s"]);
+    let gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    gateway.lamp_is("on");
+    lamp.says("LED on");
+    assert!(log(guest).contains("paired with 1 others"), "{}", log(guest));
+}
+
+pub(crate) fn with_wrong_digits_it_is_not_and_obeys_nobody(guest: &mut Guest) {
+    guest.start(2);
+    let mut lamp = lamp(guest, &["--pairing", "10m", "--passkey", "123456"]);
+    let gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    let (is_done, said) = pair(&gateway, "654321");
+    assert!(!is_done && said.contains("the passkey is wrong"), "{said}");
+    assert!(!paired().contains("TEMP_LED"), "{}", paired());
+    assert_eq!(gateway.lamp()["reported"], Value::Null);
+    assert_eq!(lamp.said_since(), [""; 0], "it obeys nobody");
+    let (is_done, said) = pair(&gateway, "123456");
+    assert!(is_done && said.contains("LAMP is paired: ble:"), "{said}");
+    gateway.lamp_is("on");
+    lamp.says("LED on");
+}
+
+pub(crate) fn outside_its_window_a_stranger_is_not_let_in(guest: &mut Guest) {
+    guest.start(2);
+    let mut lamp = lamp(guest, &["--pairing", "1s", "--passkey", "123456"]);
+    let gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    until("a stranger is turned away", || {
+        log(guest).contains("a stranger is not let in").then_some(())
+    });
+    let (is_done, said) = pair(&gateway, "123456");
+    assert!(!is_done && said.contains("switch it off and on"), "{said}");
+    assert!(!paired().contains("TEMP_LED"), "{}", paired());
+    assert_eq!(lamp.said_since(), [""; 0], "it obeys nobody");
+}
