@@ -270,6 +270,25 @@ async fn replayed_to_the_gateway(heard: &[Vec<String>; 2], key: &Path) {
     assert_eq!(shown["trust"], "wrong key");
 }
 
+#[tokio::test]
+async fn what_cannot_be_paired_is_told_with_what_can_be_done() {
+    let mtom = gateway("127.0.0.1:1", None);
+    let place = format!("dashboard.listen={}", mtom.ready.dashboard);
+    for (name, expected) in
+        [("LAMP", "only devices over Bluetooth LE are paired"), ("NOBODY", "expected LAMP")]
+    {
+        let ended = run(&["actuator", "pair", name, "--passkey", "123456", "--set", &place]);
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    let ended = run(&["actuator", "pair", "LAMP", "--passkey", "12345"]);
+    assert_eq!(ended.status.code(), Some(64), "{ended:?}");
+    let ended = run(&["actuator", "--ble", "hci1", "--pairing", "11m"]);
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(64) && said.contains("expected 1s to 10m"), "{said}");
+}
+
 #[test]
 fn a_key_that_cannot_be_is_told_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
