@@ -159,3 +159,6 @@ fn reason(error: &Error) -> PairError {
 fn other(error: Error) -> PairError {
     PairError::Other(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;
