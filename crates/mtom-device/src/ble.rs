@@ -62,6 +62,9 @@ const RETRY: Duration = Duration::from_millis(500);
 const MEMORY_WAIT: Duration = Duration::from_millis(10);
 /// One that it was paired with encrypts its connection within this.
 const ENCRYPTION_WAIT: Duration = Duration::from_secs(10);
+/// A stranger is let go of after this, in which it can neither say nor hear anything: Linux 6.1, whose
+/// connection is cut while it is made, reads memory that it has given back.
+const STRANGER_WAIT: Duration = Duration::from_secs(2);
 
 type Value = Vec<u8, 20>;
 type Server<'a> = AttributeServer<'a, NoopRawMutex, DefaultPacketPool, ATTRIBUTES, CONNECTIONS_MAX>;

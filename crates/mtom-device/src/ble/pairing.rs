@@ -10,7 +10,7 @@
 //! What surprises: a passkey of the settings is the same each time, and each try of somebody who
 //! listens in between betrays a part of it; the window limits that, a passkey that the log shows ends it.
 
-use super::{Connection, ENCRYPTION_WAIT, Event};
+use super::{Connection, ENCRYPTION_WAIT, Event, STRANGER_WAIT};
 use crate::actuator::{Pairing, Served};
 use crate::flash::{BONDS_MAX, Bond};
 use embassy_time::Instant;
@@ -63,7 +63,7 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
             log::warn!(
                 "a stranger is not let in: it is paired within its first minutes of power only"
             );
-            return Err(Unwanted);
+            return Ok(Visit { until: Some(now.saturating_add(STRANGER_WAIT)) });
         }
         raw.set_bondable(true).map_err(|_| Unwanted)?;
         Ok(Visit { until: Some(pairing.until) })

@@ -100,6 +100,12 @@ impl Guest {
         self.daemon = None;
     }
 
+    /// How often bluetoothd has crashed.
+    pub(crate) fn crashes(&self) -> usize {
+        let log = fs::read_to_string(self.logs.join("bluetoothd.log"));
+        log.map_or(0, |log| log.matches("it CRASHED").count())
+    }
+
     /// Switches a controller on or off, and waits until it is.
     pub(crate) fn power(&self, controller: u16, on: bool) {
         let (index, word) = (controller.to_string(), if on { "on" } else { "off" });
@@ -127,9 +133,7 @@ impl Guest {
     /// Ends everything and waits until the controllers are gone.
     pub(crate) fn put_away(mut self) {
         self.daemon = None;
-        if fs::read_to_string(self.logs.join("bluetoothd.log"))
-            .is_ok_and(|log| log.contains("it CRASHED"))
-        {
+        if self.crashes() > 0 {
             println!("bluetoothd has crashed and was started again");
         }
         stand_on(None);

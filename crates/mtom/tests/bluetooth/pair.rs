@@ -120,7 +120,14 @@ pub(crate) fn outside_its_window_a_stranger_is_not_let_in(guest: &mut Guest) {
     until("a stranger is turned away", || {
         log(guest).contains("a stranger is not let in").then_some(())
     });
-    let (is_done, said) = pair(&gateway, "123456");
+    // This is what the daemon of Debian 12 crashes of now and then.
+    let (is_done, said) = (0..5)
+        .find_map(|_| {
+            let crashes = guest.crashes();
+            let outcome = pair(&gateway, "123456");
+            (guest.crashes() == crashes).then_some(outcome)
+        })
+        .expect("bluetoothd that stands");
     assert!(!is_done && said.contains("switch it off and on"), "{said}");
     assert!(!paired().contains("TEMP_LED"), "{}", paired());
     assert_eq!(lamp.said_since(), [""; 0], "it obeys nobody");

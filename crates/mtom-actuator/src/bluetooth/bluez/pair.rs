@@ -6,6 +6,7 @@
 use super::Bluez;
 use crate::address::bluetooth::{BluetoothAddress, BluetoothId};
 use crate::bluetooth::finder::Finder;
+use crate::bluetooth::trouble::Trouble;
 use crate::bluetooth::{Kind, LowEnergy};
 use crate::pairing::{Answer, PairError, Say, Step};
 use crate::settings::Settings;
@@ -14,7 +15,14 @@ use bluer::{Address, Error, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep};
+
+/// Nobody should have to begin again because the daemon has just crashed: it is back within seconds, and its
+/// adapters come one after the other.
+const BACK_MAX: Duration = Duration::from_secs(15);
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Finds the device of `address` and pairs it.
 pub(crate) async fn pair(
@@ -24,8 +32,9 @@ pub(crate) async fn pair(
     answers: mpsc::Receiver<Answer>,
 ) -> Result<BluetoothId, PairError> {
     say(Step::Searching);
+    let open = || Bluez::open(address.adapter.as_deref(), address.power_cycle);
+    let bluez = patiently(open).await?;
     let id = find(address, settings).await?;
-    let bluez = Bluez::open(address.adapter.as_deref(), address.power_cycle).await?;
     bluez.forget(&id).await?;
     // What is forgotten has to be seen anew.
     let id = find(address, settings).await?;
@@ -49,6 +58,20 @@ pub(crate) async fn pair(
         Err(_) => drop(bluez.forget(&id).await),
     }
     outcome.map(|()| id)
+}
+
+/// Opens again what may be there in a moment.
+async fn patiently<T>(mut open: impl AsyncFnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    use Trouble::{NoAdapter, NoDaemon, Other, OtherAdapter};
+    let last = Instant::now() + BACK_MAX;
+    loop {
+        match open().await {
+            Err(NoDaemon | NoAdapter | OtherAdapter { .. } | Other(_)) if Instant::now() < last => {
+                sleep(AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 async fn find(address: &BluetoothAddress, settings: &Settings) -> Result<BluetoothId, PairError> {

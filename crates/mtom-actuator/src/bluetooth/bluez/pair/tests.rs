@@ -1,12 +1,15 @@
 //! What the daemon may ask, and what the person says to it.
 
-use super::Person;
+use super::{BACK_MAX, Person, patiently};
+use crate::bluetooth::trouble::Trouble;
 use crate::pairing::{Answer, PairError, Step};
 use bluer::agent::ReqError;
 use bluer::{Address, Error, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 const DEVICE: Address = Address::new([0xc6, 0x55, 0x44, 0x33, 0x22, 0x11]);
 const STRANGER: Address = Address::new([0xc6, 0, 0, 0, 0, 1]);
@@ -24,6 +27,25 @@ fn person(answers: &[Answer]) -> (Arc<Person>, Arc<Mutex<Vec<Step>>>) {
         was_asked: AtomicBool::new(false),
     };
     (Arc::new(person), steps)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_has_just_crashed_is_waited_for() {
+    let wanted = || Trouble::OtherAdapter { wanted: "hci0".into(), there: "hci1".into() };
+    let mut coming =
+        [Trouble::NoDaemon, Trouble::Other("silent".into()), Trouble::NoAdapter, wanted()]
+            .map(Err)
+            .into_iter();
+    assert_eq!(patiently(async || coming.next().unwrap_or(Ok(7))).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_person_mends_is_told() {
+    let start = Instant::now();
+    let blocked = patiently(async || Err::<(), _>(Trouble::Blocked)).await;
+    assert_eq!((blocked, start.elapsed()), (Err(Trouble::Blocked), Duration::ZERO));
+    let gone = patiently(async || Err::<(), _>(Trouble::NoDaemon)).await;
+    assert_eq!((gone, start.elapsed()), (Err(Trouble::NoDaemon), BACK_MAX));
 }
 
 #[tokio::test]
