@@ -35,6 +35,14 @@ pub(super) struct Visit {
     pub(super) until: Option<Instant>,
 }
 
+impl Visit {
+    /// As [`STRANGER_WAIT`] says.
+    fn ends_soon(&mut self) {
+        let end = Instant::now().saturating_add(STRANGER_WAIT);
+        self.until = Some(self.until.map_or(end, |until| until.min(end)));
+    }
+}
+
 impl<C: Controller, A: Served> Door<'_, '_, C, A> {
     /// Tells the host whom it knows and what it can show.
     pub(super) async fn open(&self) {
@@ -56,10 +64,13 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
     pub(super) fn admit(&self, connection: &Connection<'_, '_>) -> Result<Visit, Unwanted> {
         let Some(pairing) = self.actuator.pairing() else { return Ok(Visit { until: None }) };
         let (raw, now) = (connection.raw(), Instant::now());
+        let is_open = now < pairing.until;
+        // Outside its window no try betrays anything of the passkey of the settings.
+        self.stack.set_passkey(pairing.passkey.filter(|_| is_open).map(|passkey| passkey.number()));
         if raw.is_bonded_peer() {
             return Ok(Visit { until: Some(now.saturating_add(ENCRYPTION_WAIT)) });
         }
-        if pairing.until <= now {
+        if !is_open {
             log::warn!(
                 "a stranger is not let in: it is paired within its first minutes of power only"
             );
@@ -85,7 +96,8 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
             // Somebody under the address of one that it knows.
             Event::PassKeyDisplay(_) | Event::BondLost if !is_open => {
                 log::warn!("not paired: its window is closed; switch it off and on");
-                Err(Unwanted)
+                visit.ends_soon();
+                Ok(())
             }
             Event::PairingComplete { security_level, bond } => {
                 let Some(bond) = bond else {

@@ -10,7 +10,7 @@ fn lamp() -> (Pairings, Desk, Settings) {
     let pairings = Pairings::default();
     let link: LinkAddress = "ble:LAMP?adapter=hci250".parse().unwrap();
     let desk = pairings.desk("LAMP", &link);
-    pairings.desk("WIRE", &"serial:/dev/ttyS0".parse().unwrap());
+    drop(pairings.desk("WIRE", &"serial:/dev/ttyS0".parse().unwrap()));
     (pairings, desk, Settings::new("LAMP", link))
 }
 

@@ -61,7 +61,10 @@ pub(crate) async fn pair(
 }
 
 /// Opens again what may be there in a moment.
-async fn patiently<T>(mut open: impl AsyncFnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+async fn patiently<T, F>(mut open: impl FnMut() -> F) -> Result<T, Trouble>
+where
+    F: Future<Output = Result<T, Trouble>>,
+{
     use Trouble::{NoAdapter, NoDaemon, Other, OtherAdapter};
     let last = Instant::now() + BACK_MAX;
     loop {

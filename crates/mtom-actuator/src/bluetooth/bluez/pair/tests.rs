@@ -5,6 +5,7 @@ use crate::bluetooth::trouble::Trouble;
 use crate::pairing::{Answer, PairError, Step};
 use bluer::agent::ReqError;
 use bluer::{Address, Error, ErrorKind};
+use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +37,7 @@ async fn a_daemon_that_has_just_crashed_is_waited_for() {
         [Trouble::NoDaemon, Trouble::Other("silent".into()), Trouble::NoAdapter, wanted()]
             .map(Err)
             .into_iter();
-    assert_eq!(patiently(async || coming.next().unwrap_or(Ok(7))).await, Ok(7));
+    assert_eq!(patiently(|| ready(coming.next().unwrap_or(Ok(7)))).await, Ok(7));
 }
 
 #[tokio::test(start_paused = true)]
