@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::bluetooth;
 use crate::programs;
 use crate::repo::Repo;
 use crate::setup::{self, Need};
@@ -15,6 +16,9 @@ const PARTS_ALONE: [&str; 4] = ["store", "history", "drain", "rules"];
 ///
 /// The benchmark finds the binary under test in `MTOM_BIN`.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
+    if args == [bluetooth::BENCH] {
+        return bluetooth::bench(repo);
+    }
     let mut build = vec!["build", "--release", "--package=mtom-bench"];
     let mut names = args.iter().filter(|arg| arg.starts_with(|c: char| c.is_ascii_lowercase()));
     let is_part_alone =

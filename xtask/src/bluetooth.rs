@@ -43,11 +43,17 @@ examples:
   cargo xtask bluetooth spp::by_profile serial
 ";
 
+/// What it is called as a benchmark.
+pub(crate) const BENCH: &str = "bluetooth";
+/// Where the guest writes down what it has measured.
+const FIGURES: &str = "figures.txt";
+
 /// What the suite needs of this machine.
 pub(crate) const NEEDS: &[Need] = &[Need::QemuPc, Need::BluetoothGuest];
 
 /// A program of the suite: what cargo calls it, and its name in the guest.
-const PROGRAMS: [(&str, &str, &str); 3] =
+type Program = (&'static str, &'static str, &'static str);
+const PROGRAMS: [Program; 3] =
     [("bin", "mtom", "mtom"), ("test", "bluetooth", "suite"), ("example", "drive", "drive")];
 
 /// The command.
@@ -96,7 +102,7 @@ fn suite(repo: &Repo, words: &[String]) -> Result<()> {
     println!("the guest is {}", image.about);
     let dir = repo.target().join("bluetooth");
     let programs = dir.join("programs");
-    build(repo, &programs)?;
+    build(repo, &programs, &BUILDS, &PROGRAMS)?;
     let first = try_once(repo, &image, &dir, "first", words)?;
     let open = if first.plan.is_empty() { words.to_vec() } else { first.open() };
     let is_done = !first.plan.is_empty() && open.is_empty();
@@ -154,18 +160,39 @@ const BUILDS: [&[&str]; 2] = [
     &["build", "--workspace", "--bin", "mtom", "--test", "bluetooth"],
     &["build", "--workspace", "--features", "mtom-actuator/btleplug", "--example", "drive"],
 ];
+/// What is measured, as people run it.
+const BENCH_BUILD: &[&str] =
+    &["build", "--release", "--package=mtom", "--bin", "mtom", "--test", "bluetooth"];
+
+/// Measures, once, and shows the figures.
+pub(crate) fn bench(repo: &Repo) -> Result<ExitCode> {
+    if let Some((_, lack)) = setup::provide(repo, NEEDS).into_iter().next() {
+        bail!("Bluetooth is measured in an emulated machine: {lack}");
+    }
+    let image = Image::provide(repo)?;
+    let dir = repo.target().join("bluetooth-bench");
+    build(repo, &dir.join("programs"), &[BENCH_BUILD], &PROGRAMS[..2])?;
+    let results = try_once(repo, &image, &dir, "first", &["bench::".into()])?;
+    let open = results.open();
+    if results.plan.is_empty() || !open.is_empty() {
+        bail!("not measured: {}; logs: {}", open.join(", "), dir.display());
+    }
+    println!("in {}:", image.about);
+    print!("{}", fs::read_to_string(dir.join("first").join(FIGURES))?);
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Builds the programs of the suite and puts them into `to`, without what only a debugger reads.
-fn build(repo: &Repo, to: &Path) -> Result<()> {
+fn build(repo: &Repo, to: &Path, builds: &[&[&str]], wanted: &[Program]) -> Result<()> {
     println!("building mtom and the suite");
     let _ = fs::remove_dir_all(to);
     let to = to.join("suite");
     fs::create_dir_all(&to)?;
     let mut said = String::new();
-    for arguments in BUILDS {
+    for arguments in builds {
         said += &built(repo, arguments)?;
     }
-    for (kind, name, as_what) in PROGRAMS {
+    for (kind, name, as_what) in wanted {
         let program = executable(&said, kind, name)?;
         let mut strip = repo.program("strip")?;
         programs::stdout_of(strip.arg("-o").arg(to.join(as_what)).arg(program))?;

@@ -25,6 +25,9 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
   replay    readings/s of `mtom rules replay` among 10^7, beside a bare SELECT and the rule by hand
   drain     readings/s into a MariaDB of its own, beside bare INSERT statements of a thousand rows
 
+  bluetooth reading published to LED over Bluetooth LE and classic, beside the link alone, in the emulated
+            machine of `cargo xtask bluetooth`; by itself, about eight minutes
+
 Without names: the first five, about four minutes. --quick: one short round of each, for a first look.
 --large: history also among 10^8 readings, --rows N among N; they are made once and stay in target/bench.
 The first five and replay measure the binary $MTOM_BIN, or `mtom` beside this program.

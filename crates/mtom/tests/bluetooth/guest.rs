@@ -115,6 +115,16 @@ impl Guest {
         });
     }
 
+    /// Waits until a controller of the classic kind can be connected to: Linux 6.1 may fall over a connection
+    /// that fails at once.
+    pub(crate) fn listens(&self, controller: u16) {
+        until("the controller listens", || {
+            said_by("hciconfig", &[&format!("hci{controller}")])
+                .contains("PSCAN ISCAN")
+                .then_some(())
+        });
+    }
+
     /// A controller's own address.
     pub(crate) fn address(&self, controller: u16) -> String {
         until("the controller's address", || {

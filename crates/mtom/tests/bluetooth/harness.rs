@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const RESULTS: &str = "/results";
 /// The words of a person or the names of what is to be tried again, one a line.
 const WORDS: &str = "words";
+/// What measures, and tests nothing.
+const BENCH: &str = "bench::";
 /// In the kernel's command line: this is the guest.
 const MARK: &str = "mtom.bluetooth";
 
@@ -75,12 +77,12 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// All, or those with one of the words; a whole name is that test alone.
+/// All, or those with one of the words; a whole name is that test alone. What measures is asked for by name.
 fn chosen<'a>(tests: &'a [Test], words: &str) -> Vec<&'a Test> {
     let words: Vec<&str> = words.lines().filter(|word| !word.is_empty()).collect();
     let is_name = |word: &str| tests.iter().any(|test| test.name == word);
     let fits = |name: &str| {
-        words.is_empty()
+        words.is_empty() && !name.starts_with(BENCH)
             || words
                 .iter()
                 .any(|word| if is_name(word) { name == *word } else { name.contains(word) })

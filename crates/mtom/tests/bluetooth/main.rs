@@ -13,6 +13,8 @@
 )]
 
 #[cfg(target_os = "linux")]
+mod bench;
+#[cfg(target_os = "linux")]
 mod ble;
 #[cfg(target_os = "linux")]
 mod guest;
@@ -54,6 +56,8 @@ fn main() -> std::process::ExitCode {
         spp::killed_it_is_missed_and_back_it_hears_the_newest_only,
         serial::over_a_bound_port_it_obeys,
         serial::an_original_device_is_shown_as_sent,
+        bench::ble,
+        bench::spp,
     ])
 }
 

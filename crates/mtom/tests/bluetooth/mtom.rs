@@ -128,28 +128,18 @@ impl Gateway {
 
     /// A reading as the original's sensor sends it, acknowledged by the broker.
     pub(crate) fn publish(&self, celsius: &str) {
-        let packet = |kind: u8, body: Vec<u8>| {
-            let len = u8::try_from(body.len()).unwrap();
-            assert!(len < 128, "one byte of length");
-            [vec![kind, len], body].concat()
-        };
-        let text = |text: &str| {
-            [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
-        };
-        let mut broker = TcpStream::connect(self.mqtt).unwrap();
-        let mut ask = |packet: Vec<u8>, kind: u8| {
-            broker.write_all(&packet).unwrap();
-            let mut answer = [0; 4];
-            broker.read_exact(&mut answer).unwrap();
-            assert_eq!(answer[0], kind, "{answer:?}");
-        };
-        // MQTT 3.1.1: CONNECT with a clean session, CONNACK, PUBLISH with QoS 1 and number 1, PUBACK.
-        // A sensor of its own each time: the broker may not have missed the last one yet.
-        let sensor = SENSORS.fetch_add(1, Ordering::Relaxed).to_string();
-        let hello = [text("MQTT"), vec![4, 2, 0, 60], text(&sensor)].concat();
-        ask(packet(0x10, hello), 0x20);
-        let reading = format!("{celsius} °C").into_bytes();
-        ask(packet(0x32, [text("Environ/Temperature"), vec![0, 1], reading].concat()), 0x40);
+        self.sensor().publish(celsius);
+    }
+
+    /// A sensor of its own: the broker may not have missed the last one yet.
+    pub(crate) fn sensor(&self) -> Sensor {
+        let mut sensor = Sensor(TcpStream::connect(self.mqtt).unwrap());
+        sensor.0.set_nodelay(true).unwrap();
+        let name = SENSORS.fetch_add(1, Ordering::Relaxed).to_string();
+        // MQTT 3.1.1: CONNECT with a clean session, then CONNACK.
+        let hello = [text("MQTT"), vec![4, 2, 0, 60], text(&name)].concat();
+        sensor.ask(0x10, hello, 0x20);
+        sensor
     }
 
     /// Asks it to end, and sees that it does so in good order.
@@ -157,6 +147,30 @@ impl Gateway {
         let status = self.process.stop();
         assert!(status.success(), "{status}");
     }
+}
+
+/// A sensor that speaks as the original's.
+pub(crate) struct Sensor(TcpStream);
+
+impl Sensor {
+    /// PUBLISH with QoS 1 and number 1, then PUBACK.
+    pub(crate) fn publish(&mut self, celsius: &str) {
+        let reading = format!("{celsius} °C").into_bytes();
+        self.ask(0x32, [text("Environ/Temperature"), vec![0, 1], reading].concat(), 0x40);
+    }
+
+    fn ask(&mut self, kind: u8, body: Vec<u8>, answered: u8) {
+        let len = u8::try_from(body.len()).unwrap();
+        assert!(len < 128, "one byte of length");
+        self.0.write_all(&[vec![kind, len], body].concat()).unwrap();
+        let mut answer = [0; 4];
+        self.0.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[0], answered, "{answer:?}");
+    }
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
 }
 
 /// A device that has just come back has been told nothing but this since.

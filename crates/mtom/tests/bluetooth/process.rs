@@ -80,7 +80,7 @@ pub(crate) fn said_by(program: &str, arguments: &[&str]) -> String {
 pub(crate) struct Process {
     name: String,
     child: Child,
-    lines: Receiver<String>,
+    lines: Receiver<(Instant, String)>,
     /// Those that were passed over.
     said: VecDeque<String>,
 }
@@ -101,8 +101,9 @@ impl Process {
         // Ends with the process, whose output it reads.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let came = Instant::now();
                 let _ = writeln!(log, "[{}] {line}", uptime());
-                let _ = sender.try_send(line);
+                let _ = sender.try_send((came, line));
             }
         });
         Self { name: name.to_owned(), child, lines, said: VecDeque::new() }
@@ -110,12 +111,17 @@ impl Process {
 
     /// Waits for a line with `wanted`; earlier ones are passed over.
     pub(crate) fn says(&mut self, wanted: &str) -> String {
+        self.says_at(wanted).1
+    }
+
+    /// The same, with when it came.
+    pub(crate) fn says_at(&mut self, wanted: &str) -> (Instant, String) {
         let start = Instant::now();
         loop {
             let left = LIMIT.saturating_sub(start.elapsed());
             match self.lines.recv_timeout(left.min(PATIENCE)) {
-                Ok(line) if line.contains(wanted) => return line,
-                Ok(line) => self.said.push_back(line),
+                Ok((came, line)) if line.contains(wanted) => return (came, line),
+                Ok((_, line)) => self.said.push_back(line),
                 Err(RecvTimeoutError::Timeout) if left > PATIENCE => look_at_the_ground(),
                 Err(error) => {
                     panic!("{} never said {wanted:?} ({error}); it said {:?}", self.name, self.said)
@@ -126,7 +132,7 @@ impl Process {
 
     /// What it has said and nobody has waited for.
     pub(crate) fn said_since(&mut self) -> Vec<String> {
-        self.lines.try_iter().collect()
+        self.lines.try_iter().map(|(_, line)| line).collect()
     }
 
     /// Without a word: `kill -9`, also for those that it has started in a group of its own.
