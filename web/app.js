@@ -8,6 +8,7 @@ import { status } from "./parts/api.js";
 import { createChart } from "./parts/chart.js";
 import { byId, setShown, setText } from "./parts/dom.js";
 import { createEdit } from "./parts/edit.js";
+import { createFirst } from "./parts/first.js";
 import { createFooter } from "./parts/footer.js";
 import { createHistory } from "./parts/history.js";
 import { rememberLanguage, translator } from "./parts/i18n.js";
@@ -16,11 +17,15 @@ import { createLeds } from "./parts/leds.js";
 import { connect } from "./parts/live.js";
 import { createLog } from "./parts/log.js";
 import { createNow } from "./parts/now.js";
+import { createOverview } from "./parts/overview.js";
 import { createPage } from "./parts/page.js";
+import { createPath } from "./parts/pathview.js";
+import { createPlay } from "./parts/play.js";
 import { createRejects } from "./parts/rejects.js";
 import { createRules } from "./parts/rules.js";
 import { apply, select } from "./parts/state.js";
 import { createStorage } from "./parts/storage.js";
+import { rememberUnit, unitButtons } from "./parts/unit.js";
 import { createWhy } from "./parts/why.js";
 
 /** @typedef {import("./parts/state.js").Part} Part */
@@ -31,11 +36,22 @@ const TICK_MILLIS = 250;
 const TICK_MILLIS_REDUCED = 1_000;
 
 const page = createPage();
-const now = createNow(page, (key) => {
-  select(page.model, key);
-  now.render();
-  void chart.load();
-});
+/** @type {Connection} */
+let connection = { state: "connecting" };
+const now = createNow(page);
+const overview = createOverview(
+  page,
+  (key) => {
+    select(page.model, key);
+    overview.render();
+    now.render();
+    void chart.load();
+  },
+  () => null,
+);
+const path = createPath(page, () => connection.state === "open");
+const first = createFirst(page);
+const play = createPlay(page);
 const chart = createChart(page);
 const leds = createLeds(page, (name) => why.open(name));
 const why = createWhy(page, (name) => leds.focus(name));
@@ -56,9 +72,6 @@ const changed = new Set();
 let isScheduled = false;
 /** @type {string | null} */
 let charted = null;
-/** @type {Connection} */
-let connection = { state: "connecting" };
-
 /** Shows what has changed since the last picture. */
 function paint() {
   isScheduled = false;
@@ -67,7 +80,8 @@ function paint() {
   changed.clear();
   const all = parts.has("snapshot");
   if (all || parts.has("series")) {
-    now.renderList();
+    overview.renderList();
+    now.render();
     history.listSeries();
   }
   const fresh = model.fresh.splice(0);
@@ -78,16 +92,22 @@ function paint() {
     chart.add(fresh);
   }
   if (fresh.length > 0) {
+    overview.add(fresh);
     now.render();
     history.note(fresh);
   }
-  if (all || parts.has("actuators")) leds.render();
+  if (all || parts.has("series")) first.render();
+  if (all || parts.has("actuators")) {
+    leds.render();
+    play.render();
+  }
   if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
   if (all || parts.has("log")) rules.follow(all);
   if (all) log.renderAll();
   else if (parts.has("log")) log.append();
   if (all || parts.has("counts")) void rejects.render();
   if (parts.has("lagged")) showLagged();
+  if (all || parts.has("series") || parts.has("actuators")) path.render();
 }
 
 /** @param {Part[]} parts */
@@ -109,6 +129,7 @@ async function loadStatus() {
   setShown(byId("insecure"), page.status.insecure !== null);
   setShown(byId("simulated"), page.status.simulated);
   footer.render();
+  first.render();
   now.render();
 }
 
@@ -135,7 +156,12 @@ function translate() {
   relabel(page.t, page.language);
   showConnection();
   showLagged();
-  now.renderList();
+  overview.renderList();
+  now.render();
+  path.render();
+  first.render();
+  play.render();
+  showUnit();
   chart.relabel();
   leds.render(true);
   rules.render();
@@ -155,6 +181,23 @@ for (const button of languageButtons()) {
   });
 }
 
+function showUnit() {
+  for (const button of unitButtons()) {
+    button.setAttribute("aria-pressed", String(button.dataset.unit === page.unit));
+  }
+}
+
+for (const button of unitButtons()) {
+  button.addEventListener("click", () => {
+    page.unit = button.dataset.unit === "F" ? "F" : "C";
+    rememberUnit(page.unit);
+    showUnit();
+    overview.render();
+    play.render();
+    now.render();
+  });
+}
+
 translate();
 void history.reset();
 
@@ -167,7 +210,10 @@ const live = connect(
   (changedTo) => {
     connection = changedTo;
     showConnection();
+    path.render();
     if (connection.state === "open") {
+      void path.load();
+      void play.load();
       void loadStatus();
       void storage.load();
     }
@@ -182,6 +228,7 @@ const isReduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
 setInterval(
   () => {
     now.tick();
+    overview.render();
     chart.draw();
     if (connection.state === "waiting") showConnection();
   },

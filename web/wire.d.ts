@@ -152,6 +152,10 @@ export type Status = { version: string, started_at: string, started_at_micros: n
  */
 now: string, now_micros: number, listens: Listens,
 /**
+ * Addresses of the broker for other computers, the likeliest first; empty: this one alone reaches it.
+ */
+reach: Array<string>,
+/**
  * What is unsafe about this installation, in words; null: nothing.
  */
 insecure: string | null,
@@ -505,6 +509,74 @@ export type TextPlace = { line: number, column: number, length: number, };
  * `GET /api/v1/devices`, in the order of their names.
  */
 export type Devices = { devices: Array<Device>, };
+
+/**
+ * `GET /api/v1/path`. Rates are over the last minute, latencies those of the newest that passed; null:
+ * none did, or it cannot be known.
+ */
+export type Path = {
+/**
+ * Readings that reached the gateway.
+ */
+received_per_minute: number,
+/**
+ * Readings that were stored.
+ */
+stored_per_minute: number,
+/**
+ * Decisions of rules and persons.
+ */
+decided_per_minute: number,
+/**
+ * Commands that devices said they obeyed.
+ */
+applied_per_minute: number,
+/**
+ * From the device's own time to ours; clocks differ, so it can be wrong by as much.
+ */
+taken_to_arrived_micros: number | null,
+/**
+ * From the arrival to the disk.
+ */
+arrived_to_stored_micros: number | null,
+/**
+ * From the arrival to the decision.
+ */
+arrived_to_decided_micros: number | null,
+/**
+ * From the decision to the device's answer.
+ */
+decided_to_applied_micros: number | null,
+/**
+ * The external broker is away; null: it is not, or there is none.
+ */
+broker_lost: BrokerLost | null,
+/**
+ * Since when nothing can be stored; null: the disk takes readings.
+ */
+failing_since: string | null, failing_since_micros: number | null, };
+
+/**
+ * An external broker that is away.
+ */
+export type BrokerLost = { url: string, since: string, since_micros: number,
+/**
+ * Why the last try came to nothing.
+ */
+reason: string, };
+
+/**
+ * `GET /api/v1/simulator`
+ */
+export type Simulated = {
+/**
+ * Where the sensor publishes that can be held; null: none is simulated.
+ */
+topic: string | null,
+/**
+ * What somebody holds it at; null: it measures its own weather.
+ */
+celsius: number | null, };
 
 /**
  * Whoever sends readings.

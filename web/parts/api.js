@@ -4,6 +4,8 @@
 /** @typedef {import("../wire.d.ts").ReadingPage} ReadingPage */
 /** @typedef {import("../wire.d.ts").Rejects} Rejects */
 /** @typedef {import("../wire.d.ts").Storage} Storage */
+/** @typedef {import("../wire.d.ts").Path} Path */
+/** @typedef {import("../wire.d.ts").Simulated} Simulated */
 /** @typedef {import("../wire.d.ts").Why} Why */
 /** @typedef {import("../wire.d.ts").Rules} Rules */
 /** @typedef {import("../wire.d.ts").RuleSets} RuleSets */
@@ -50,6 +52,25 @@ export function rejects(limit) {
 /** @returns {Promise<Storage>} */
 export function storage() {
   return get("/api/v1/storage");
+}
+
+/** @returns {Promise<Path>} */
+export function path() {
+  return get("/api/v1/path");
+}
+
+/** @returns {Promise<Simulated>} */
+export function simulator() {
+  return get("/api/v1/simulator");
+}
+
+/** @param {number | null} celsius null: its own weather again */
+export async function holdSimulator(celsius) {
+  await ask("/api/v1/simulator/temperature", {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ celsius }),
+  });
 }
 
 /**

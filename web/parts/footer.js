@@ -1,38 +1,19 @@
 /** Where everything listens, and a command that publishes a reading, ready to be copied. */
 
+import { copyButton } from "./copy.js";
 import { byId, el, setText } from "./dom.js";
 import { publishLine, reachable, stamp } from "./format.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
-const COPIED_MILLIS = 2_000;
-
 /** @param {Page} page */
 export function createFooter(page) {
   const line = byId("try-line");
-  const copy = byId("try-copy");
-  /** @type {"footer.copy" | "footer.copied" | "footer.selected"} */
-  let said = "footer.copy";
-
-  copy.addEventListener("click", async () => {
-    said = "footer.copied";
-    try {
-      await navigator.clipboard.writeText(line.textContent ?? "");
-    } catch {
-      // Without TLS, or where it is forbidden, there is no clipboard; a selection there always is.
-      getSelection()?.selectAllChildren(line);
-      said = "footer.selected";
-    }
-    setText(copy, page.t(said));
-    setTimeout(() => {
-      said = "footer.copy";
-      setText(copy, page.t(said));
-    }, COPIED_MILLIS);
-  });
+  const say = copyButton(page, byId("try-copy"), line);
 
   function render() {
     const { t, status, language } = page;
-    setText(copy, t(said));
+    say();
     setText(
       byId("footer-zone"),
       t("footer.zone", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone }),

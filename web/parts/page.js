@@ -2,12 +2,14 @@
 
 import { rememberedLanguage, translator } from "./i18n.js";
 import { createModel } from "./state.js";
+import { rememberedUnit } from "./unit.js";
 
 /**
  * @typedef {object} Page
  * @property {import("./state.js").Model} model
  * @property {import("./i18n.js").Language} language
  * @property {import("./i18n.js").Translate} t
+ * @property {import("./unit.js").TemperatureUnit} unit of temperatures
  * @property {import("../wire.d.ts").Status | null} status
  * @property {string} host of the page's own address
  * @property {() => number} nowMillis by the browser's clock
@@ -20,6 +22,7 @@ export function createPage() {
     model: createModel(),
     language,
     t: translator(language),
+    unit: rememberedUnit(),
     status: null,
     host: location.hostname,
     nowMillis: () => Date.now(),

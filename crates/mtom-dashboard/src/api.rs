@@ -165,6 +165,8 @@ pub(crate) struct Status<'a> {
     now: String,
     now_micros: i64,
     listens: Listens<'a>,
+    /// Addresses of the broker for other computers, the likeliest first; empty: this one alone reaches it.
+    reach: &'a [String],
     /// What is unsafe about this installation, in words; null: nothing.
     insecure: Option<&'a str>,
     /// Simulated devices take part.

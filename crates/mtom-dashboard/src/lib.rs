@@ -15,11 +15,14 @@ mod metrics;
 mod openapi;
 mod pair;
 mod past;
+mod path;
 mod problem;
+mod reach;
 pub mod replay;
 mod routes;
 pub mod scan;
 pub mod server;
+pub mod simulator;
 pub mod trial;
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use crate::api::{
 use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
-use crate::{assets, change, devices, live, metrics, openapi, pair, replay, scan, trial};
+use crate::{
+    assets, change, devices, live, metrics, openapi, pair, path, reach, replay, scan, simulator,
+    trial,
+};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -61,6 +64,9 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/readings", get(readings))
         .route("/api/v1/chart", get(chart))
         .route("/api/v1/storage", get(storage))
+        .route("/api/v1/path", get(path::path))
+        .route("/api/v1/simulator", get(simulator::simulator))
+        .route("/api/v1/simulator/temperature", put(simulator::hold))
         .route("/metrics", get(metrics))
         .route("/api/v1/rejects", get(rejects))
         .route("/api/v1/commands", get(commands))
@@ -166,7 +172,8 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Probl
     responses((status = 200, description = "as asked", body = Status<'static>))
 ))]
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    json(&Status::new(&shared.info, (shared.clock)()))
+    let reach = reach::of(&shared.info.mqtt, reach::own);
+    json(&Status::new(&shared.info, &reach, (shared.clock)()))
 }
 
 /// The newest reading of each series.

@@ -8,6 +8,7 @@ use crate::access::Access;
 use crate::replay::Replay;
 use crate::routes;
 use crate::scan::Scan;
+use crate::simulator::Simulator;
 use crate::trial::Trial;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -48,6 +49,8 @@ pub struct Dashboard {
     pub scan: Option<Scan>,
     /// Pairs devices; `None`: none can be.
     pub pairings: Option<Pairings>,
+    /// The simulated sensor that can be held; `None`: there is none.
+    pub simulator: Option<Simulator>,
 }
 
 /// About the installation. Addresses are `host:port`; empty where nothing listens.
@@ -117,6 +120,7 @@ pub(crate) struct Shared {
     pub(crate) trial: Option<Trial>,
     pub(crate) scan: Option<Scan>,
     pub(crate) pairings: Option<Pairings>,
+    pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
@@ -149,7 +153,7 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock, control, replay, trial, scan, pairings } =
+    let Dashboard { view, history, info, clock, control, replay, trial, scan, pairings, simulator } =
         dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
@@ -165,6 +169,7 @@ pub(crate) async fn serve_within(
         trial,
         scan,
         pairings,
+        simulator,
         limits,
         readers: Semaphore::new(limits.readers_max),
         replays: Arc::new(Semaphore::new(1)),

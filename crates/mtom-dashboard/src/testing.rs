@@ -3,6 +3,7 @@
 use crate::replay::Replay;
 use crate::scan::Scan;
 use crate::server::{Dashboard, Info, Limits, serve_within};
+use crate::simulator::Simulator;
 use futures_util::StreamExt;
 use mtom_gateway::pairing::Pairings;
 use mtom_gateway::view::View;
@@ -50,30 +51,33 @@ impl Server {
     }
 
     pub(crate) async fn within(limits: Limits, insecure: Option<String>) -> Self {
-        Self::with(limits, insecure, None, None, None).await
+        Self::with(limits, insecure, |_| {}).await
     }
 
     /// One that searches so.
     pub(crate) async fn with_scan(scan: Scan) -> Self {
-        Self::with(limits(), None, None, Some(scan), None).await
+        Self::with(limits(), None, |dashboard| dashboard.scan = Some(scan)).await
     }
 
     /// One that plays the history so.
     pub(crate) async fn with_replay(replay: Replay) -> Self {
-        Self::with(limits(), None, Some(replay), None, None).await
+        Self::with(limits(), None, |dashboard| dashboard.replay = Some(replay)).await
     }
 
     /// One that pairs so.
     pub(crate) async fn with_pairings(pairings: Pairings) -> Self {
-        Self::with(limits(), None, None, None, Some(pairings)).await
+        Self::with(limits(), None, |dashboard| dashboard.pairings = Some(pairings)).await
+    }
+
+    /// One whose sensor can be held so.
+    pub(crate) async fn with_simulator(simulator: Simulator) -> Self {
+        Self::with(limits(), None, |dashboard| dashboard.simulator = Some(simulator)).await
     }
 
     async fn with(
         limits: Limits,
         insecure: Option<String>,
-        replay: Option<Replay>,
-        scan: Option<Scan>,
-        pairings: Option<Pairings>,
+        change: impl FnOnce(&mut Dashboard),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&folder.path().join("mtom.db"), NOW).unwrap();
@@ -90,17 +94,19 @@ impl Server {
             insecure,
             simulated: true,
         };
-        let dashboard = Dashboard {
+        let mut dashboard = Dashboard {
             view: view.clone(),
             history: journal.history(),
             info,
             clock: Arc::new(|| NOW),
             control: None,
-            replay,
+            replay: None,
             trial: None,
-            scan,
-            pairings,
+            scan: None,
+            pairings: None,
+            simulator: None,
         };
+        change(&mut dashboard);
         let served = serve_within(listener, dashboard, limits, stop.clone());
         #[allow(clippy::disallowed_methods, reason = "a test waits for it in `stop`")]
         let served = tokio::spawn(served);

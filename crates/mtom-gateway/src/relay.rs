@@ -128,7 +128,7 @@ impl Relay {
             unstored: Unstored::default(),
             failing: false,
         };
-        relay.count();
+        relay.count((relay.clock)());
         Ok(relay)
     }
 
@@ -170,6 +170,9 @@ impl Relay {
             Ok(false) => {}
             Ok(true) => {
                 // Before the sync, which takes most of the time: a person waits for the light.
+                if batch_len > 0 && !effects.wanted.is_empty() {
+                    self.view.decided((self.clock)().since(now));
+                }
                 for (actuator, wanted) in effects.wanted.drain(..) {
                     self.board.want(&actuator, wanted);
                 }
@@ -177,6 +180,7 @@ impl Relay {
                 if batch_len > 0 {
                     let took = (self.clock)().since(now);
                     self.journal.took(latency::Hop::ArrivedToStored, now, took, batch_len as u64);
+                    self.view.took(Some(took), now);
                 }
                 self.unstored.clear();
                 if std::mem::take(&mut self.failing) {
@@ -192,6 +196,7 @@ impl Relay {
             Err(error @ StoreError::Unsynced(_)) => return Err(error),
             Err(error) => {
                 self.rules.state = before;
+                self.view.took(None, now);
                 self.go_on_without_disk(&work.batch, now);
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
                 work.batch.clear();
@@ -205,7 +210,7 @@ impl Relay {
             }
         }
         self.upkeep.run(&mut self.journal, now, batch_len);
-        self.count();
+        self.count(now);
         Ok(())
     }
 
@@ -350,22 +355,24 @@ impl Relay {
             self.newest.send_replace(last.id);
         }
         self.view.readings(&effects.readings);
+        self.view.flown(&effects.readings);
         if effects.raised {
             self.raised.notify_one();
         }
     }
 
-    fn count(&self) {
+    fn count(&self, now: UnixMicros) {
         let counts = self.journal.counts();
         let in_flight = self.tally.waiting();
-        self.view.counts(Counts {
+        let counts = Counts {
             received: counts.stored + counts.duplicate + counts.rejected + in_flight,
             stored: counts.stored,
             duplicate: counts.duplicate,
             rejected: counts.rejected,
             in_flight,
             ..Counts::default()
-        });
+        };
+        self.view.counts(counts, now);
     }
 }
 

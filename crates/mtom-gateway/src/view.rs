@@ -11,9 +11,13 @@ use mtom_rules::RuleSpec;
 use mtom_store::maria::drain::DrainState;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast;
 
+pub mod flow;
 mod sentence;
+
+use flow::{Flow, Meter};
 
 /// How many updates a slow viewer may be behind before it loses the oldest.
 const UPDATE_QUEUE_LEN: usize = 1_024;
@@ -46,6 +50,7 @@ struct State {
     rules: Arc<[RuleView]>,
     drain: Option<DrainState>,
     alerts: AlertCounts,
+    meter: Meter,
 }
 
 /// One change.
@@ -326,6 +331,32 @@ impl View {
         }
     }
 
+    /// What passes each part of the path at present.
+    #[must_use]
+    pub fn flow(&self, now: UnixMicros) -> Flow {
+        self.state().meter.flow(now)
+    }
+
+    /// Readings have flown into the store. What is there from earlier has not, see [`View::readings`].
+    pub(crate) fn flown(&self, readings: &[Arc<StoredReading>]) {
+        let mut state = self.state();
+        readings.iter().for_each(|reading| state.meter.reading(reading));
+    }
+
+    /// The disk took a batch, in that time; `None`: it takes nothing.
+    pub(crate) fn took(&self, took: Option<Duration>, now: UnixMicros) {
+        let mut state = self.state();
+        match took {
+            Some(took) => state.meter.stored(took),
+            None => state.meter.failing(now),
+        }
+    }
+
+    /// Rules have decided on what arrived, in that time.
+    pub(crate) fn decided(&self, took: Duration) {
+        self.state().meter.decided(took);
+    }
+
     /// Shows an actuator.
     pub fn actuator(&self, actuator: ActuatorView) {
         let mut state = self.state();
@@ -336,6 +367,7 @@ impl View {
     /// Adds a line to the log.
     pub fn log(&self, at: UnixMicros, hop: Hop, event: LogEvent) {
         let mut state = self.state();
+        state.meter.said(&event, at);
         let entry = LogEntry { id: state.log_next, at, hop, event };
         state.log_next += 1;
         // Full: the oldest line goes; the log is for the eye, the history and the ledger keep.
@@ -383,9 +415,11 @@ impl View {
         self.log(at, Hop::Gateway, LogEvent::Ignored { topic: topic.to_owned() });
     }
 
-    /// Shows the account.
-    pub fn counts(&self, counts: Counts) {
-        self.state().counts = counts;
+    /// Shows the account as it is `now`.
+    pub fn counts(&self, counts: Counts, now: UnixMicros) {
+        let mut state = self.state();
+        state.counts = counts;
+        state.meter.counts(counts, now);
     }
 
     fn send(&self, update: Update) {

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 mod chip;
 pub mod fault;
 mod giveway;
+pub mod hand;
 pub mod journal;
 pub mod profile;
 mod wire;
@@ -32,6 +33,7 @@ mod witness;
 use chip::Chip;
 use fault::Faults;
 use giveway::GiveWay;
+use hand::Hand;
 use journal::Journal;
 use profile::{Profile, Weather};
 use wire::{Network, Trouble};
@@ -76,6 +78,8 @@ pub struct Settings {
     pub flash_len: usize,
     /// Keep silent while another device publishes on the same topic.
     pub gives_way: bool,
+    /// Holds the first one at a temperature.
+    pub hand: Hand,
 }
 
 /// What the sensors of one thread share.
@@ -181,6 +185,7 @@ async fn live<N, S>(
             weather: Weather::new(settings.profile.clone(), rng.fork()),
             started: Instant::now(),
             give_way: settings.gives_way.then(GiveWay::default),
+            hand: (index == 0).then(|| settings.hand.clone()),
         },
         packets: Packets { rx: [0; 256], tx: [0; 768] },
         rng,
@@ -301,6 +306,7 @@ struct Sky {
     weather: Weather,
     started: Instant,
     give_way: Option<GiveWay>,
+    hand: Option<Hand>,
 }
 
 impl Thermometer for Sky {
@@ -308,7 +314,10 @@ impl Thermometer for Sky {
         if self.give_way.as_ref().is_some_and(GiveWay::is_silent) {
             return Err("another device publishes here");
         }
-        let tenths = (self.weather.celsius(self.started.elapsed()) * 10.0).round();
+        // The weather goes on, whoever holds the thermometer.
+        let weather = self.weather.celsius(self.started.elapsed());
+        let held = self.hand.as_ref().and_then(Hand::celsius);
+        let tenths = (held.unwrap_or(weather) * 10.0).round();
         #[allow(
             clippy::cast_possible_truncation,
             reason = "a float saturates, and profiles stay within"

@@ -6,6 +6,7 @@ use mtom_device::sensor::Event;
 use mtom_device::settings::Format;
 use mtom_sim::host::on_own_thread;
 use mtom_sim::sensor::fault::Faults;
+use mtom_sim::sensor::hand::Hand;
 use mtom_sim::sensor::journal::Journal;
 use mtom_sim::sensor::profile::Profile;
 use mtom_sim::sensor::{Count, Fleet, RAM_LEN, Settings, Totals};
@@ -15,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// The original's topic, where the first sensor publishes.
-const TOPIC: &str = "Environ/Temperature";
+pub(crate) const TOPIC: &str = "Environ/Temperature";
 /// How often a fleet says how it does.
 const PROGRESS: Duration = Duration::from_secs(2);
 
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: &cli::Sensor) -> Result<()> {
         ram: arguments.ram,
         flash_len: arguments.flash as usize * 1_024,
         gives_way: false,
+        hand: Hand::default(),
     })?;
     if let Some(limit) = files::allow_many().filter(|limit| *limit < needed_files(arguments.count))
     {
@@ -132,6 +134,7 @@ pub(crate) fn simulate(
     broker: &str,
     count: u32,
     period: Duration,
+    hand: Hand,
     stop: &CancellationToken,
 ) {
     let Ok((host, port)) = host_port(broker) else { return };
@@ -149,6 +152,7 @@ pub(crate) fn simulate(
         ram: u16::try_from(RAM_LEN).unwrap_or(u16::MAX),
         flash_len: 0,
         gives_way: true,
+        hand,
     };
     let fleet = match Fleet::new(settings) {
         Ok(fleet) if count > 0 => fleet,

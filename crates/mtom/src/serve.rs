@@ -4,10 +4,13 @@ use crate::config::Config;
 use crate::{Failure, clock, devices, files, plan, ready, report, rules, scan, sensors, stop};
 use anyhow::Context;
 use mtom_dashboard::server::{self, Dashboard, Info};
+use mtom_dashboard::simulator::Simulator;
 use mtom_gateway::Clock;
 use mtom_gateway::gateway::{self, Gateway};
+use mtom_sim::sensor::hand::Hand;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +66,10 @@ async fn serve(
     let mut dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
     dashboard.replay = Some(replay);
     dashboard.trial = Some(trial);
-    sensors::simulate(&mut devices, &ready.mqtt, sensors, config.simulate.period, &stop);
+    let hand = Hand::default();
+    dashboard.simulator = (sensors > 0).then(|| simulator(&hand));
+    let period = config.simulate.period;
+    sensors::simulate(&mut devices, &ready.mqtt, sensors, period, hand, &stop);
     let page_stop = CancellationToken::new();
     let mut pages = JoinSet::new();
     pages.spawn(server::serve(page, dashboard, page_stop.clone()));
@@ -125,6 +131,17 @@ fn dashboard(
         trial: None,
         scan: Some(scan::for_page()),
         pairings: Some(gateway.pairings()),
+        simulator: None,
+    }
+}
+
+/// The first simulated sensor, for the page to hold.
+fn simulator(hand: &Hand) -> Simulator {
+    let (holding, held) = (hand.clone(), hand.clone());
+    Simulator {
+        topic: sensors::TOPIC.to_owned(),
+        hold: Arc::new(move |celsius| holding.hold(celsius)),
+        held: Arc::new(move || held.celsius()),
     }
 }
 

@@ -172,7 +172,7 @@ describe("the history", () => {
       await waitForText(page, "#history-count", "3 rows");
       await page.selectOption("#history-series", { label: "Environ / Humidity" });
       await waitForText(page, "#history-count", "1 rows");
-      await page.click("#series-list button:has-text('Humidity')");
+      await page.click("#devices button:has-text('Humidity')");
       await waitForText(page, "#now-main", "40");
       await waitForText(page, "#now-unit", "%");
       await waitForText(page, "#chart-readout", /Lowest 40%/);
@@ -390,8 +390,8 @@ describe("texts that are made to harm", () => {
           const { page, close } = await browser.open(mtom.url, size);
           await waitForText(page, "#now-main", /^\d/);
           await waitForText(page, "#rejects", /<script>alert\(2\)<\/script>/);
-          await waitForText(page, "#series-list", /<img src=x onerror=alert\(1\)>/);
-          assert.equal(await page.locator("main img, main svg, main script").count(), 0);
+          await waitForText(page, "#devices", /<img src=x onerror=alert\(1\)>/);
+          assert.equal(await page.locator("main img, main svg:not(.own), main script").count(), 0);
           assert.equal(
             await page.evaluate(() => document.body.textContent?.includes("\u202e")),
             false,

@@ -146,7 +146,7 @@ impl From<Account> for Counts {
 }
 
 impl<'a> Status<'a> {
-    pub(crate) fn new(info: &'a Info, now: UnixMicros) -> Self {
+    pub(crate) fn new(info: &'a Info, reach: &'a [String], now: UnixMicros) -> Self {
         Self {
             version: &info.version,
             started_at: info.started_at.rfc3339(),
@@ -159,6 +159,7 @@ impl<'a> Status<'a> {
                 history: &info.history,
                 dashboard: &info.dashboard,
             },
+            reach,
             insecure: info.insecure.as_deref(),
             simulated: info.simulated,
         }

@@ -10,9 +10,11 @@ use crate::devices::{Device, Devices, Series, SeriesList};
 use crate::events::LogEvent;
 use crate::pair::{Pairing, PairingWord};
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
+use crate::path::{BrokerLost, Path};
 use crate::problem::{ProblemBody, RuleMistake, TextPlace};
 use crate::replay::wire;
 use crate::scan::{BluetoothKind, InReach, Reach};
+use crate::simulator::Simulated;
 use crate::trial::{RuleCase, RuleCases};
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
@@ -79,6 +81,9 @@ fn the_types_of_the_page_are_these() {
     declare::<RuleMistake>(&config, &mut text);
     declare::<TextPlace>(&config, &mut text);
     declare::<Devices<'_>>(&config, &mut text);
+    declare::<Path<'_>>(&config, &mut text);
+    declare::<BrokerLost<'_>>(&config, &mut text);
+    declare::<Simulated<'_>>(&config, &mut text);
     declare::<Device<'_>>(&config, &mut text);
     declare::<SeriesList<'_>>(&config, &mut text);
     declare::<Series<'_>>(&config, &mut text);

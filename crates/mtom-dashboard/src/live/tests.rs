@@ -36,7 +36,7 @@ async fn the_account_follows_when_it_has_changed() {
     let server = Server::start().await;
     let mut viewer = server.watch().await;
     assert_eq!(viewer.frame().await["counts"]["rejected"], 0);
-    server.view.counts(Counts { received: 4, rejected: 4, ..Counts::default() });
+    server.view.counts(Counts { received: 4, rejected: 4, ..Counts::default() }, NOW);
     assert_eq!(viewer.frame_of("counts").await["counts"]["rejected"], 4);
     server.stop().await;
 }
@@ -49,7 +49,7 @@ async fn a_slow_viewer_is_told_what_it_lost_and_gets_the_present_again() {
     // More than the sockets' buffers and the queue hold together.
     for number in 0..100_u32 {
         server.store(&[20.0; 400]);
-        server.view.counts(Counts { stored: number.into(), ..Counts::default() });
+        server.view.counts(Counts { stored: number.into(), ..Counts::default() }, NOW);
         // Lets the server run; without it the queue alone would overflow.
         tokio::task::yield_now().await;
     }

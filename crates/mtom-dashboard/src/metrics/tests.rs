@@ -27,7 +27,10 @@ fn snapshot() -> Snapshot {
             key: None,
         },
     })]);
-    view.counts(Counts { received: 10, stored: 7, duplicate: 2, rejected: 1, ..Counts::default() });
+    view.counts(
+        Counts { received: 10, stored: 7, duplicate: 2, rejected: 1, ..Counts::default() },
+        AT,
+    );
     view.drain(DrainState {
         link: Link::Away { since: AT, reason: "gone".into() },
         drained: Some(4),

@@ -102,7 +102,7 @@ async fn the_newest_of_everything_is_told() {
         off: None,
         actuators: vec!["LED".into()],
     }]);
-    server.view.counts(Counts { received: 3, stored: 2, rejected: 1, ..Counts::default() });
+    server.view.counts(Counts { received: 3, stored: 2, rejected: 1, ..Counts::default() }, NOW);
     let latest = server.get("/api/v1/latest").await.json();
     assert_eq!(latest["readings"].as_array().unwrap().len(), 1);
     assert_eq!(latest["readings"][0]["value"], 26.5);

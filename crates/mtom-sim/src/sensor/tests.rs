@@ -15,6 +15,7 @@ fn settings(count: u32, topic: &str) -> Settings {
         ram: 32,
         flash_len: 0,
         gives_way: false,
+        hand: Hand::default(),
     }
 }
 

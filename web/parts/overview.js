@@ -1,0 +1,259 @@
+/**
+ * Every device as a card: its values in the person's unit, their age, a line of the last while; grey after
+ * three missed readings, and said where it is offline.
+ *
+ * Only cards on the screen are drawn; the others are when they come into sight.
+ */
+
+import { readings } from "./api.js";
+import { byId, el, setShown, setText } from "./dom.js";
+import { age, moment, plain } from "./format.js";
+import * as spark from "./spark.js";
+import { ageMillis, isStale, seedTimes, usualMillis } from "./state.js";
+import { svg } from "./svg.js";
+import { inUnit } from "./unit.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./state.js").Series} Series */
+/** @typedef {import("../wire.d.ts").Reading} Reading */
+
+/**
+ * One series on a card.
+ * @typedef {object} Measure
+ * @property {string} key
+ * @property {HTMLButtonElement} button
+ * @property {HTMLElement} value
+ * @property {HTMLElement} when
+ * @property {SVGPathElement} path
+ * @property {import("./spark.js").Spot[]} spots
+ * @property {boolean} isLoaded
+ */
+
+/**
+ * @typedef {object} Card
+ * @property {string} device
+ * @property {HTMLElement} element
+ * @property {HTMLElement} said
+ * @property {HTMLElement} list
+ * @property {Map<string, Measure>} measures
+ * @property {boolean} isSeen
+ */
+
+/** Devices that have a card; the rest is counted. */
+const CARDS_LEN_MAX = 1_000;
+/** Counting who is heard looks at everybody: no more often than that. */
+const SUMMARY_MILLIS = 1_000;
+/** Histories that are loaded at a time. */
+const LOADS_MAX = 2;
+
+/**
+ * @param {Page} page
+ * @param {(key: string) => void} onSelect
+ * @param {(topic: string) => number | null} offlineSince in microseconds, where whoever sends there has left
+ */
+export function createOverview(page, onSelect, offlineSince) {
+  const list = byId("devices");
+  /** @type {Map<string, Card>} */
+  const cards = new Map();
+  /** @type {WeakMap<Element, Card>} */
+  const ofElement = new WeakMap();
+  /** @type {Measure[]} */
+  const waiting = [];
+  let loading = 0;
+  let summarizedAtMillis = 0;
+
+  const watcher = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const card = ofElement.get(target);
+      if (card === undefined) continue;
+      card.isSeen = isIntersecting;
+      if (!isIntersecting) continue;
+      for (const measure of card.measures.values()) wantHistory(measure);
+      drawCard(card);
+    }
+  });
+
+  /** @param {Measure} measure */
+  function wantHistory(measure) {
+    if (measure.isLoaded) return;
+    measure.isLoaded = true;
+    waiting.push(measure);
+    void loadNext();
+  }
+
+  async function loadNext() {
+    while (loading < LOADS_MAX) {
+      const measure = waiting.shift();
+      const series = measure === undefined ? undefined : page.model.series.get(measure.key);
+      if (measure === undefined) return;
+      if (series === undefined) continue;
+      loading += 1;
+      const { device, quantity } = series.latest;
+      const query = { device, quantity, order: /** @type {const} */ ("desc"), limit: 80 };
+      try {
+        const found = (await readings(query)).readings.reverse();
+        seedTimes(
+          page.model,
+          measure.key,
+          found.map(({ at_micros }) => at_micros),
+        );
+        for (const reading of found) addSpot(measure, reading);
+      } catch {
+        // The line begins with what comes from now on; the connection says that the gateway is away.
+        measure.isLoaded = false;
+      }
+      loading -= 1;
+    }
+  }
+
+  /**
+   * @param {Measure} measure
+   * @param {Reading} reading
+   */
+  function addSpot(measure, reading) {
+    const usual = usualMillis(page.model.series.get(measure.key)?.times ?? []);
+    const value = reading.celsius ?? reading.value;
+    spark.add(measure.spots, { micros: reading.at_micros, value }, spark.spanMicros(usual));
+  }
+
+  /** Makes the cards of those who are there, and removes those of the others. */
+  function renderList() {
+    const gone = new Set(cards.keys());
+    /** @type {Map<string, Series[]>} */
+    const devices = new Map();
+    for (const series of page.model.series.values()) {
+      const { device } = series.latest;
+      const known = devices.get(device);
+      if (known === undefined) devices.set(device, [series]);
+      else known.push(series);
+    }
+    const shown = [...devices].slice(0, CARDS_LEN_MAX);
+    let place = list.firstElementChild;
+    for (const [device, all] of shown) {
+      gone.delete(device);
+      const card = cards.get(device) ?? makeCard(device);
+      for (const series of all) if (!card.measures.has(series.key)) addMeasure(card, series);
+      if (card.element === place) place = place.nextElementSibling;
+      else list.insertBefore(card.element, place);
+    }
+    for (const device of gone) removeCard(device);
+    setShown(list, shown.length > 0);
+    const more = devices.size - shown.length;
+    setShown(byId("devices-more"), more > 0);
+    setText(byId("devices-more"), page.t("series.more", { count: more }));
+    summarizedAtMillis = 0;
+    render();
+  }
+
+  /** @param {string} device */
+  function makeCard(device) {
+    const said = el("span", "said small");
+    const head = el("div", "device-head", el("h3", "foreign", plain(device)), said);
+    const measures = el("ul", "");
+    const element = el("li", "device", head, measures);
+    /** @type {Card} */
+    const card = { device, element, said, list: measures, measures: new Map(), isSeen: false };
+    element.dataset.device = device;
+    cards.set(device, card);
+    ofElement.set(element, card);
+    watcher.observe(element);
+    return card;
+  }
+
+  /** @param {string} device */
+  function removeCard(device) {
+    const card = cards.get(device);
+    if (card === undefined) return;
+    watcher.unobserve(card.element);
+    card.element.remove();
+    cards.delete(device);
+  }
+
+  /**
+   * @param {Card} card
+   * @param {Series} series
+   */
+  function addMeasure(card, series) {
+    const value = el("span", "value");
+    const when = el("span", "when");
+    const path = svg("path", { class: "spark-line" });
+    const box = `0 0 ${spark.WIDTH} ${spark.HEIGHT}`;
+    const picture = svg("svg", { class: "spark own", viewBox: box, "aria-hidden": "true" }, path);
+    const quantity = el("span", "foreign", plain(series.latest.quantity));
+    const foot = el("span", "foot-line", quantity, when);
+    const button = el("button", "measure", value, picture, foot);
+    button.type = "button";
+    button.dataset.quantity = series.latest.quantity;
+    button.addEventListener("click", () => onSelect(series.key));
+    const { key } = series;
+    /** @type {Measure} */
+    const measure = { key, button, value, when, path, spots: [], isLoaded: false };
+    card.measures.set(key, measure);
+    card.list.append(el("li", "", button));
+    addSpot(measure, series.latest);
+    if (card.isSeen) wantHistory(measure);
+  }
+
+  /** @param {readonly Reading[]} fresh */
+  function add(fresh) {
+    for (const reading of fresh) {
+      const card = cards.get(reading.device);
+      const key = JSON.stringify([reading.device, reading.quantity]);
+      const measure = card?.measures.get(key);
+      if (measure !== undefined) addSpot(measure, reading);
+    }
+    render();
+  }
+
+  /** What is on the screen. */
+  function render() {
+    for (const card of cards.values()) if (card.isSeen) drawCard(card);
+    summarize();
+  }
+
+  /** @param {Card} card */
+  function drawCard(card) {
+    const { model, t, language } = page;
+    const now = page.nowMillis();
+    let isSilent = true;
+    /** @type {number | null} */
+    let left = null;
+    for (const measure of card.measures.values()) {
+      const series = model.series.get(measure.key);
+      if (series === undefined) continue;
+      const stale = isStale(model, series, now);
+      isSilent &&= stale;
+      left = offlineSince(series.latest.topic) ?? left;
+      measure.button.classList.toggle("is-stale", stale);
+      measure.button.setAttribute("aria-pressed", String(series.key === model.selected));
+      setText(measure.value, inUnit(series.latest, page.unit, language));
+      const millis = ageMillis(model, series, now);
+      const text = millis < 1_000 ? t("now.fresh") : t("now.ago", { age: age(millis, t) });
+      setText(measure.when, text);
+      const micros = (now + model.skewMillis) * 1_000;
+      const d = spark.line(measure.spots, usualMillis(series.times), micros);
+      if (measure.path.getAttribute("d") !== d) measure.path.setAttribute("d", d);
+    }
+    card.element.dataset.state = left !== null ? "offline" : isSilent ? "stale" : "fresh";
+    const time = left === null ? "" : moment(left, now, language);
+    const said = left !== null ? t("device.offline", { time }) : isSilent ? t("device.silent") : "";
+    setText(card.said, said);
+  }
+
+  function summarize() {
+    const { model, t } = page;
+    const now = page.nowMillis();
+    if (now - summarizedAtMillis < SUMMARY_MILLIS) return;
+    summarizedAtMillis = now;
+    const speaking = new Set();
+    const all = new Set();
+    for (const series of model.series.values()) {
+      all.add(series.latest.device);
+      if (!isStale(model, series, now)) speaking.add(series.latest.device);
+    }
+    const text = t("overview.summary", { count: all.size, speaking: speaking.size });
+    setText(byId("overview-summary"), all.size === 0 ? "" : text);
+  }
+
+  return { renderList, render, add };
+}
