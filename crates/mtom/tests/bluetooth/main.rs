@@ -54,6 +54,8 @@ fn main() -> std::process::ExitCode {
         spp::by_address_and_channel_it_obeys,
         spp::an_original_device_is_shown_as_sent,
         spp::killed_it_is_missed_and_back_it_hears_the_newest_only,
+        spp::of_lines_that_are_lost_or_late_the_newest_counts,
+        spp::one_that_dies_without_a_word_is_missed,
         serial::over_a_bound_port_it_obeys,
         serial::an_original_device_is_shown_as_sent,
         bench::ble,

@@ -69,3 +69,30 @@ pub(crate) fn killed_it_is_missed_and_back_it_hears_the_newest_only(guest: &mut 
     lamp.says("LED on");
     newest_only(&mut lamp, "on");
 }
+
+/// Each fifth line is lost, each other is late.
+pub(crate) fn of_lines_that_are_lost_or_late_the_newest_counts(guest: &mut Guest) {
+    guest.start(2);
+    let faults = ["--fault", "drop=0.2,slow=20ms", "--seed", "7", "--lease", "none"];
+    let mut lamp = lamp(guest, &faults);
+    let gateway = Gateway::up(guest, "spp:TEMP_LED?adapter=hci0");
+    for celsius in ["30", "20", "31", "19", "32", "18", "33", "17", "34", "16", "35"] {
+        gateway.publish(celsius);
+    }
+    gateway.lamp_is("on");
+    let said = lamp.said_since();
+    assert_eq!(said.last().map(String::as_str), Some("LED on"), "{said:?}");
+}
+
+/// Its socket stays open.
+pub(crate) fn one_that_dies_without_a_word_is_missed(guest: &mut Guest) {
+    guest.start(2);
+    let mut lamp = lamp(guest, &["--fault", "die-after=3", "--lease", "none"]);
+    let gateway = Gateway::up(guest, "spp:TEMP_LED?adapter=hci0");
+    gateway.publish("30");
+    gateway.lamp_is("on");
+    lamp.says("LED on");
+    let missed = gateway.lamp_when("it is missed", |lamp| lamp["link_state"] == "broken");
+    let reason = missed["link_reason"].as_str().unwrap();
+    assert!(reason.ends_with("no answer for 2s"), "{missed}");
+}
