@@ -79,6 +79,31 @@ mod light {
 #[cfg(feature = "actuator")]
 pub use light::Light;
 
+#[cfg(feature = "actuator")]
+mod button {
+    use esp_hal::gpio::Input;
+    use mtom_device::actuator::Contact;
+
+    /// A button between its pin, which is pulled up, and ground.
+    pub struct Button(pub Input<'static>);
+
+    impl Contact for Button {
+        fn is_closed(&self) -> bool {
+            self.0.is_low()
+        }
+
+        async fn until(&mut self, is_closed: bool) {
+            if is_closed {
+                self.0.wait_for_low().await;
+            } else {
+                self.0.wait_for_high().await;
+            }
+        }
+    }
+}
+#[cfg(feature = "actuator")]
+pub use button::Button;
+
 #[cfg(feature = "sensor")]
 mod thermometer {
     use esp_hal::tsens::TemperatureSensor;

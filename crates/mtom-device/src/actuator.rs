@@ -18,17 +18,19 @@
 //! changes nothing either. A device that has a key obeys nobody who has it not, and tells him nothing
 //! ([`mtom_protocol::link::keyed`]). The LED starts in its safe state and returns to it when nothing was asked
 //! on any link for a whole lease; that is said on all of them, and so is it when somebody presses the
-//! button of the device ([`Actuator::press`]), whose word stands until a command or the end of the lease.
+//! button of the device ([`Actuator::attend`]), whose word stands until a command or the end of the lease.
 //!
 //! What surprises: a bare byte is applied [`BARE_WAIT`] late, because until then it may be the
 //! beginning of a line. Of several bare bytes that come together the last one wins. After a loss of
 //! power the last number is up to 63 above the last one that was applied (see [`BLOCK_LEN`]).
 
+mod button;
 mod lamp;
 mod line;
 mod serve;
 mod talk;
 
+pub use button::{BOUNCE, Contact};
 pub use lamp::BLOCK_LEN;
 #[cfg(feature = "model")]
 pub use lamp::model;

@@ -1,7 +1,8 @@
 //! The actuator: an LED, a radio, two serial ports and a flash, with `mtom-device` between them.
 //!
 //! It obeys Bluetooth, UART0 and USB at once. It works as it comes; `mtom flash actuator` gives it a
-//! name, a lease and a safe state beside this image. The log stands between the answers, on USB where
+//! name, a lease and a safe state beside this image. The button that every board has beside its chip
+//! (BOOT) turns the LED. The log stands between the answers, on USB where
 //! a computer listens there, else on UART0; whoever reads answers passes over it.
 
 #![no_std]
@@ -9,12 +10,12 @@
 #![forbid(unsafe_code)]
 
 use core::cell::RefCell;
-use embassy_futures::join::join4;
+use embassy_futures::join::join5;
 use embassy_time::{Duration, Timer};
 use esp_alloc as _;
 use esp_backtrace as _;
 use esp_hal::clock::CpuClock;
-use esp_hal::gpio::{Output, OutputConfig};
+use esp_hal::gpio::{Input, InputConfig, Output, OutputConfig, Pull};
 use esp_hal::ram;
 use esp_hal::system::software_reset;
 use esp_hal::timer::timg::TimerGroup;
@@ -26,7 +27,7 @@ use log::{LevelFilter, error, info};
 use mtom_device::actuator::{Actuator, VERSION};
 use mtom_device::flash::{Keep, Shared, layout};
 use mtom_device::{ble, board};
-use mtom_firmware::chip::{self, ChipWatchdog, Light};
+use mtom_firmware::chip::{self, Button, ChipWatchdog, Light};
 use trouble_host::prelude::ExternalController;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -41,6 +42,7 @@ async fn main(_spawner: embassy_executor::Spawner) -> ! {
     esp_println::logger::init_logger(LevelFilter::Info);
     let parts = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     let led = Light(Output::new(parts.GPIO8, Light::DARK, OutputConfig::default()));
+    let button = Button(Input::new(parts.GPIO9, InputConfig::default().with_pull(Pull::Up)));
     esp_alloc::heap_allocator!(#[ram(reclaimed)] size: 64 * 1024);
     esp_rtos::start(TimerGroup::new(parts.TIMG0).timer0, parts.FROM_CPU_INTR0);
     let watchdog = ChipWatchdog::start(parts.TIMG1);
@@ -70,8 +72,9 @@ async fn main(_spawner: embassy_executor::Spawner) -> ! {
         Timer::after(RESTART).await;
         software_reset()
     };
-    join4(
+    join5(
         actuator.supervise(watchdog),
+        actuator.attend(button),
         actuator.serve_always(uart_rx, uart_tx),
         actuator.serve_always(usb_rx, usb_tx),
         bluetooth,
