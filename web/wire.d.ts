@@ -292,7 +292,11 @@ code: string, reason: string, at: string, at_micros: number, };
 /**
  * `GET /api/v1/commands`, newest first.
  */
-export type Commands = { commands: Array<Command>, };
+export type Commands = { commands: Array<Command>,
+/**
+ * The `before` of the next page; null: this is the last.
+ */
+next: number | null, };
 
 /**
  * One row of the ledger: reading → rule → command → sent → acknowledged.

@@ -359,5 +359,9 @@ export const en = {
   "api.members": "Members of {type}",
   "api.sends": "Takes",
   "api.answers": "Answers",
+  "api.instead": "Or instead:",
+  "api.range": "{range}.",
+  "api.usual": "Left out: {usual}.",
+  "api.example": "As in: {example}",
   "api.try": "Ask for it now",
 };

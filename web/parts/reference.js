@@ -60,22 +60,36 @@ function table(titles, rows) {
   return region;
 }
 
+/** @param {import("./schema.js").Parameter} parameter */
+function aboutParameter({ description, range, usual, example }) {
+  const { t } = page;
+  const words = el("span", "", description);
+  words.lang = "en";
+  const more = [
+    range === "" ? "" : t("api.range", { range }),
+    usual === "" ? "" : t("api.usual", { usual }),
+    example === "" ? "" : t("api.example", { example }),
+  ].filter((text) => text !== "");
+  return el("span", "", words, ` ${more.join(" ")}`);
+}
+
 /** @param {Operation} operation */
 function article(operation) {
   const { t } = page;
-  const { method, path, summary, description, parameters, request, answer } = operation;
+  const { method, path, summary, description, parameters, request, answer, problems } = operation;
   const title = el("h3", "operation", el("code", "method", method), " ", el("code", "", path));
   title.id = operation.id;
   const about = [summary, ...description].map((text) => el("p", "", text));
   for (const text of about) text.lang = "en";
+  /** @type {HTMLElement[]} */
   const parts = [title, ...about];
   if (parameters.length > 0) {
-    const rows = parameters.map(({ name, where, isRequired, schema, description: words }) => [
-      el("code", "", name),
-      t(where === "path" ? "api.in.path" : "api.in.query"),
-      type(schema),
-      t(isRequired ? "api.required" : "api.optional"),
-      words,
+    const rows = parameters.map((one) => [
+      el("code", "", one.name),
+      t(one.where === "path" ? "api.in.path" : "api.in.query"),
+      type(one.schema),
+      t(one.isRequired ? "api.required" : "api.optional"),
+      aboutParameter(one),
     ]);
     const region = table(
       [t("api.name"), t("api.in"), t("api.type"), t("api.needed"), t("api.about")],
@@ -91,6 +105,14 @@ function article(operation) {
   }
   const found = answer.kind === "" ? [] : [el("code", "", answer.kind), " ", type(answer.schema)];
   parts.push(el("p", "", t("api.answers"), " ", el("code", "", answer.status), " ", ...found));
+  if (problems.length > 0) {
+    const terms = problems.flatMap(({ status, description: words }) => {
+      const why = el("dd", "", words);
+      why.lang = "en";
+      return [el("dt", "", el("code", "", status)), why];
+    });
+    parts.push(el("p", "", t("api.instead")), el("dl", "statuses", ...terms));
+  }
   if (operation.isSimple) {
     const link = el("a", "", t("api.try"));
     link.href = path;

@@ -11,6 +11,10 @@
  * @property {Record<string, Schema>} [properties]
  * @property {Schema[]} [oneOf]
  * @property {Schema[]} [allOf]
+ * @property {Schema[]} [anyOf]
+ * @property {number} [minimum]
+ * @property {number} [maximum]
+ * @property {string | number | boolean} [default]
  */
 
 /**
@@ -20,6 +24,9 @@
  * @property {boolean} isRequired
  * @property {Schema | undefined} schema
  * @property {string} description
+ * @property {string} range as in `1–1000`; empty where there is none
+ * @property {string} usual what counts where it is left out; empty where nothing does
+ * @property {string} example
  */
 
 /**
@@ -32,6 +39,7 @@
  * @property {Parameter[]} parameters
  * @property {{ kind: string, schema: Schema | undefined } | null} request
  * @property {{ status: string, kind: string, schema: Schema | undefined }} answer
+ * @property {{ status: string, description: string }[]} problems what may be answered instead
  * @property {boolean} isSimple a browser can ask for it as it stands
  */
 
@@ -43,9 +51,9 @@
  * @property {string[]} tags
  * @property {string} [summary]
  * @property {string} [description]
- * @property {{ name: string, in: string, required?: boolean, schema?: Schema, description?: string }[]} [parameters]
+ * @property {{ name: string, in: string, required?: boolean, schema?: Schema, description?: string, example?: unknown }[]} [parameters]
  * @property {{ content: Content }} [requestBody]
- * @property {Record<string, { content?: Content }>} responses
+ * @property {Record<string, { description?: string, content?: Content }>} responses
  */
 
 /**
@@ -82,9 +90,10 @@ function words(schema, names) {
     names.push(name);
     return name;
   }
-  const several = schema.oneOf ?? schema.allOf;
+  const several = schema.oneOf ?? schema.allOf ?? schema.anyOf;
   if (several !== undefined) return several.map((one) => words(one, names)).join(" | ");
   if (schema.enum !== undefined) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
+  if (schema.format === "date-time") return schema.format;
   const types = schema.type === undefined ? ["any"] : [schema.type].flat();
   return types
     .map((type) => (type === "array" ? `${words(schema.items, names)}[]` : type))
@@ -142,9 +151,11 @@ function operation(path, method, raw) {
     isRequired: one.required === true,
     schema: one.schema,
     description: one.description ?? "",
+    range: range(one.schema),
+    usual: String(one.schema?.default ?? ""),
+    example: String(one.example ?? ""),
   }));
-  const [status = "", found = {}] =
-    Object.entries(raw.responses).find(([code]) => code !== "default") ?? [];
+  const [[status = "", found = {}] = [], ...others] = Object.entries(raw.responses);
   return {
     id: `operation-${raw.operationId}`,
     method: method.toUpperCase(),
@@ -154,8 +165,18 @@ function operation(path, method, raw) {
     parameters,
     request: raw.requestBody === undefined ? null : content(raw.requestBody.content),
     answer: { status, ...content(found.content) },
+    problems: others.map(([code, { description = "" }]) => ({ status: code, description })),
     isSimple: method === "get" && !parameters.some((one) => one.isRequired),
   };
+}
+
+/**
+ * @param {Schema | undefined} schema
+ * @returns {string}
+ */
+function range(schema) {
+  const { minimum, maximum } = schema ?? {};
+  return minimum === undefined || maximum === undefined ? "" : `${minimum}–${maximum}`;
 }
 
 /**

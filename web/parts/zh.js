@@ -351,5 +351,9 @@ export const zh = {
   "api.members": "{type} 的成员",
   "api.sends": "接收",
   "api.answers": "回答",
+  "api.instead": "或者：",
+  "api.range": "{range}。",
+  "api.usual": "省略时为 {usual}。",
+  "api.example": "例如：{example}",
   "api.try": "现在就请求",
 };

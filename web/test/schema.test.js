@@ -21,6 +21,11 @@ test("a type is said in a few words", () => {
       "State | null",
       ["State"],
     ],
+    [
+      { anyOf: [{ type: "string", format: "date-time" }, { type: "integer" }] },
+      "date-time | integer",
+      [],
+    ],
     [{ type: "string", enum: ["on", "off"] }, '"on" | "off"', []],
   ];
   for (const [schema, text, names] of cases) assert.deepEqual(typeOf(schema), { text, names });
@@ -44,6 +49,17 @@ test("every operation stands under one heading, with what it answers", () => {
   );
   assert.equal(set?.isSimple, false);
   assert.ok(all.find(({ path }) => path === "/api/v1/status")?.isSimple);
+  assert.deepEqual(
+    set?.problems.map(({ status }) => status),
+    ["400", "403", "404", "413", "415", "503"],
+  );
+  const pages = all.find(({ path }) => path === "/api/v1/rejects")?.parameters ?? [];
+  const limit = pages.find(({ name }) => name === "limit");
+  assert.deepEqual([limit?.range, limit?.usual, limit?.example], ["1–1000", "100", "20"]);
+  for (const { id, parameters, problems } of all) {
+    for (const { description } of [...parameters, ...problems])
+      assert.notEqual(description, "", id);
+  }
 });
 
 test("a type's members have their own words, and each type that is named is there", () => {

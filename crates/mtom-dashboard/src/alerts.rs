@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
+    /// How many at most.
+    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
     pub(crate) limit: Option<usize>,
 }
 

@@ -266,6 +266,8 @@ pub(crate) struct Reject<'a> {
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Commands<'a> {
     commands: Vec<Command<'a>>,
+    /// The `before` of the next page; null: this is the last.
+    next: Option<u64>,
 }
 
 /// `GET /api/v1/why`: why an actuator is to be as it is.

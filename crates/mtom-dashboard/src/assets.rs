@@ -3,6 +3,7 @@
 //! A name that is not in the table does not exist: no path from outside ever reaches the file system.
 //! A debug build reads the files of the table from `web/`, so that an edit shows at the next reload.
 
+use crate::caching::{is_known, takes_gzip};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -34,15 +35,15 @@ const FOLDER: Option<&str> = if cfg!(debug_assertions) {
 /// A page, such as `index.html`, asked for again at each visit.
 pub(crate) fn page(name: &str, headers: &HeaderMap) -> Option<Response> {
     let asset = find(name)?;
-    let tag = format!("\"{HASH}\"");
-    let known =
-        headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if known && FOLDER.is_none() {
-        StatusCode::NOT_MODIFIED.into_response()
+    // Weak: the plain bytes and the gzipped ones share it.
+    let tag = HeaderValue::from_str(&format!("W/\"{HASH}\""));
+    let tag = tag.expect("hexadecimal digits and quotes are visible ASCII");
+    let mut response = if is_known(headers, &tag) && FOLDER.is_none() {
+        let common = [(header::CACHE_CONTROL, NO_CACHE), (header::VARY, "accept-encoding")];
+        (StatusCode::NOT_MODIFIED, common).into_response()
     } else {
         serve(asset, headers, NO_CACHE, FOLDER)
     };
-    let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII");
     response.headers_mut().insert(header::ETAG, tag);
     Some(response)
 }
@@ -82,17 +83,6 @@ fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
         return Some(String::from_utf8_lossy(&bytes).replace("@tree@", HASH).into_bytes());
     }
     Some(bytes)
-}
-
-/// `gzip` among the encodings, and not with a weight of zero (RFC 9110 §12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values =
-        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let zero = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !zero
-    })
 }
 
 #[cfg(test)]

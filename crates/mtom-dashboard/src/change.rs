@@ -4,18 +4,21 @@
 //! another site can send is not taken.
 
 use crate::api::{Applied, RuleSets};
+#[cfg(test)]
+use crate::openapi::answers;
 use crate::problem::Problem;
 use crate::routes::{json, limit, taken};
 use crate::server::Shared;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use mtom_gateway::control::{Control, ControlError};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +26,7 @@ use std::time::Duration;
 pub(crate) const RULES_LEN_MAX: usize = 1024 * 1024;
 /// The longest that a person's word stands, other than for ever.
 const SECONDS_MAX: u64 = 366 * 24 * 3_600;
-/// The longest name of who brings rules, in bytes.
+/// The longest name of who brings rules, in characters.
 const SOURCE_LEN_MAX: usize = 200;
 
 pub(crate) const RULES_NEXT: &str = "correct what is named; mtom rules check FILE says the same";
@@ -37,9 +40,15 @@ const GATEWAY_NEXT: &str = "look into the gateway's log, and try again";
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApplyQuery {
+    /// Who brings them, for the list of versions; no control characters.
+    #[cfg_attr(
+        test,
+        param(max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Ada")
+    )]
     source: Option<String>,
     /// Only look whether they could be taken.
     #[serde(default)]
+    #[cfg_attr(test, param(default = false, example = true))]
     check: bool,
 }
 
@@ -48,6 +57,8 @@ pub(crate) struct ApplyQuery {
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionsQuery {
+    /// How many at most.
+    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
     limit: Option<usize>,
 }
 
@@ -56,6 +67,9 @@ pub(crate) struct VersionsQuery {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 struct Rollback {
+    /// The version whose text runs again.
+    #[serde(deserialize_with = "whole_number")]
+    #[cfg_attr(test, schema(minimum = 0, example = 3))]
     version: u64,
 }
 
@@ -66,6 +80,8 @@ struct Rollback {
 struct Set {
     led: Wish,
     /// For how long; left out: until somebody says `auto`.
+    #[serde(default, deserialize_with = "whole_number_or_none")]
+    #[cfg_attr(test, schema(minimum = 1, maximum = 31_622_400, example = 600))]
     seconds: Option<u64>,
 }
 
@@ -88,16 +104,24 @@ enum Wish {
     tag = "rules",
     params(ApplyQuery),
     request_body(content = String, content_type = "application/toml"),
-    responses((status = 200, description = "as asked", body = Applied))
+    responses(
+        (status = 200, description = "as asked", body = Applied),
+        answers::BadRequest,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::Mistaken,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn apply(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ApplyQuery>, QueryRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let ApplyQuery { source, check } = taken(query)?;
     expect_kind(&headers, "application/toml")?;
+    let body = whole(body)?;
     let text = rules_text(&body)?;
     let control = control(&shared)?;
     if check {
@@ -105,8 +129,9 @@ pub(crate) async fn apply(
         return Ok(json(&Applied { version: None }));
     }
     let source = source.unwrap_or_else(|| "the API".into());
-    if source.len() > SOURCE_LEN_MAX || source.chars().any(char::is_control) {
-        let detail = format!("`source`: expected at most {SOURCE_LEN_MAX} bytes without controls");
+    if source.chars().count() > SOURCE_LEN_MAX || source.chars().any(char::is_control) {
+        let detail =
+            format!("`source`: expected at most {SOURCE_LEN_MAX} characters, none of control");
         return Err(Problem::bad_query(detail, BODY_NEXT));
     }
     let version = control.apply(text, &source).await.map_err(problem)?;
@@ -119,7 +144,12 @@ pub(crate) async fn apply(
     path = "/api/v1/rules/versions",
     tag = "rules",
     params(VersionsQuery),
-    responses((status = 200, description = "as asked", body = RuleSets<'static>))
+    responses(
+        (status = 200, description = "as asked", body = RuleSets<'static>),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 pub(crate) async fn versions(
     State(shared): State<Arc<Shared>>,
@@ -136,14 +166,22 @@ pub(crate) async fn versions(
     path = "/api/v1/rules/rollback",
     tag = "rules",
     request_body(content = Rollback),
-    responses((status = 200, description = "as asked", body = Applied))
+    responses(
+        (status = 200, description = "as asked", body = Applied),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::Mistaken,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn rollback(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let Rollback { version } = body_json(&headers, &body, "{\"version\": 3}")?;
+    let Rollback { version } = body_json(&headers, &whole(body)?, "{\"version\": 3}")?;
     let control = control(&shared)?;
     let row = shared.read(move |history| history.rule_set(version)).await?;
     let row = row.ok_or_else(|| problem(ControlError::Version(version)))?;
@@ -157,17 +195,26 @@ pub(crate) async fn rollback(
     put,
     path = "/api/v1/actuators/{name}/set",
     tag = "actuators",
-    params(("name" = String, Path, description = "of the actuator")),
+    params(("name" = String, Path, description = "of the actuator", example = "TEMP_LED")),
     request_body(content = Set),
-    responses((status = 204, description = "said"))
+    responses(
+        (status = 204, description = "said"),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn set(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Set { led, seconds } = body_json(&headers, &body, "{\"led\": \"on\", \"seconds\": 600}")?;
+    let name = named(name)?;
+    let Set { led, seconds } =
+        body_json(&headers, &whole(body)?, "{\"led\": \"on\", \"seconds\": 600}")?;
     if seconds.is_some_and(|seconds| !(1..=SECONDS_MAX).contains(&seconds)) {
         let detail = format!("`seconds` is out of range: expected 1 to {SECONDS_MAX}");
         return Err(Problem::bad_query(detail, BODY_NEXT));
@@ -205,6 +252,23 @@ pub(crate) fn problem(error: ControlError) -> Problem {
     }
 }
 
+/// The name in an address.
+pub(crate) fn named(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    let next = "write names in addresses as UTF-8, percent-encoded";
+    name.map(|Path(name)| name).map_err(|error| Problem::bad_query(error.body_text(), next))
+}
+
+/// A body that came to its end.
+pub(crate) fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("the body is too long: expected at most {RULES_LEN_MAX} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail, "send less")
+        }
+        _ => Problem::bad_query(error.body_text(), BODY_NEXT),
+    })
+}
+
 /// A body as the text of rules.
 pub(crate) fn rules_text(body: &[u8]) -> Result<&str, Problem> {
     std::str::from_utf8(body)
@@ -219,6 +283,20 @@ pub(crate) fn expect_kind(headers: &HeaderMap, expected: &str) -> Result<(), Pro
     }
     let detail = format!("Content-Type is {kind:?}: expected {expected}");
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, BODY_NEXT))
+}
+
+/// JSON has one kind of number: `3.0` is 3, as its schemas say too, and many programs write it so.
+fn whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let number = serde_json::Number::deserialize(from)?;
+    let float = || number.as_f64().filter(|float| float.fract() == 0.0);
+    let whole = number.as_u64().or_else(|| format!("{:.0}", float()?).parse().ok());
+    whole.ok_or_else(|| D::Error::custom(format!("{number} is no whole number from 0 on")))
+}
+
+fn whole_number_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(deserialize_with = "whole_number")] u64);
+    Ok(Option::<Whole>::deserialize(from)?.map(|whole| whole.0))
 }
 
 pub(crate) fn body_json<T: for<'de> Deserialize<'de>>(

@@ -7,6 +7,7 @@ mod access;
 mod alerts;
 mod api;
 mod assets;
+mod caching;
 mod change;
 mod devices;
 mod events;

@@ -4,16 +4,20 @@
 //! POST begins, GET tells how it stands, PUT answers what is asked, DELETE gives it up. A pairing ends by
 //! itself after 120 s.
 
-use crate::change::{body_json, expect_kind};
+use crate::change::{body_json, named, whole};
+#[cfg(test)]
+use crate::openapi::answers;
 use crate::problem::Problem;
 use crate::routes::json;
 use crate::server::Shared;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mtom_gateway::pairing::{Answer, PairingError, PairingState, Pairings, Step};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 const EXAMPLE: &str = "{\"passkey\": \"123456\"}, or {\"same\": true}";
@@ -57,6 +61,7 @@ pub(crate) enum PairingWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PairingAnswer {
     /// What the device shows: six digits.
+    #[cfg_attr(test, schema(pattern = "^[0-9]{6}$", example = "123456"))]
     passkey: Option<String>,
     /// Whether the device shows the same number.
     same: Option<bool>,
@@ -69,17 +74,28 @@ pub(crate) struct PairingAnswer {
     post,
     path = "/api/v1/actuators/{name}/pair",
     tag = "actuators",
-    params(("name" = String, Path, description = "of the actuator")),
+    params(("name" = String, Path, description = "of the actuator", example = "TEMP_LED")),
     request_body(content = Object),
-    responses((status = 202, description = "begun", body = Pairing))
+    responses(
+        (status = 202, description = "begun", body = Pairing),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::Conflict,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::NotPairable,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn begin(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let name = named(name)?;
     // A plain form of another site cannot say so.
-    expect_kind(&headers, "application/json")?;
+    let _: Map<String, Value> = body_json(&headers, &whole(body)?, "{}")?;
     let pairings = pairings(&shared)?;
     pairings.begin(&name).map_err(problem)?;
     let state = pairings.state(&name).map_err(problem)?;
@@ -91,13 +107,19 @@ pub(crate) async fn begin(
     get,
     path = "/api/v1/actuators/{name}/pair",
     tag = "actuators",
-    params(("name" = String, Path, description = "of the actuator")),
-    responses((status = 200, description = "as asked", body = Pairing))
+    params(("name" = String, Path, description = "of the actuator", example = "TEMP_LED")),
+    responses(
+        (status = 200, description = "as asked", body = Pairing),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn state(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
+    let name = named(name)?;
     Ok(json(&Pairing::from(pairings(&shared)?.state(&name).map_err(problem)?)))
 }
 
@@ -106,18 +128,27 @@ pub(crate) async fn state(
     put,
     path = "/api/v1/actuators/{name}/pair",
     tag = "actuators",
-    params(("name" = String, Path, description = "of the actuator")),
+    params(("name" = String, Path, description = "of the actuator", example = "TEMP_LED")),
     request_body(content = PairingAnswer),
-    responses((status = 204, description = "answered"))
+    responses(
+        (status = 204, description = "answered"),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::Conflict,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
+    let name = named(name)?;
     let answer =
-        match body_json(&headers, &body, EXAMPLE)? {
+        match body_json(&headers, &whole(body)?, EXAMPLE)? {
             PairingAnswer { passkey: Some(digits), same: None } => {
                 let is_six = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
                 let number = digits.parse().ok().filter(|_| is_six);
@@ -140,13 +171,19 @@ pub(crate) async fn answer(
     delete,
     path = "/api/v1/actuators/{name}/pair",
     tag = "actuators",
-    params(("name" = String, Path, description = "of the actuator")),
-    responses((status = 204, description = "none goes on any more"))
+    params(("name" = String, Path, description = "of the actuator", example = "TEMP_LED")),
+    responses(
+        (status = 204, description = "none goes on any more"),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn give_up(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
+    let name = named(name)?;
     pairings(&shared)?.give_up(&name).map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,7 @@
 //! The history's part of the API: filtered pages, charts, and how much is kept where.
 
+#[cfg(test)]
+use crate::openapi::shapes;
 use crate::problem::Problem;
 use mtom_gateway::view::Snapshot;
 use mtom_protocol::time::UnixMicros;
@@ -17,16 +19,35 @@ const TIME_NEXT: &str = "write times as 2026-11-24T08:00:00Z, or as microseconds
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadingsQuery {
+    /// Only of this device.
+    #[cfg_attr(test, param(example = "Environ"))]
     device: Option<String>,
+    /// Only of this quantity.
+    #[cfg_attr(test, param(example = "Temperature"))]
     quantity: Option<String>,
+    /// Only in this unit.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::UnitWord>, example = "°C"))]
     unit: Option<String>,
+    /// Only from this time on.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::Time>, example = "2026-11-24T08:00:00Z"))]
     from: Option<String>,
+    /// Only before this time.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::Time>, example = "1795507200000000"))]
     until: Option<String>,
+    /// Only values from this one on, in the reading's own unit.
+    #[cfg_attr(test, param(example = 25.0))]
     min: Option<f64>,
+    /// Only values up to this one.
+    #[cfg_attr(test, param(example = 30.5))]
     max: Option<f64>,
-    #[cfg_attr(test, param(inline))]
+    /// By time: the oldest first (left out: so), or the newest.
+    #[cfg_attr(test, param(inline, example = "desc"))]
     order: Option<OrderWord>,
+    /// The `next` of the page before; left out: the first page.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::Cursor>, example = "1795421190000000.42"))]
     after: Option<String>,
+    /// How many at most.
+    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
     pub(crate) limit: Option<usize>,
 }
 
@@ -43,10 +64,20 @@ enum OrderWord {
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChartAsked {
+    /// Of which device.
+    #[cfg_attr(test, param(example = "Environ"))]
     device: String,
+    /// Which quantity.
+    #[cfg_attr(test, param(example = "Temperature"))]
     quantity: String,
+    /// The stretch begins.
+    #[cfg_attr(test, param(inline, value_type = shapes::Time, example = "2026-11-24T08:00:00Z"))]
     from: String,
+    /// It ends before, and later than `from`.
+    #[cfg_attr(test, param(inline, value_type = shapes::Time, example = "2026-11-24T20:00:00Z"))]
     until: String,
+    /// In how many points at most, as in the pixels of a picture.
+    #[cfg_attr(test, param(minimum = 1, maximum = 2000, default = 500, example = 300))]
     points: Option<usize>,
 }
 

@@ -6,13 +6,15 @@
 
 pub(crate) mod wire;
 
-use crate::change::{RULES_NEXT, expect_kind, rules_text};
+use crate::change::{RULES_NEXT, expect_kind, rules_text, whole};
+#[cfg(test)]
+use crate::openapi::{answers, shapes};
 use crate::past::time;
 use crate::problem::Problem;
 use crate::routes::taken;
 use crate::server::Shared;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -150,7 +152,11 @@ const FAILED_NEXT: &str = "look into the gateway's log, and try again";
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplayQuery {
+    /// The stretch begins: so long ago, or at a time; left out: a week ago.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::SpanOrTime>, example = "24h"))]
     since: Option<String>,
+    /// It ends before; left out: now. Later than `since`.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::SpanOrTime>, example = "2026-11-24T20:00:00Z"))]
     until: Option<String>,
 }
 
@@ -177,17 +183,25 @@ struct Lines {
     tag = "rules",
     params(ReplayQuery),
     request_body(content = String, content_type = "application/toml"),
-    responses((status = 200, description = "as asked", body = Line<'static>, content_type = "application/x-ndjson"))
+    responses(
+        (status = 200, description = "as asked", body = Line<'static>, content_type = "application/x-ndjson"),
+        answers::BadRequest,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::Mistaken,
+        answers::Busy,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn replay(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ReplayQuery>, QueryRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let (from, until) = taken(query)?.stretch((shared.clock)())?;
     expect_kind(&headers, "application/toml")?;
-    let text = rules_text(&body)?.to_owned();
+    let text = rules_text(&whole(body)?)?.to_owned();
     let replay = shared.replay.clone().ok_or_else(|| {
         Problem::unavailable("no history can be played here", "ask the gateway itself")
     })?;

@@ -5,15 +5,18 @@ use crate::alerts::{Alerts, AlertsQuery};
 use crate::api::{
     Actuator, Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status, Why,
 };
+use crate::caching::Tags;
+#[cfg(test)]
+use crate::openapi::{answers, shapes};
 use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    assets, change, devices, live, metrics, openapi, pair, path, reach, replay, scan, simulator,
-    trial,
+    assets, caching, change, devices, live, metrics, openapi, pair, path, reach, replay, scan,
+    simulator, trial,
 };
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware;
@@ -43,14 +46,8 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/v1", get(reference))
         .route("/api/v1/", get(reference))
-        .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/status", get(status))
-        .route("/api/v1/latest", get(latest))
-        .route("/api/v1/devices", get(devices::devices))
-        .route("/api/v1/series", get(devices::series))
         .route("/api/v1/actuators", get(actuators))
-        .route("/api/v1/rules", get(rules).put(change::apply))
-        .route("/api/v1/rules/versions", get(change::versions))
         .route("/api/v1/rules/replay", post(replay::replay))
         .route("/api/v1/rules/test", post(trial::test))
         .route("/api/v1/rules/rollback", post(change::rollback))
@@ -59,24 +56,38 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/actuators/{name}/set", put(change::set))
         .route("/api/v1/actuators/{name}/pair", get(pair::state).post(pair::begin))
         .route("/api/v1/actuators/{name}/pair", put(pair::answer).delete(pair::give_up))
-        .route("/api/v1/why", get(why))
-        .route("/api/v1/log", get(log))
-        .route("/api/v1/readings", get(readings))
-        .route("/api/v1/chart", get(chart))
         .route("/api/v1/storage", get(storage))
         .route("/api/v1/path", get(path::path))
         .route("/api/v1/simulator", get(simulator::simulator))
         .route("/api/v1/simulator/temperature", put(simulator::hold))
         .route("/metrics", get(metrics))
-        .route("/api/v1/rejects", get(rejects))
-        .route("/api/v1/commands", get(commands))
-        .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/audit", get(audit))
+        .merge(kept())
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(change::RULES_LEN_MAX))
+        .layer(middleware::from_fn(caching::compress))
         .layer(middleware::from_fn_with_state(access, access::guard))
         .with_state(shared)
+}
+
+/// What is a function of what is stored. How things are at this moment is not among it: that is never kept.
+fn kept() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/api/v1/latest", get(latest))
+        .route("/api/v1/devices", get(devices::devices))
+        .route("/api/v1/series", get(devices::series))
+        .route("/api/v1/rules", get(rules).put(change::apply))
+        .route("/api/v1/rules/versions", get(change::versions))
+        .route("/api/v1/why", get(why))
+        .route("/api/v1/log", get(log))
+        .route("/api/v1/readings", get(readings))
+        .route("/api/v1/chart", get(chart))
+        .route("/api/v1/rejects", get(rejects))
+        .route("/api/v1/commands", get(commands))
+        .route("/api/v1/alerts", get(alerts))
+        .route_layer(middleware::from_fn_with_state(Tags::default(), caching::revalidate))
 }
 
 /// `GET /api/v1/rejects?after=&limit=`
@@ -84,7 +95,11 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 struct RejectsQuery {
+    /// The `next` of the page before; left out: the newest.
+    #[cfg_attr(test, param(minimum = 0, example = 4_711))]
     after: Option<u64>,
+    /// How many at most.
+    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
     limit: Option<usize>,
 }
 
@@ -93,8 +108,14 @@ struct RejectsQuery {
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 struct CommandsQuery {
+    /// Only to this one.
+    #[cfg_attr(test, param(example = "TEMP_LED"))]
     actuator: Option<String>,
+    /// The `next` of the page before; left out: the newest.
+    #[cfg_attr(test, param(minimum = 0, example = 42))]
     before: Option<u64>,
+    /// How many at most.
+    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
     limit: Option<usize>,
 }
 
@@ -103,7 +124,11 @@ struct CommandsQuery {
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 struct WhyQuery {
+    /// Whose state is asked about.
+    #[cfg_attr(test, param(example = "TEMP_LED"))]
     actuator: String,
+    /// When; left out: now.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::Time>, example = "2026-11-24T08:00:00Z"))]
     at: Option<String>,
 }
 
@@ -126,8 +151,12 @@ fn page(name: &str, headers: &HeaderMap) -> Response {
     })
 }
 
-async fn asset(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    assets::file(&hash, &name, &headers).unwrap_or_else(|| {
+async fn asset(
+    part: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let found = part.ok().and_then(|Path((hash, name))| assets::file(&hash, &name, &headers));
+    found.unwrap_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "no such file in this build", "load / again")
             .into_response()
     })
@@ -158,7 +187,10 @@ async fn healthz() -> &'static str {
     get,
     path = "/readyz",
     tag = "health",
-    responses((status = 200, description = "as asked", body = String, content_type = "text/plain; charset=utf-8"))
+    responses(
+        (status = 200, description = "as asked", body = String, content_type = "text/plain; charset=utf-8"),
+        answers::Unavailable,
+    )
 ))]
 async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
     shared.read(|history| history.counts()).await.map(|_| "ready\n")
@@ -181,7 +213,9 @@ async fn status(State(shared): State<Arc<Shared>>) -> Response {
     get,
     path = "/api/v1/latest",
     tag = "readings",
-    responses((status = 200, description = "as asked", body = Latest<'static>))
+    responses((status = 200, description = "as asked", body = Latest<'static>),
+        answers::Unchanged,
+    )
 ))]
 async fn latest(State(shared): State<Arc<Shared>>) -> Response {
     let snapshot = shared.view.snapshot();
@@ -204,13 +238,18 @@ async fn actuators(State(shared): State<Arc<Shared>>) -> Response {
     get,
     path = "/api/v1/actuators/{name}/status",
     tag = "actuators",
-    params(("name" = String, Path, description = "of the actuator")),
-    responses((status = 200, description = "as asked", body = Actuator<'static>))
+    params(("name" = String, Path, description = "of the actuator", example = "TEMP_LED")),
+    responses(
+        (status = 200, description = "as asked", body = Actuator<'static>),
+        answers::BadRequest,
+        answers::NotFound,
+    )
 ))]
 async fn actuator(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
+    let name = change::named(name)?;
     let actuators = shared.view.snapshot().actuators;
     let Some(found) = actuators.iter().find(|actuator| actuator.name == name) else {
         let names: Vec<&str> = actuators.iter().map(|actuator| &*actuator.name).collect();
@@ -225,7 +264,11 @@ async fn actuator(
     get,
     path = "/api/v1/rules",
     tag = "rules",
-    responses((status = 200, description = "as asked", body = Rules<'static>))
+    responses(
+        (status = 200, description = "as asked", body = Rules<'static>),
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn rules(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let newest = shared.read(|history| history.rule_sets(1)).await?;
@@ -237,7 +280,9 @@ async fn rules(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     get,
     path = "/api/v1/log",
     tag = "health",
-    responses((status = 200, description = "as asked", body = Log<'static>))
+    responses((status = 200, description = "as asked", body = Log<'static>),
+        answers::Unchanged,
+    )
 ))]
 async fn log(State(shared): State<Arc<Shared>>) -> Response {
     json(&Log::new(&shared.view.snapshot().log))
@@ -262,7 +307,12 @@ async fn audit(State(shared): State<Arc<Shared>>) -> Response {
     path = "/api/v1/readings",
     tag = "readings",
     params(ReadingsQuery),
-    responses((status = 200, description = "as asked", body = ReadingPage<'static>))
+    responses(
+        (status = 200, description = "as asked", body = ReadingPage<'static>),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn readings(
     State(shared): State<Arc<Shared>>,
@@ -281,7 +331,12 @@ async fn readings(
     path = "/api/v1/chart",
     tag = "readings",
     params(ChartAsked),
-    responses((status = 200, description = "as asked", body = Chart))
+    responses(
+        (status = 200, description = "as asked", body = Chart),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn chart(
     State(shared): State<Arc<Shared>>,
@@ -297,7 +352,10 @@ async fn chart(
     get,
     path = "/api/v1/storage",
     tag = "health",
-    responses((status = 200, description = "as asked", body = Storage))
+    responses(
+        (status = 200, description = "as asked", body = Storage),
+        answers::Unavailable,
+    )
 ))]
 async fn storage(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let size = shared.read(History::size).await?;
@@ -309,7 +367,10 @@ async fn storage(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
     get,
     path = "/metrics",
     tag = "health",
-    responses((status = 200, description = "as asked", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"))
+    responses(
+        (status = 200, description = "as asked", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"),
+        answers::Unavailable,
+    )
 ))]
 async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let size = shared.read(History::size).await?;
@@ -324,7 +385,12 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
     path = "/api/v1/rejects",
     tag = "readings",
     params(RejectsQuery),
-    responses((status = 200, description = "as asked", body = Rejects<'static>))
+    responses(
+        (status = 200, description = "as asked", body = Rejects<'static>),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn rejects(
     State(shared): State<Arc<Shared>>,
@@ -343,22 +409,28 @@ async fn rejects(
     path = "/api/v1/commands",
     tag = "actuators",
     params(CommandsQuery),
-    responses((status = 200, description = "as asked", body = Commands<'static>))
+    responses(
+        (status = 200, description = "as asked", body = Commands<'static>),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn commands(
     State(shared): State<Arc<Shared>>,
     query: Asked<CommandsQuery>,
 ) -> Result<Response, Problem> {
     let CommandsQuery { actuator, before, limit: asked } = taken(query)?;
+    let limit = limit(asked)?;
     let query = LedgerQuery {
         actuator,
         after: before,
         order: Order::Descending,
-        limit: limit(asked)?,
+        limit: limit + 1,
         ..LedgerQuery::default()
     };
     let rows = shared.read(move |history| history.ledger(&query)).await?;
-    Ok(json(&Commands::new(&rows)))
+    Ok(json(&Commands::new(&rows, limit)))
 }
 
 /// The command that stood at a time, and the reading that led to it.
@@ -367,7 +439,13 @@ async fn commands(
     path = "/api/v1/why",
     tag = "actuators",
     params(WhyQuery),
-    responses((status = 200, description = "as asked", body = Why<'static>))
+    responses(
+        (status = 200, description = "as asked", body = Why<'static>),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn why(
     State(shared): State<Arc<Shared>>,
@@ -410,7 +488,12 @@ async fn why(
     path = "/api/v1/alerts",
     tag = "rules",
     params(AlertsQuery),
-    responses((status = 200, description = "as asked", body = Alerts<'static>))
+    responses(
+        (status = 200, description = "as asked", body = Alerts<'static>),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
 ))]
 async fn alerts(
     State(shared): State<Arc<Shared>>,

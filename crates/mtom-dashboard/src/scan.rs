@@ -3,6 +3,8 @@
 //!
 //! One at a time; whoever asks meanwhile is refused. A search ends when nobody waits for it any more.
 
+#[cfg(test)]
+use crate::openapi::answers;
 use crate::problem::Problem;
 use crate::routes::{json, taken};
 use crate::server::Shared;
@@ -50,7 +52,11 @@ const TROUBLE_NEXT: &str = "do what it says; mtom doctor looks whether that has 
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScanQuery {
+    /// With which adapter; left out: the system's first.
+    #[cfg_attr(test, param(example = "hci0"))]
     adapter: Option<String>,
+    /// For how long.
+    #[cfg_attr(test, param(minimum = 1, maximum = 60, default = 12, example = 12))]
     seconds: Option<u64>,
 }
 
@@ -91,7 +97,12 @@ pub(crate) enum BluetoothKind {
     path = "/api/v1/actuators/scan",
     tag = "actuators",
     params(ScanQuery),
-    responses((status = 200, description = "the strongest first", body = Reach<'static>))
+    responses(
+        (status = 200, description = "the strongest first", body = Reach<'static>),
+        answers::BadRequest,
+        answers::Busy,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn scan(
     State(shared): State<Arc<Shared>>,

@@ -4,6 +4,8 @@
 //! sensors are simulated; the binary gives the two functions, because the dashboard knows no simulator.
 
 use crate::change::body_json;
+#[cfg(test)]
+use crate::openapi::answers;
 use crate::problem::Problem;
 use crate::routes::json;
 use crate::server::Shared;
@@ -47,6 +49,7 @@ pub(crate) struct Simulated<'a> {
 #[serde(deny_unknown_fields)]
 struct Hold {
     /// null: its own weather again.
+    #[cfg_attr(test, schema(minimum = -55, maximum = 125, example = 26.5))]
     celsius: Option<f64>,
 }
 
@@ -69,7 +72,13 @@ pub(crate) async fn simulator(State(shared): State<Arc<Shared>>) -> Response {
     path = "/api/v1/simulator/temperature",
     tag = "readings",
     request_body(content = Hold),
-    responses((status = 204, description = "held, or let go"))
+    responses(
+        (status = 204, description = "held, or let go"),
+        answers::BadRequest,
+        answers::NotFound,
+        answers::TooLong,
+        answers::OtherKind,
+    )
 ))]
 pub(crate) async fn hold(
     State(shared): State<Arc<Shared>>,

@@ -157,21 +157,22 @@ impl Server {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n"
         );
-        self.ask_with(&head, body).await
+        self.ask_with(&head, body.as_bytes()).await
     }
 
     /// A request whose head lacks only its end.
     pub(crate) async fn ask(&self, head: &str) -> Answer {
-        self.ask_with(head, "").await
+        self.ask_with(head, b"").await
     }
 
-    async fn ask_with(&self, head: &str, body: &str) -> Answer {
+    pub(crate) async fn ask_with(&self, head: &str, body: &[u8]) -> Answer {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("{head}Connection: close\r\n\r\n{body}");
-        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut request = format!("{head}Connection: close\r\n\r\n").into_bytes();
+        request.extend_from_slice(body);
+        socket.write_all(&request).await.unwrap();
         let mut answer = Vec::new();
         soon("an answer", socket.read_to_end(&mut answer)).await.unwrap();
-        Answer::read(&String::from_utf8_lossy(&answer))
+        Answer::read(&answer)
     }
 
     pub(crate) async fn watch(&self) -> Watcher {
@@ -194,13 +195,23 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+    /// The body as it came, packed or not.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
-    fn read(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    fn read(answer: &[u8]) -> Self {
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let (head, bytes) = (String::from_utf8_lossy(&answer[..end]), answer[end + 4..].to_vec());
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Self { status, head: head.to_ascii_lowercase(), body, bytes }
+    }
+
+    /// The value of a header, in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -1,12 +1,15 @@
 //! The cases that stand beside rules, run for whoever asks over HTTP by a function that the binary gives,
 //! because the dashboard knows no rules.
 
-use crate::change::{RULES_NEXT, expect_kind, rules_text};
+use crate::change::{RULES_NEXT, expect_kind, rules_text, whole};
+#[cfg(test)]
+use crate::openapi::answers;
 use crate::problem::Problem;
 use crate::routes::json;
 use crate::server::Shared;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use mtom_gateway::control::Mistake;
@@ -61,15 +64,22 @@ pub(crate) struct RuleCase {
     path = "/api/v1/rules/test",
     tag = "rules",
     request_body(content = String, content_type = "application/toml"),
-    responses((status = 200, description = "what came of each case", body = RuleCases))
+    responses(
+        (status = 200, description = "what came of each case", body = RuleCases),
+        answers::BadRequest,
+        answers::TooLong,
+        answers::OtherKind,
+        answers::Mistaken,
+        answers::Unavailable,
+    )
 ))]
 pub(crate) async fn test(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     expect_kind(&headers, "application/toml")?;
-    let text = rules_text(&body)?.to_owned();
+    let text = rules_text(&whole(body)?)?.to_owned();
     let unavailable =
         || Problem::unavailable("no rules can be tried here", "ask the gateway itself");
     let trial = shared.trial.clone().ok_or_else(unavailable)?;

@@ -240,8 +240,14 @@ impl<'a> From<&'a RejectRow> for Reject<'a> {
 }
 
 impl<'a> Commands<'a> {
-    pub(crate) fn new(rows: &'a [CommandRow]) -> Self {
-        Self { commands: rows.iter().map(Command::from).collect() }
+    /// `rows` as in [`Rejects::new`].
+    pub(crate) fn new(rows: &'a [CommandRow], limit: usize) -> Self {
+        let shown = rows.get(..limit).unwrap_or(rows);
+        let more = rows.len() > shown.len() || rows.len() == PAGE_LEN_MAX;
+        Self {
+            commands: shown.iter().map(Command::from).collect(),
+            next: shown.last().filter(|_| more).map(|row| row.command.number),
+        }
     }
 }
 

@@ -1,4 +1,6 @@
+use self::promlint::check;
 use super::text;
+use crate::testing::Server;
 use expect_test::expect;
 use mtom_gateway::view::{AlertCounts, Counts, Snapshot, View};
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -7,6 +9,8 @@ use mtom_protocol::unit::Unit;
 use mtom_store::history::Size;
 use mtom_store::maria::drain::{DrainState, Link};
 use std::sync::Arc;
+
+mod promlint;
 
 const AT: UnixMicros = UnixMicros(1_795_421_190_123_456);
 
@@ -41,26 +45,49 @@ fn snapshot() -> Snapshot {
     Snapshot { alerts: AlertCounts { waiting: 1, delivered: 2, given_up: 3 }, ..view.snapshot() }
 }
 
-/// A reader of the format 0.0.4: each sample has a HELP and a TYPE before it, a legal name and a number.
-fn check(page: &str) {
-    let mut typed = std::collections::HashSet::new();
-    for line in page.lines() {
-        if let Some(rest) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = rest.split_once(' ').unwrap();
-            assert!(matches!(kind, "counter" | "gauge"), "{line}");
-            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
-            assert!(typed.insert(name), "twice: {line}");
-            continue;
-        }
-        if line.starts_with("# HELP ") {
-            continue;
-        }
-        let (sample, value) = line.rsplit_once(' ').unwrap();
-        let name = sample.split('{').next().unwrap();
-        assert!(typed.contains(name), "no type before {line}");
-        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{line}");
-        assert!(value.parse::<f64>().is_ok(), "{line}");
+/// Each with one thing that is wrong, and the word that says so.
+#[test]
+fn a_page_that_prometheus_would_not_take_is_found() {
+    let head = "# HELP a_total A.\n# TYPE a_total counter\n";
+    for (page, said) in [
+        (format!("{head}a_total 1"), "no end"),
+        (format!("{head}a_total x\n"), "no value"),
+        (format!("{head}a_total 1 2 3\n"), "more than one"),
+        (format!("{head}a_total 1\na_total 2\n"), "the same labels twice"),
+        (format!("{head}a_total{{b=\"1\",b=\"2\"}} 1\n"), "a label twice"),
+        (format!("{head}a_total{{b=\"\\t\"}} 1\n"), "escape"),
+        (format!("{head}a_total{{b=\"1}} 1\n"), "open quote"),
+        (format!("{head}{head}a_total 1\n"), "HELP"),
+        (
+            format!("{head}a_total 1\n# HELP b B.\n# TYPE b gauge\nb 1\na_total{{c=\"d\"}} 2\n"),
+            "together",
+        ),
+        ("a 1\n".into(), "no HELP"),
+        ("# TYPE a gauge\na 1\n".into(), "no HELP"),
+        ("# HELP a A.\n# TYPE a counter\na 1\n".into(), "_total"),
+        ("# HELP a_total A.\n# TYPE a_total gauge\na_total 1\n".into(), "_total"),
+        ("# HELP a_milliseconds A.\n# TYPE a_milliseconds gauge\n".into(), "base unit"),
+        ("# HELP a_sec A.\n# TYPE a_sec gauge\n".into(), "abbreviation"),
+        ("# HELP a_gauge A.\n# TYPE a_gauge gauge\n".into(), "its type"),
+        ("# HELP a_count A.\n# TYPE a_count gauge\n".into(), "histograms"),
+    ] {
+        let ended = std::panic::catch_unwind(|| check(&page));
+        let why = ended.expect_err(&page);
+        let text = why.downcast_ref::<String>().map(String::as_str);
+        let why = text.or_else(|| why.downcast_ref::<&str>().copied()).unwrap();
+        assert!(why.contains(said), "{page}: {why}");
     }
+}
+
+#[tokio::test]
+async fn what_is_served_is_one_that_prometheus_reads() {
+    let mut server = Server::start().await;
+    server.store(&[20.0]);
+    let metrics = server.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), Some(super::CONTENT_TYPE));
+    let samples = check(&metrics.body);
+    assert_eq!((samples["mtom_reading"], samples["mtom_journal_readings"]), (1, 1));
+    server.stop().await;
 }
 
 #[test]

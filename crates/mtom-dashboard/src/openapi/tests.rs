@@ -1,12 +1,16 @@
 //! The document is what the code says, and says all of it.
 
 use crate::api::Frame;
+use crate::openapi::answers::Forbidden;
 use crate::problem::ProblemBody;
 use crate::testing::Server;
 use expect_test::expect_file;
-use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use utoipa::OpenApi as _;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use utoipa::openapi::{self, RefOr};
+use utoipa::{IntoResponses as _, OpenApi as _};
+
+mod served;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -66,7 +70,7 @@ struct Api;
 /// What is served beside the API: the pages, their files, and the live socket, which OpenAPI has no words for.
 const BESIDE: [&str; 5] = ["/", "/a/{hash}/{*name}", "/live", "/api/v1", "/api/v1/"];
 
-/// The document, with what every operation may answer beside what it is asked for.
+/// The document, with what the layers around the handlers add: tags of what is kept, and what the guard says.
 fn document() -> Value {
     let mut document = serde_json::to_value(Api::openapi()).unwrap();
     // Of the API, not of the program.
@@ -74,12 +78,14 @@ fn document() -> Value {
     let paths = document["paths"].as_object_mut().unwrap();
     for operation in paths.values_mut().flat_map(|path| path.as_object_mut().unwrap().values_mut())
     {
-        operation["responses"]["default"] = json!({
-            "description": "what is wrong and what to do next (RFC 9457)",
-            "content": {
-                "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } }
-            }
-        });
+        let responses = operation["responses"].as_object_mut().unwrap();
+        if let Some(headers) = responses.get("304").map(|unchanged| unchanged["headers"].clone()) {
+            responses["200"]["headers"] = headers;
+        }
+        let guarded: BTreeMap<String, RefOr<openapi::Response>> = Forbidden::responses();
+        for (status, response) in guarded {
+            responses.insert(status, serde_json::to_value(response).unwrap());
+        }
     }
     document
 }
@@ -136,6 +142,13 @@ fn the_document_is_whole() {
             let name = operation["operationId"].as_str().unwrap().to_owned();
             assert!(names.insert(name), "{method} {path}: its operationId is another's");
             assert!(operation["summary"].as_str().is_some(), "{method} {path}: no summary");
+            let parameters = operation["parameters"].as_array();
+            for one in parameters.map(Vec::as_slice).unwrap_or_default() {
+                for part in ["description", "schema", "example"] {
+                    assert!(!one[part].is_null(), "{method} {path} {}: no {part}", one["name"]);
+                }
+            }
+            assert!(operation["responses"]["default"].is_null(), "{method} {path}: not by status");
         }
     }
     assert_eq!(document["openapi"], "3.1.0");

@@ -144,6 +144,7 @@ async fn rejects_and_commands_come_newest_first() {
         condition: None,
         decided_at: NOW,
     };
+    batch.command(&CommandRecord { number: 2, on: false, ..command.clone() }).unwrap();
     batch.command(&command).unwrap();
     batch.command_outcome(1, CommandOutcome::Applied, NOW).unwrap();
     batch.commit().unwrap();
@@ -153,7 +154,10 @@ async fn rejects_and_commands_come_newest_first() {
     let last = server.get(&format!("/api/v1/rejects?limit=2&after={next}")).await.json();
     assert_eq!(last["rejects"][0]["payload_head"], "\u{fffd}\u{fffd}");
     assert_eq!((last["rejects"].as_array().unwrap().len(), &last["next"]), (1, &json!(null)));
-    let ledger = server.get("/api/v1/commands").await.json();
+    let newest = server.get("/api/v1/commands?limit=1").await.json();
+    assert_eq!((&newest["commands"][0]["number"], &newest["next"]), (&json!(2), &json!(2)));
+    let ledger = server.get("/api/v1/commands?limit=1&before=2").await.json();
+    assert_eq!(ledger["next"], json!(null));
     let command = &ledger["commands"][0];
     assert_eq!((&command["led"], &command["reading"]), (&json!("on"), &json!(9)));
     assert_eq!(command["applied_at_micros"], NOW.0);
