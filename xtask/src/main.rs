@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::repo::Repo;
 
+mod api;
 mod bench;
 mod bluetooth;
 mod emulation;
@@ -22,6 +23,7 @@ mod firmware;
 mod fuzz;
 mod mutants;
 mod programs;
+mod python;
 mod repo;
 mod report;
 mod setup;

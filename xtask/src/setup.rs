@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::api;
 use crate::bluetooth::{self, bumble};
 use crate::programs;
 use crate::repo::Repo;
@@ -43,6 +44,8 @@ pub(crate) enum Need {
     Strace,
     /// Virtual Bluetooth controllers and a central.
     Bumble,
+    /// What asks an HTTP API everything that its document allows, and what it forbids.
+    Schemathesis,
     /// An emulator of a whole computer.
     QemuPc,
     /// The system that runs in it, with Linux's own Bluetooth.
@@ -145,17 +148,20 @@ pub(crate) fn provide(repo: &Repo, needs: &[Need]) -> Vec<(Need, Lack)> {
     {
         lacks.push((Need::Page, Lack::Here(format!("{error:#}"))));
     }
-    if needs.contains(&Need::Bumble)
-        && let Err(error) = bumble::provide(repo)
-    {
-        lacks.push((Need::Bumble, Lack::Here(format!("{error:#}"))));
-    }
-    if needs.contains(&Need::BluetoothGuest)
-        && let Err(error) = bluetooth::provide(repo)
-    {
-        let why = format!("{error:#}");
-        let lack = if says_unreachable(&why) { Lack::Outside(why) } else { Lack::Here(why) };
-        lacks.push((Need::BluetoothGuest, lack));
+    type Provide = fn(&Repo) -> Result<()>;
+    let provided: [(Need, Provide); 3] = [
+        (Need::Bumble, bumble::provide),
+        (Need::Schemathesis, api::provide),
+        (Need::BluetoothGuest, bluetooth::provide),
+    ];
+    for (need, provide) in provided {
+        if needs.contains(&need)
+            && let Err(error) = provide(repo)
+        {
+            let why = format!("{error:#}");
+            let lack = if says_unreachable(&why) { Lack::Outside(why) } else { Lack::Here(why) };
+            lacks.push((need, lack));
+        }
     }
     for (need, targets) in [
         (Need::BareMetal, &[BARE_METAL][..]),

@@ -13,7 +13,7 @@ use crate::bluetooth::{self, bumble};
 use crate::repo::Repo;
 use crate::report::{Lack, Outcome, Report, Trouble};
 use crate::setup::{self, BARE_METAL, Need};
-use crate::{emulation, firmware, programs, tidy};
+use crate::{api, emulation, firmware, programs, tidy};
 
 /// Which steps to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ struct Step {
     run: fn(&Repo) -> Result<(), Trouble>,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
     Step { name: "tidy", what: "the rules of the house", needs: &[], run: tidy_step },
     Step { name: "typos", what: "spelling", needs: &[Need::Typos], run: typos },
@@ -137,6 +137,12 @@ const STEPS: [Step; 17] = [
             &[Need::Mosquitto, Need::MariaDb]
         },
         run: test,
+    },
+    Step {
+        name: "api",
+        what: "schemathesis asks the real binary what its OpenAPI document describes",
+        needs: &[Need::Schemathesis],
+        run: |repo| Ok(api::run(&build_binary(repo)?, repo)?),
     },
     Step {
         name: "emulation",

@@ -11,6 +11,7 @@ mod caching;
 mod change;
 mod devices;
 mod events;
+mod ledger;
 mod live;
 mod metrics;
 mod openapi;

@@ -2,18 +2,16 @@
 
 use crate::access::{self, Access};
 use crate::alerts::{Alerts, AlertsQuery};
-use crate::api::{
-    Actuator, Actuators, Commands, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status, Why,
-};
+use crate::api::{Actuator, Actuators, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status};
 use crate::caching::Tags;
 #[cfg(test)]
-use crate::openapi::{answers, shapes};
-use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage, time};
+use crate::openapi::answers;
+use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    assets, caching, change, devices, live, metrics, openapi, pair, path, reach, replay, scan,
-    simulator, trial,
+    assets, caching, change, devices, ledger, live, metrics, openapi, pair, path, reach, replay,
+    scan, simulator, trial,
 };
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -23,11 +21,8 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use mtom_gateway::control::ControlError;
-use mtom_protocol::time::UnixMicros;
 use mtom_store::error::StoreError;
-use mtom_store::history::ledger::LedgerQuery;
-use mtom_store::history::{History, IdQuery, PAGE_LEN_MAX};
-use mtom_store::record::Order;
+use mtom_store::history::{History, PAGE_LEN_MAX};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -80,12 +75,12 @@ fn kept() -> Router<Arc<Shared>> {
         .route("/api/v1/series", get(devices::series))
         .route("/api/v1/rules", get(rules).put(change::apply))
         .route("/api/v1/rules/versions", get(change::versions))
-        .route("/api/v1/why", get(why))
+        .route("/api/v1/why", get(ledger::why))
         .route("/api/v1/log", get(log))
         .route("/api/v1/readings", get(readings))
         .route("/api/v1/chart", get(chart))
         .route("/api/v1/rejects", get(rejects))
-        .route("/api/v1/commands", get(commands))
+        .route("/api/v1/commands", get(ledger::commands))
         .route("/api/v1/alerts", get(alerts))
         .route_layer(middleware::from_fn_with_state(Tags::default(), caching::revalidate))
 }
@@ -103,36 +98,7 @@ struct RejectsQuery {
     limit: Option<usize>,
 }
 
-/// `GET /api/v1/commands?actuator=&before=&limit=`
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-struct CommandsQuery {
-    /// Only to this one.
-    #[cfg_attr(test, param(example = "TEMP_LED"))]
-    actuator: Option<String>,
-    /// The `next` of the page before; left out: the newest.
-    #[cfg_attr(test, param(minimum = 0, example = 42))]
-    before: Option<u64>,
-    /// How many at most.
-    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
-    limit: Option<usize>,
-}
-
-/// `GET /api/v1/why?actuator=&at=`
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-struct WhyQuery {
-    /// Whose state is asked about.
-    #[cfg_attr(test, param(example = "TEMP_LED"))]
-    actuator: String,
-    /// When; left out: now.
-    #[cfg_attr(test, param(inline, value_type = Option<shapes::Time>, example = "2026-11-24T08:00:00Z"))]
-    at: Option<String>,
-}
-
-type Asked<T> = Result<Query<T>, QueryRejection>;
+pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
 
 async fn index(headers: HeaderMap) -> Response {
     page("index.html", &headers)
@@ -397,89 +363,10 @@ async fn rejects(
     query: Asked<RejectsQuery>,
 ) -> Result<Response, Problem> {
     let asked = taken(query)?;
-    let limit = limit(asked.limit)?;
+    let (after, limit) = (number("after", asked.after)?, limit(asked.limit)?);
     // One more than is shown tells whether there is a next page.
-    let rows = shared.read(move |history| history.rejects(asked.after, limit + 1)).await?;
+    let rows = shared.read(move |history| history.rejects(after, limit + 1)).await?;
     Ok(json(&Rejects::new(&rows, limit)))
-}
-
-/// The ledger: every command with its cause and its times; newest first.
-#[cfg_attr(test, utoipa::path(
-    get,
-    path = "/api/v1/commands",
-    tag = "actuators",
-    params(CommandsQuery),
-    responses(
-        (status = 200, description = "as asked", body = Commands<'static>),
-        answers::BadRequest,
-        answers::Unavailable,
-        answers::Unchanged,
-    )
-))]
-async fn commands(
-    State(shared): State<Arc<Shared>>,
-    query: Asked<CommandsQuery>,
-) -> Result<Response, Problem> {
-    let CommandsQuery { actuator, before, limit: asked } = taken(query)?;
-    let limit = limit(asked)?;
-    let query = LedgerQuery {
-        actuator,
-        after: before,
-        order: Order::Descending,
-        limit: limit + 1,
-        ..LedgerQuery::default()
-    };
-    let rows = shared.read(move |history| history.ledger(&query)).await?;
-    Ok(json(&Commands::new(&rows, limit)))
-}
-
-/// The command that stood at a time, and the reading that led to it.
-#[cfg_attr(test, utoipa::path(
-    get,
-    path = "/api/v1/why",
-    tag = "actuators",
-    params(WhyQuery),
-    responses(
-        (status = 200, description = "as asked", body = Why<'static>),
-        answers::BadRequest,
-        answers::NotFound,
-        answers::Unavailable,
-        answers::Unchanged,
-    )
-))]
-async fn why(
-    State(shared): State<Arc<Shared>>,
-    query: Asked<WhyQuery>,
-) -> Result<Response, Problem> {
-    let WhyQuery { actuator, at } = taken(query)?;
-    let at = at.map(|at| time("at", &at)).transpose()?;
-    // What was decided at that very moment stands.
-    let until = at.map(|at| UnixMicros(at.0.saturating_add(1)));
-    let name = actuator.clone();
-    let query = LedgerQuery {
-        actuator: Some(actuator),
-        until,
-        order: Order::Descending,
-        limit: 1,
-        ..LedgerQuery::default()
-    };
-    let found = shared
-        .read(move |history| {
-            let Some(row) = history.ledger(&query)?.pop() else { return Ok(None) };
-            let after = row.command.reading.and_then(|id| id.checked_sub(1));
-            let ask = IdQuery { after, limit: 1, ..IdQuery::default() };
-            let reading = match row.command.reading {
-                Some(id) => history.page_by_id(ask)?.pop().filter(|reading| reading.id == id),
-                None => None,
-            };
-            Ok(Some((row, reading)))
-        })
-        .await?;
-    let (row, reading) = found.ok_or_else(|| {
-        let detail = format!("no command to an actuator {name:?} is in the ledger by then");
-        Problem::new(StatusCode::NOT_FOUND, detail, "GET /api/v1/commands lists them")
-    })?;
-    Ok(json(&Why::new(&row, reading.as_ref())))
 }
 
 /// What rules had to say, and whether it was taken; newest first.
@@ -542,6 +429,15 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
             "ask for fewer and follow `next`",
         )),
     }
+}
+
+/// SQL's integers end there, and so does every number that we have given.
+pub(crate) fn number(name: &str, asked: Option<u64>) -> Result<Option<u64>, Problem> {
+    if asked.is_some_and(|number| i64::try_from(number).is_err()) {
+        let detail = format!("`{name}` is out of range: expected 0 to {}", i64::MAX);
+        return Err(Problem::bad_query(detail, "take the `next` of an earlier page"));
+    }
+    Ok(asked)
 }
 
 pub(crate) fn json(body: &impl Serialize) -> Response {

@@ -222,6 +222,8 @@ async fn every_wrong_question_gets_one_clear_answer() {
         ("/api/v1/readings?limit=5&limit=6", 400, "limit"),
         ("/api/v1/readings?nothing=1", 400, "nothing"),
         ("/api/v1/rejects?after=x", 400, "after"),
+        ("/api/v1/rejects?after=9223372036854775808", 400, "`after` is out of range"),
+        ("/api/v1/commands?before=9223372036854775808", 400, "`before` is out of range"),
         ("/api/v1/alerts?limit=0", 400, "1 to 1000"),
         ("/api/v1/commands?limit=99999999999999999999", 400, "limit"),
         ("/api/v1/nothing", 404, "/api/v1/nothing"),
