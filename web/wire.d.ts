@@ -398,7 +398,11 @@ gaps: Array<Gap>, };
 /**
  * What the readings of a span have in common.
  */
-export type ChartPoint = { at_micros: number, count: number, min: number, max: number, mean: number, last: number, };
+export type ChartPoint = { at_micros: number,
+/**
+ * The reading's number where the point is a single one.
+ */
+id: number | null, count: number, min: number, max: number, mean: number, last: number, };
 
 /**
  * A stretch without readings.

@@ -17,7 +17,7 @@ use mtom_store::record::Order;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// `GET /api/v1/commands?actuator=&before=&limit=`
+/// `GET /api/v1/commands?actuator=&from=&until=&before=&limit=`
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
@@ -25,6 +25,12 @@ pub(crate) struct CommandsQuery {
     /// Only to this one.
     #[cfg_attr(test, param(example = "TEMP_LED"))]
     actuator: Option<String>,
+    /// Only what was decided from then on.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::Time>, example = "2026-11-24T08:00:00Z"))]
+    from: Option<String>,
+    /// Only what was decided before.
+    #[cfg_attr(test, param(inline, value_type = Option<shapes::Time>, example = "2026-11-25T08:00:00Z"))]
+    until: Option<String>,
     /// The `next` of the page before; left out: the newest.
     #[cfg_attr(test, param(minimum = 0, example = 42))]
     before: Option<u64>,
@@ -63,14 +69,15 @@ pub(crate) async fn commands(
     State(shared): State<Arc<Shared>>,
     query: Asked<CommandsQuery>,
 ) -> Result<Response, Problem> {
-    let CommandsQuery { actuator, before, limit: asked } = taken(query)?;
+    let CommandsQuery { actuator, from, until, before, limit: asked } = taken(query)?;
     let limit = limit(asked)?;
     let query = LedgerQuery {
         actuator,
+        from: from.map(|from| time("from", &from)).transpose()?,
+        until: until.map(|until| time("until", &until)).transpose()?,
         after: number("before", before)?,
         order: Order::Descending,
         limit: limit + 1,
-        ..LedgerQuery::default()
     };
     let rows = shared.read(move |history| history.ledger(&query)).await?;
     Ok(json(&Commands::new(&rows, limit)))

@@ -159,6 +159,8 @@ pub(crate) struct Chart {
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct ChartPoint {
     at_micros: i64,
+    /// The reading's number where the point is a single one.
+    id: Option<u64>,
     count: u64,
     min: f64,
     max: f64,
@@ -190,6 +192,7 @@ impl From<chart::Chart> for Chart {
                 .into_iter()
                 .map(|point| ChartPoint {
                     at_micros: point.at.0,
+                    id: point.id,
                     count: point.count,
                     min: point.min,
                     max: point.max,

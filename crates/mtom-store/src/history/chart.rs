@@ -56,6 +56,8 @@ pub enum Level {
 pub struct ChartPoint {
     /// Where its span begins; for a single reading its time.
     pub at: UnixMicros,
+    /// The reading's number where it is a single one.
+    pub id: Option<u64>,
     /// How many readings.
     pub count: u64,
     /// The lowest.
@@ -147,7 +149,7 @@ fn raw(
     }
     let mut points: Vec<ChartPoint> = connection
         .prepare_cached(concat!(
-            "SELECT reading.at_micros, reading.value
+            "SELECT reading.at_micros, reading.value, reading.id
              FROM rollup_minute AS part INDEXED BY rollup_minute_by_series",
             readings_of_part!(),
             "WHERE part.series = ?1 AND part.minute BETWEEN ?2 / 60000000 AND ?3 / 60000000
@@ -155,7 +157,8 @@ fn raw(
         ))?
         .query_map(params![series, from, until], |row| {
             let (at, value) = stored_value(row)?;
-            Ok(ChartPoint { at, count: 1, min: value, max: value, mean: value, last: value })
+            let id = row.get(2).map(i64::cast_unsigned).map(Some)?;
+            Ok(ChartPoint { at, id, count: 1, min: value, max: value, mean: value, last: value })
         })?
         .collect::<rusqlite::Result<_>>()?;
     // Retention takes readings before their sums: then the sums are what there is.
@@ -265,6 +268,7 @@ fn open(
 fn part(row: &Row<'_>) -> rusqlite::Result<ChartPoint> {
     Ok(ChartPoint {
         at: UnixMicros(0),
+        id: None,
         count: row.get(1).map(i64::cast_unsigned)?,
         min: row.get(2)?,
         max: row.get(3)?,

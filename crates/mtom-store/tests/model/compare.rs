@@ -240,6 +240,7 @@ fn points_of(mut rows: Vec<StoredReading>, spans: Option<(i64, i64)>) -> Vec<Cha
             let count = u32::try_from(group.len()).unwrap();
             ChartPoint {
                 at: UnixMicros(begin(&group[0])),
+                id: spans.is_none().then(|| group[0].id),
                 count: u64::from(count),
                 min: values().fold(f64::INFINITY, f64::min),
                 max: values().fold(f64::NEG_INFINITY, f64::max),

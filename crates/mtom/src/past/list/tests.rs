@@ -9,6 +9,7 @@ fn check(values: &[(i64, f64)], gaps: &[(i64, i64)], expected: Expect) {
         .iter()
         .map(|(at, value)| ChartPoint {
             at: UnixMicros(*at),
+            id: None,
             count: 1,
             min: *value,
             max: *value,
