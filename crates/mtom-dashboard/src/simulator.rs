@@ -3,7 +3,7 @@
 //! The reading goes the way of any other: over MQTT, into the store, through the rules to the LED. Only where
 //! sensors are simulated; the binary gives the two functions, because the dashboard knows no simulator.
 
-use crate::change::body_json;
+use crate::change::{body_json, whole};
 #[cfg(test)]
 use crate::openapi::answers;
 use crate::problem::Problem;
@@ -11,6 +11,7 @@ use crate::routes::json;
 use crate::server::Shared;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -83,9 +84,9 @@ pub(crate) async fn simulator(State(shared): State<Arc<Shared>>) -> Response {
 pub(crate) async fn hold(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Hold { celsius } = body_json(&headers, &body, "{\"celsius\": 26.5}")?;
+    let Hold { celsius } = body_json(&headers, &whole(body)?, "{\"celsius\": 26.5}")?;
     if celsius.is_some_and(|celsius| !CELSIUS.contains(&celsius)) {
         let (low, high) = (CELSIUS.start(), CELSIUS.end());
         let detail = format!("`celsius` is out of range: expected {low} to {high}");

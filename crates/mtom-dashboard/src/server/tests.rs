@@ -161,7 +161,7 @@ async fn rejects_and_commands_come_newest_first() {
     let command = &ledger["commands"][0];
     assert_eq!((&command["led"], &command["reading"]), (&json!("on"), &json!(9)));
     assert_eq!(command["applied_at_micros"], NOW.0);
-    for (stretch, count) in [("from", 1), ("until", 0)] {
+    for (stretch, count) in [("from", 2), ("until", 0)] {
         let found = server.get(&format!("/api/v1/commands?{stretch}={}", NOW.0)).await.json();
         assert_eq!(found["commands"].as_array().unwrap().len(), count, "{stretch}");
     }
