@@ -21,6 +21,7 @@ import { createOverview } from "./parts/overview.js";
 import { createPage } from "./parts/page.js";
 import { createPath } from "./parts/pathview.js";
 import { createPlay } from "./parts/play.js";
+import { createPlayer } from "./parts/player.js";
 import { createRejects } from "./parts/rejects.js";
 import { createRules } from "./parts/rules.js";
 import { apply, select } from "./parts/state.js";
@@ -36,6 +37,8 @@ const TICK_MILLIS = 250;
 const TICK_MILLIS_REDUCED = 1_000;
 
 const page = createPage();
+/** What the gateway says, also while the page shows the past. */
+const present = page.model;
 /** @type {Connection} */
 let connection = { state: "connecting" };
 const now = createNow(page);
@@ -66,6 +69,7 @@ const history = createHistory(page);
 const rejects = createRejects(page);
 const storage = createStorage(page);
 const footer = createFooter(page);
+const player = createPlayer(page, { onChange: change, sight: chart.sight });
 
 /** @type {Set<Part>} */
 const changed = new Set();
@@ -83,6 +87,7 @@ function paint() {
     overview.renderList();
     now.render();
     history.listSeries();
+    chart.offer();
   }
   const fresh = model.fresh.splice(0);
   if (all || charted !== model.selected) {
@@ -94,13 +99,14 @@ function paint() {
   if (fresh.length > 0) {
     overview.add(fresh);
     now.render();
-    history.note(fresh);
+    if (!page.isReplay) history.note(fresh);
   }
   if (all || parts.has("series")) first.render();
   if (all || parts.has("actuators")) {
     leds.render();
     play.render();
   }
+  if (parts.has("actuators") && !all) chart.loadDriven();
   if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
   if (all || parts.has("log")) rules.follow(all);
   if (all) log.renderAll();
@@ -138,7 +144,7 @@ function showConnection() {
   const place = byId("connection");
   place.dataset.state = connection.state;
   if (connection.state === "waiting") {
-    const seconds = Math.max(0, Math.ceil((connection.untilMillis - page.nowMillis()) / 1_000));
+    const seconds = Math.max(0, Math.ceil((connection.untilMillis - Date.now()) / 1_000));
     setText(byId("connection-text"), t("connection.waiting", { seconds }));
   } else {
     setText(byId("connection-text"), t(`connection.${connection.state}`));
@@ -168,6 +174,7 @@ function translate() {
   log.relabel();
   history.relabel();
   rejects.relabel();
+  player.relabel();
   storage.render();
   footer.render();
 }
@@ -195,6 +202,8 @@ for (const button of unitButtons()) {
     overview.render();
     play.render();
     now.render();
+    chart.relabel();
+    history.relabel();
   });
 }
 
@@ -205,7 +214,8 @@ const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const live = connect(
   `${scheme}//${location.host}/live`,
   (frame) => {
-    change(apply(page.model, frame, page.nowMillis()));
+    const parts = apply(present, frame, Date.now());
+    if (!page.isReplay) change(parts);
   },
   (changedTo) => {
     connection = changedTo;

@@ -7,6 +7,8 @@
 /** @typedef {import("../wire.d.ts").Path} Path */
 /** @typedef {import("../wire.d.ts").Simulated} Simulated */
 /** @typedef {import("../wire.d.ts").Why} Why */
+/** @typedef {import("../wire.d.ts").Chart} Chart */
+/** @typedef {import("../wire.d.ts").Command} Command */
 /** @typedef {import("../wire.d.ts").Rules} Rules */
 /** @typedef {import("../wire.d.ts").RuleSets} RuleSets */
 /** @typedef {import("../wire.d.ts").RuleMistake} RuleMistake */
@@ -34,19 +36,58 @@ export function status() {
 }
 
 /**
- * @param {{device?: string, quantity?: string, order: "asc" | "desc", after?: string | null, limit: number}} query
+ * Times are in microseconds, or as the gateway writes them.
+ * @typedef {object} ReadingsQuery
+ * @property {string} [device]
+ * @property {string} [quantity]
+ * @property {string | number | null} [from]
+ * @property {string | number | null} [until]
+ * @property {number | null} [min]
+ * @property {number | null} [max]
+ * @property {"asc" | "desc"} order
+ * @property {string | null} [after]
+ * @property {number} limit
+ */
+
+/**
+ * @param {ReadingsQuery} query
+ * @param {AbortSignal} [signal]
  * @returns {Promise<ReadingPage>}
  */
-export function readings(query) {
-  return get(`/api/v1/readings?${queryText(query)}`);
+export function readings(query, signal) {
+  return get(`/api/v1/readings?${queryText({ ...query })}`, signal);
+}
+
+/**
+ * A stretch of one series in few points.
+ * @param {{device: string, quantity: string, from: number, until: number, points: number}} asked times in seconds
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Chart>}
+ */
+export function chart({ from, until, ...asked }, signal) {
+  const query = { ...asked, from: micros(from), until: micros(until) };
+  return get(`/api/v1/chart?${queryText(query)}`, signal);
+}
+
+/**
+ * The ledger of one actuator, newest first.
+ * @param {{actuator: string, from?: number, until: number, limit: number}} asked times in seconds
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Command[]>}
+ */
+export async function commands({ from, until, ...asked }, signal) {
+  const begin = from === undefined ? null : micros(from);
+  const query = { ...asked, from: begin, until: micros(until) };
+  return (await get(`/api/v1/commands?${queryText(query)}`, signal)).commands;
 }
 
 /**
  * @param {number} limit
+ * @param {number | null} [after]
  * @returns {Promise<Rejects>}
  */
-export function rejects(limit) {
-  return get(`/api/v1/rejects?${queryText({ limit })}`);
+export function rejects(limit, after = null) {
+  return get(`/api/v1/rejects?${queryText({ limit, after })}`);
 }
 
 /** @returns {Promise<Storage>} */
@@ -74,13 +115,16 @@ export async function holdSimulator(celsius) {
 }
 
 /**
- * Why an actuator is to be as it is; null where nothing was decided yet.
+ * Why an actuator is to be as it is, or was at a time; null where nothing was decided yet.
  * @param {string} actuator
+ * @param {number | null} [at] in seconds
+ * @param {AbortSignal} [signal]
  * @returns {Promise<Why | null>}
  */
-export async function why(actuator) {
+export async function why(actuator, at = null, signal) {
   try {
-    return await get(`/api/v1/why?${queryText({ actuator })}`);
+    const query = { actuator, at: at === null ? null : micros(at) };
+    return await get(`/api/v1/why?${queryText(query)}`, signal);
   } catch (error) {
     if (error instanceof Refusal && error.status === 404) return null;
     throw error;
@@ -194,9 +238,17 @@ export function queryText(query) {
   return found.toString();
 }
 
-/** @param {string} path */
-async function get(path) {
-  return (await ask(path, { cache: "no-store" })).json();
+/** @param {number} seconds */
+function micros(seconds) {
+  return Math.round(seconds * 1e6);
+}
+
+/**
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ */
+async function get(path, signal) {
+  return (await ask(path, { cache: "no-store", ...(signal && { signal }) })).json();
 }
 
 /**

@@ -134,6 +134,41 @@ export function day(micros, language) {
 }
 
 /**
+ * The month and its year in the zone of the browser.
+ * @param {number} micros
+ * @param {Language} language
+ */
+export function month(micros, language) {
+  return inZone(micros, `${language} month`, () => ({
+    locale: LOCALES[language],
+    options: { year: "numeric", month: "short" },
+  }));
+}
+
+/**
+ * The day without its year in the zone of the browser.
+ * @param {number} micros
+ * @param {Language} language
+ */
+export function dayOfYear(micros, language) {
+  return inZone(micros, `${language} day of year`, () => ({
+    locale: LOCALES[language],
+    options: { month: "short", day: "numeric" },
+  }));
+}
+
+/**
+ * Hours and minutes in the zone of the browser.
+ * @param {number} micros
+ */
+export function minutes(micros) {
+  return inZone(micros, "minutes", () => ({
+    locale: "en-GB",
+    options: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  }));
+}
+
+/**
  * The time of day in the zone of the browser.
  * @param {number} micros
  * @param {boolean} [withMillis]

@@ -19,6 +19,8 @@ export function createLog(page) {
   const pause = byId("log-pause");
   /** @type {HTMLSelectElement} */
   const hop = byId("log-hop");
+  /** @type {HTMLInputElement} */
+  const words = byId("log-words");
   /** The number of the newest line that is shown. */
   let shownId = -1;
   /** @type {LogLine[] | null} what is shown while it is held still */
@@ -29,9 +31,14 @@ export function createLog(page) {
     renderAll();
   });
   hop.addEventListener("change", renderAll);
+  words.addEventListener("input", renderAll);
 
   /** @param {LogLine} line */
-  const isShown = (line) => hop.value === "" || hop.value === line.hop;
+  function isShown(line) {
+    if (hop.value !== "" && hop.value !== line.hop) return false;
+    const wanted = words.value.trim().toLowerCase();
+    return wanted === "" || sentence(line, page.t, page.language).toLowerCase().includes(wanted);
+  }
 
   /** Adds what is new. */
   function append() {
@@ -56,7 +63,9 @@ export function createLog(page) {
   /** @param {LogLine[]} lines */
   function settle(lines) {
     shownId = lines.at(-1)?.id ?? -1;
-    setShown(byId("log-empty"), list.childElementCount === 0);
+    const isEmpty = list.childElementCount === 0;
+    setShown(byId("log-empty"), isEmpty);
+    setText(byId("log-empty"), page.t(lines.length === 0 ? "log.empty" : "log.none"));
   }
 
   function labelPause() {

@@ -11,8 +11,9 @@ import { rememberedUnit } from "./unit.js";
  * @property {import("./i18n.js").Translate} t
  * @property {import("./unit.js").TemperatureUnit} unit of temperatures
  * @property {import("../wire.d.ts").Status | null} status
+ * @property {boolean} isReplay the model and the time are those of the past
  * @property {string} host of the page's own address
- * @property {() => number} nowMillis by the browser's clock
+ * @property {() => number} nowMillis by the browser's clock, or of the past
  */
 
 /** @returns {Page} */
@@ -24,6 +25,7 @@ export function createPage() {
     t: translator(language),
     unit: rememberedUnit(),
     status: null,
+    isReplay: false,
     host: location.hostname,
     nowMillis: () => Date.now(),
   };

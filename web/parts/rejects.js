@@ -1,7 +1,7 @@
 /** The account of everything that arrived, and what was no reading, each with its reason. */
 
 import { rejects } from "./api.js";
-import { byId, el, setShown } from "./dom.js";
+import { byId, el, setShown, setText } from "./dom.js";
 import { rejectReason } from "./events.js";
 import { number, plain, stamp } from "./format.js";
 
@@ -25,6 +25,12 @@ export function createRejects(page) {
   let rows = [];
   /** The count that the rows belong to. */
   let loaded = -1;
+  /** Where the older ones go on; null: there are none. */
+  /** @type {number | null} */
+  let next = null;
+  /** @type {HTMLButtonElement} */
+  const more = byId("rejects-more");
+  more.addEventListener("click", () => void loadMore());
 
   /** Shows the account, and loads the rejects where it says that there are others now. */
   async function render() {
@@ -46,7 +52,7 @@ export function createRejects(page) {
     if (counts.rejected === loaded) return;
     loaded = counts.rejected;
     try {
-      rows = (await rejects(ROWS)).rejects;
+      ({ rejects: rows, next } = await rejects(ROWS));
     } catch {
       // The next count asks again; the page says elsewhere that the gateway is away.
       loaded = -1;
@@ -54,8 +60,29 @@ export function createRejects(page) {
     relist();
   }
 
+  async function loadMore() {
+    if (next === null) return;
+    const after = next;
+    more.disabled = true;
+    try {
+      const older = await rejects(ROWS, after);
+      // Newer ones may have begun the list anew meanwhile.
+      if (next !== after) return;
+      rows.push(...older.rejects);
+      next = older.next;
+      list.append(...older.rejects.map((reject) => makeRow(page, reject)));
+    } catch {
+      // Another press asks again; the page says elsewhere that the gateway is away.
+    } finally {
+      more.disabled = false;
+      setShown(more, next !== null);
+    }
+  }
+
   function relist() {
     list.replaceChildren(...rows.map((reject) => makeRow(page, reject)));
+    setShown(more, next !== null);
+    setText(more, page.t("rejects.more"));
   }
 
   function relabel() {

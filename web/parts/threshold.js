@@ -1,23 +1,43 @@
-/** Where a rule switches, as far as its text is as simple as the original's. Pure. */
+/** Where rules switch, as far as their texts are as simple as the original's. Pure. */
 
 /** @typedef {import("../wire.d.ts").Rule} Rule */
+/** @typedef {{rule: string, led: "on" | "off", value: number, isDegrees: boolean}} Threshold */
 
-const COMPARISON = /^\s*(celsius|fahrenheit)\s*>=?\s*(-?\d+(?:\.\d+)?)\s*$/;
+const COMPARISON = /^\s*(celsius|fahrenheit|value)\s*([<>])=?\s*(-?\d+(?:\.\d+)?)\s*$/;
 
 /**
- * The °C at which one of the rules switches on by readings of that topic; null: none that can be drawn.
+ * Every value at which a rule for readings of that topic switches; degrees are °C.
  * @param {readonly Rule[]} rules
  * @param {string} topic
- * @returns {number | null}
+ * @returns {Threshold[]}
  */
-export function thresholdCelsius(rules, topic) {
-  for (const rule of rules) {
-    const found = COMPARISON.exec(rule.on);
-    if (found === null || !matches(rule.when, topic)) continue;
-    const limit = Number(found[2]);
-    return found[1] === "celsius" ? limit : ((limit - 32) * 5) / 9;
-  }
-  return null;
+export function thresholds(rules, topic) {
+  return rulesOf(rules, topic).flatMap(({ name, on, off }) =>
+    [
+      { led: /** @type {const} */ ("on"), text: on },
+      { led: /** @type {const} */ ("off"), text: off ?? "" },
+    ].flatMap(({ led, text }) => {
+      const found = COMPARISON.exec(text);
+      if (found === null) return [];
+      const value = Number(found[3]);
+      const isFahrenheit = found[1] === "fahrenheit";
+      return {
+        rule: name,
+        led,
+        value: isFahrenheit ? ((value - 32) * 5) / 9 : value,
+        isDegrees: found[1] !== "value",
+      };
+    }),
+  );
+}
+
+/**
+ * The rules that look at readings of that topic.
+ * @param {readonly Rule[]} rules
+ * @param {string} topic
+ */
+export function rulesOf(rules, topic) {
+  return rules.filter(({ when }) => matches(when, topic));
 }
 
 /**

@@ -7,7 +7,7 @@
  */
 
 import { why as loadWhy, setLed } from "./api.js";
-import { byId, el, setText } from "./dom.js";
+import { byId, el, setShown, setText } from "./dom.js";
 import { plain, stamp } from "./format.js";
 import { judge } from "./leds.js";
 import { isBehind, story } from "./story.js";
@@ -57,6 +57,8 @@ export function createWhy(page, onClosed) {
     say("why-outcome", "");
     say("why-summary", t("why.loading"));
     byId("why-steps").replaceChildren();
+    // The past cannot be changed, and the present is not shown.
+    setShown(byId("why-set"), !page.isReplay);
     news = newsOf();
     showTitle();
     dialog.showModal();
@@ -83,7 +85,7 @@ export function createWhy(page, onClosed) {
     /** @type {Why | null} */
     let answer;
     try {
-      answer = await loadWhy(name);
+      answer = await loadWhy(name, page.isReplay ? page.nowMillis() / 1_000 : null);
     } catch (error) {
       if (question !== asked) return;
       fail("why-summary", "why.failed", error);

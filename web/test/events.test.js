@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { rejectReason, sentence } from "../parts/events.js";
 import { isKey, translator } from "../parts/i18n.js";
 import { judge } from "../parts/leds.js";
-import { matches, thresholdCelsius } from "../parts/threshold.js";
+import { matches, thresholds } from "../parts/threshold.js";
 import { actuator } from "./fixtures.js";
 
 const en = translator("en");
@@ -90,19 +90,31 @@ test("the LED is what the device says, or what it was told", () => {
   }
 });
 
-test("a rule as simple as the original's has a line in the chart", () => {
+test("a rule as simple as the original's has its lines in the chart", () => {
   const rule = { name: "r", when: "Environ/+", on: "celsius >= 25.0", off: null, actuators: [] };
-  /** @type {[Partial<typeof rule>, number | null][]} */
+  /** @type {[Partial<import("../wire.d.ts").Rule>, [string, number][]][]} */
   const cases = [
-    [{}, 25],
-    [{ on: " celsius>-3.5 " }, -3.5],
-    [{ on: "fahrenheit >= 77" }, 25],
-    [{ on: "celsius >= 25.0 && age < 5" }, null],
-    [{ on: "celsius <= 25.0" }, null],
-    [{ when: "Other/#" }, null],
+    [{}, [["on", 25]]],
+    [{ on: " celsius>-3.5 " }, [["on", -3.5]]],
+    [{ on: "fahrenheit >= 77" }, [["on", 25]]],
+    [
+      { off: "celsius < 24" },
+      [
+        ["on", 25],
+        ["off", 24],
+      ],
+    ],
+    [{ on: "celsius <= 5.0" }, [["on", 5]]],
+    [{ on: "value > 60" }, [["on", 60]]],
+    [{ on: "celsius >= 25.0 && age < 5" }, []],
+    [{ when: "Other/#" }, []],
   ];
   for (const [fields, expected] of cases) {
-    assert.equal(thresholdCelsius([{ ...rule, ...fields }], "Environ/Temperature"), expected);
+    const found = thresholds([{ ...rule, ...fields }], "Environ/Temperature");
+    assert.deepEqual(
+      found.map(({ led, value }) => [led, value]),
+      expected,
+    );
   }
 });
 
