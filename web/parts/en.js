@@ -322,6 +322,7 @@ export const en = {
   "history.all": "all",
   "history.newest": "Newest first",
   "history.oldest": "Oldest first",
+  "history.table": "Readings",
   "history.device": "Device",
   "history.from": "From",
   "history.until": "Until",

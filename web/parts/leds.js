@@ -105,11 +105,12 @@ function makeCard(page, actuator, onWhy) {
     "led-why",
     bulb,
     el("span", "led-state", state),
+    " ",
     el("span", "led-ask", t("why.ask")),
   );
   button.type = "button";
   button.setAttribute("aria-haspopup", "dialog");
-  button.setAttribute("aria-label", t("why.title", { name: plain(actuator.name), state }));
+  button.setAttribute("aria-label", `${plain(actuator.name)}: ${state} ${t("why.ask")}`);
   button.addEventListener("click", () => onWhy(actuator.name));
   const top = el("div", "led-top", name, button, el("p", "small", says));
   const { desired, sent, reported } = actuator;

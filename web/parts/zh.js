@@ -314,6 +314,7 @@ export const zh = {
   "history.all": "全部",
   "history.newest": "最新在前",
   "history.oldest": "最早在前",
+  "history.table": "读数",
   "history.device": "设备",
   "history.from": "从",
   "history.until": "到",

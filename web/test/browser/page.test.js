@@ -202,7 +202,7 @@ describe("manners", () => {
       await waitForText(page, "#connection", /Live/);
       /** @type {Set<string>} */
       const reached = new Set();
-      for (let turn = 0; turn < 40; turn += 1) {
+      for (let turn = 0; turn < 100; turn += 1) {
         await page.keyboard.press("Tab");
         const found = await page.evaluate(() => {
           const focused = document.activeElement;
