@@ -3,7 +3,6 @@ export const en = {
   "title.tagline": "sensor to LED",
   "title.simulated": "simulated devices",
   "language.label": "Language",
-  "unit.label": "Unit of temperatures",
   skip: "Skip to the readings",
 
   "connection.connecting": "Connecting…",

@@ -1,7 +1,7 @@
 /** Where rules switch, as far as their texts are as simple as the original's. Pure. */
 
 /** @typedef {import("../wire.d.ts").Rule} Rule */
-/** @typedef {{rule: string, led: "on" | "off", value: number, isDegrees: boolean}} Threshold */
+/** @typedef {{rule: string, led: "on" | "off", value: number, isDegrees: boolean, isAbove: boolean}} Threshold */
 
 const COMPARISON = /^\s*(celsius|fahrenheit|value)\s*([<>])=?\s*(-?\d+(?:\.\d+)?)\s*$/;
 
@@ -26,9 +26,23 @@ export function thresholds(rules, topic) {
         led,
         value: isFahrenheit ? ((value - 32) * 5) / 9 : value,
         isDegrees: found[1] !== "value",
+        isAbove: found[2] === ">",
       };
     }),
   );
+}
+
+/**
+ * The °C above which one of the rules switches on by readings of that topic; null: none that is as simple.
+ * @param {readonly Rule[]} rules
+ * @param {string} topic
+ * @returns {number | null}
+ */
+export function thresholdCelsius(rules, topic) {
+  const found = thresholds(rules, topic).find(
+    ({ led, isDegrees, isAbove }) => led === "on" && isDegrees && isAbove,
+  );
+  return found?.value ?? null;
 }
 
 /**

@@ -4,7 +4,6 @@ export const zh = {
   "title.tagline": "从传感器到 LED",
   "title.simulated": "模拟设备",
   "language.label": "语言",
-  "unit.label": "温度单位",
   skip: "跳到读数",
 
   "connection.connecting": "正在连接…",
