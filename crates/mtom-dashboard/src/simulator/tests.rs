@@ -23,9 +23,12 @@ async fn it_is_held_and_let_go() {
     assert_eq!(server.put(PATH, JSON, "{\"celsius\": 26.5}").await.status, 204);
     assert_eq!(*held.lock().unwrap(), Some(26.5));
     assert_eq!(shown().await["celsius"], 26.5);
-    for (body, status) in
-        [("{\"celsius\": 1e9}", 400), ("{\"celsius\": \"hot\"}", 400), ("{\"kelvin\": 1}", 400)]
-    {
+    for (body, status) in [
+        ("{\"celsius\": 1e9}", 400),
+        ("{\"celsius\": 125.00000000000001}", 400),
+        ("{\"celsius\": \"hot\"}", 400),
+        ("{\"kelvin\": 1}", 400),
+    ] {
         assert_eq!(server.put(PATH, JSON, body).await.status, status, "{body}");
     }
     let form = server.put(PATH, "text/plain", "{\"celsius\": 20}").await;

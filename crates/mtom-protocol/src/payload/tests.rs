@@ -105,6 +105,18 @@ fn json_numbers_are_readings_and_nested_ones_have_dotted_names() {
     );
 }
 
+/// serde_json is not exact of itself: `float_roundtrip`.
+#[test]
+fn a_json_number_is_read_to_its_last_bit() {
+    check(
+        "home/kitchen",
+        br#"{"temperature":125.00000000000001}"#,
+        expect![[r"
+            home/kitchen | temperature | 125.00000000000001 °C
+        "]],
+    );
+}
+
 #[test]
 fn json_on_the_original_topic_is_the_original_series() {
     check(
