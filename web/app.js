@@ -10,6 +10,7 @@ import { byId, setShown, setText } from "./parts/dom.js";
 import { createEdit } from "./parts/edit.js";
 import { createFirst } from "./parts/first.js";
 import { createFooter } from "./parts/footer.js";
+import { createGuests } from "./parts/guests.js";
 import { createHistory } from "./parts/history.js";
 import { rememberLanguage, translator } from "./parts/i18n.js";
 import { languageButtons, relabel } from "./parts/labels.js";
@@ -50,11 +51,16 @@ const overview = createOverview(
     now.render();
     void chart.load();
   },
-  () => null,
+  (topic, isMissed) => guests.awaySince(topic, isMissed),
 );
 const path = createPath(page, () => connection.state === "open");
 const first = createFirst(page);
 const play = createPlay(page);
+const guests = createGuests(
+  page,
+  () => connection.state === "open",
+  () => overview.render(),
+);
 const chart = createChart(page);
 const leds = createLeds(page, (name) => why.open(name));
 const why = createWhy(page, (name) => leds.focus(name));
@@ -167,6 +173,7 @@ function translate() {
   path.render();
   first.render();
   play.render();
+  guests.render();
   showUnit();
   chart.relabel();
   leds.render(true);
@@ -224,6 +231,7 @@ const live = connect(
     if (connection.state === "open") {
       void path.load();
       void play.load();
+      void guests.load();
       void loadStatus();
       void storage.load();
     }

@@ -519,6 +519,78 @@ export type TextPlace = { line: number, column: number, length: number, };
 export type Devices = { devices: Array<Device>, };
 
 /**
+ * `GET /api/v1/clients`
+ */
+export type Clients = {
+/**
+ * Who of other computers is let in: `everyone`, `allowed` ones, or `external`: another broker decides.
+ */
+admission: string,
+/**
+ * Those that are connected first, then those that left last; so many at most.
+ */
+clients: Array<Client>,
+/**
+ * How many there are.
+ */
+clients_count: number,
+/**
+ * Who was not let in; who knocked last comes first.
+ */
+refused: Array<Refused>,
+/**
+ * How often somebody was not let in since the start.
+ */
+refused_count: number,
+/**
+ * Names that may come from other computers, in order.
+ */
+allowed: Array<string>, };
+
+/**
+ * Somebody who is or was connected.
+ */
+export type Client = {
+/**
+ * Its MQTT client id.
+ */
+name: string, address: string | null, connected_at: string, connected_at_micros: number,
+/**
+ * When it left; null: it is connected.
+ */
+left_at: string | null, left_at_micros: number | null,
+/**
+ * It left without a word: its connection was lost.
+ */
+lost: boolean,
+/**
+ * The readings' topics on which it published, the newest last; a few.
+ */
+topics: Array<string>, };
+
+/**
+ * Somebody who was not let in.
+ */
+export type Refused = {
+/**
+ * The MQTT client id that it said.
+ */
+name: string, address: string | null,
+/**
+ * When it last knocked.
+ */
+at: string, at_micros: number,
+/**
+ * How often.
+ */
+count: number,
+/**
+ * `not_allowed`: nobody has allowed its name. `name_too_long`: that cannot be allowed. `protocol`: it said what
+ * this broker does not take.
+ */
+reason: string, };
+
+/**
  * `GET /api/v1/path`. Rates are over the last minute, latencies those of the newest that passed; null:
  * none did, or it cannot be known.
  */

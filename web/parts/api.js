@@ -5,6 +5,7 @@
 /** @typedef {import("../wire.d.ts").Rejects} Rejects */
 /** @typedef {import("../wire.d.ts").Storage} Storage */
 /** @typedef {import("../wire.d.ts").Path} Path */
+/** @typedef {import("../wire.d.ts").Clients} Clients */
 /** @typedef {import("../wire.d.ts").Simulated} Simulated */
 /** @typedef {import("../wire.d.ts").Why} Why */
 /** @typedef {import("../wire.d.ts").Chart} Chart */
@@ -98,6 +99,25 @@ export function storage() {
 /** @returns {Promise<Path>} */
 export function path() {
   return get("/api/v1/path");
+}
+
+/** @returns {Promise<Clients>} */
+export function clients() {
+  return get("/api/v1/clients");
+}
+
+/** @param {string} name */
+export async function allowClient(name) {
+  await ask("/api/v1/clients/allowed", {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name }),
+  });
+}
+
+/** @param {string} name */
+export async function withdrawClient(name) {
+  await ask(`/api/v1/clients/allowed?${queryText({ name })}`, { method: "DELETE" });
 }
 
 /** @returns {Promise<Simulated>} */

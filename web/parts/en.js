@@ -71,6 +71,27 @@ export const en = {
   "play.release": "Let go",
   "play.failed": "It could not be held: {reason}",
 
+  "guests.title": "Who knocked",
+  "guests.everyone":
+    'Whoever reaches the broker is let in. With broker.clients = "allowed" those of other computers must be allowed here first.',
+  "guests.allowed":
+    "From other computers only those are let in who are allowed here. A name is no proof: it keeps out who knocks by chance.",
+  "guests.none": "Nobody was refused since the start.",
+  "guests.badge": "refused: {count}",
+  "guests.nameless": "(no name)",
+  "guests.refused": "from {address}, last at {time}, {count} times: {reason}",
+  "guests.not_allowed": "nobody has allowed it",
+  "guests.name_too_long": "its name is too long to be allowed",
+  "guests.protocol": "it said what this broker does not take",
+  "guests.allow": "Allow",
+  "guests.allow.name": "Allow {name}",
+  "guests.allowed.title": "Allowed",
+  "guests.withdraw": "Withdraw",
+  "guests.withdraw.name": "Withdraw {name}",
+  "guests.did.allow": "{name} is let in when it knocks again.",
+  "guests.did.withdraw": "{name} is not let in any more.",
+  "guests.failed": "It was not done: {reason}",
+
   "now.title": "Now",
   "now.empty": "No reading yet",
   "now.hint": "Publish one, or point a sensor at this broker:",

@@ -49,7 +49,8 @@ const LOADS_MAX = 2;
 /**
  * @param {Page} page
  * @param {(key: string) => void} onSelect
- * @param {(topic: string) => number | null} offlineSince in microseconds, where whoever sends there has left
+ * @param {(topic: string, isMissed: boolean) => number | null} offlineSince in microseconds, where whoever sends
+ *   there has left
  */
 export function createOverview(page, onSelect, offlineSince) {
   const list = byId("devices");
@@ -223,7 +224,7 @@ export function createOverview(page, onSelect, offlineSince) {
       if (series === undefined) continue;
       const stale = isStale(model, series, now);
       isSilent &&= stale;
-      left = offlineSince(series.latest.topic) ?? left;
+      left = offlineSince(series.latest.topic, stale) ?? left;
       measure.button.classList.toggle("is-stale", stale);
       measure.button.setAttribute("aria-pressed", String(series.key === model.selected));
       setText(measure.value, inUnit(series.latest, page.unit, language));

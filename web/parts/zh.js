@@ -67,6 +67,27 @@ export const zh = {
   "play.release": "松开",
   "play.failed": "无法设置：{reason}",
 
+  "guests.title": "谁尝试过连接",
+  "guests.everyone":
+    '任何能连接到代理服务器的客户端都可接入。设置 broker.clients = "allowed" 后，其他电脑上的客户端须先在此允许。',
+  "guests.allowed":
+    "来自其他电脑的客户端只有在此允许后才能接入。名称不是凭证：只能挡住偶然连接者。",
+  "guests.none": "启动以来没有拒绝过任何客户端。",
+  "guests.badge": "已拒绝：{count}",
+  "guests.nameless": "（无名称）",
+  "guests.refused": "来自 {address}，最近一次 {time}，共 {count} 次：{reason}",
+  "guests.not_allowed": "尚未被允许",
+  "guests.name_too_long": "名称过长，无法允许",
+  "guests.protocol": "代理服务器不接受其内容",
+  "guests.allow": "允许",
+  "guests.allow.name": "允许 {name}",
+  "guests.allowed.title": "已允许",
+  "guests.withdraw": "撤销",
+  "guests.withdraw.name": "撤销 {name}",
+  "guests.did.allow": "{name} 再次连接时即可接入。",
+  "guests.did.withdraw": "{name} 不再被允许接入。",
+  "guests.failed": "未能完成：{reason}",
+
   "now.title": "当前",
   "now.empty": "还没有读数",
   "now.hint": "发布一条读数，或让传感器连接到此代理服务器：",

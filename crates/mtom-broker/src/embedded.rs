@@ -9,6 +9,7 @@
 //! and is never a reading. rmqtt spawns its own tasks; they live in a runtime of their own that
 //! ends with [`Embedded::run`].
 
+use crate::clients::{Clients, RefusedBecause};
 use crate::intake::{Intake, Message};
 use crate::outlet::Outlet;
 use rmqtt::codec::types::QoS;
@@ -16,7 +17,7 @@ use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, Register, ReturnType, Type};
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
-use rmqtt::types::{CodecPublish, Publish, PublishAclResult};
+use rmqtt::types::{AuthResult, CodecPublish, Publish, PublishAclResult, Reason};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -26,8 +27,10 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod door;
 mod inside;
 
+pub use door::Door;
 pub(crate) use inside::Inside;
 
 /// The largest MQTT packet in bytes; a client that sends more is disconnected. Room for a payload
@@ -79,15 +82,23 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Binds `listen`; port 0 chooses one, see [`Embedded::address`].
+    /// Binds `listen`; port 0 chooses one, see [`Embedded::address`]. `clients` says who is let in.
     ///
     /// # Errors
     /// [`BindError`].
-    pub async fn bind(listen: SocketAddr, intake: Intake) -> Result<Self, BindError> {
+    pub async fn bind(
+        listen: SocketAddr,
+        intake: Intake,
+        clients: Clients,
+    ) -> Result<Self, BindError> {
         let start = |cause: &dyn std::fmt::Display| BindError::Start { reason: cause.to_string() };
         let runtime = OwnRuntime::new().map_err(|cause| start(&cause))?;
-        let gate =
-            Gate { intake, in_flight: TaskTracker::new(), closing: CancellationToken::new() };
+        let gate = Gate {
+            intake,
+            clients,
+            in_flight: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        };
         let (door, handle) = (gate.clone(), runtime.get().handle().clone());
         let started = runtime.get().spawn(async move {
             let listener = listener(listen)?;
@@ -106,6 +117,12 @@ impl Embedded {
     #[must_use]
     pub fn outlet(&self) -> Outlet {
         Outlet::embedded(self.inside.clone())
+    }
+
+    /// Who is let in, and who is put out.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        Door::new(self.gate.clients.clone(), self.inside.clone())
     }
 
     /// Where it listens.
@@ -173,7 +190,8 @@ fn listener(address: SocketAddr) -> Result<Listener, BindError> {
         // A gateway that was killed comes back to its port at once.
         .reuseaddr(Some(true))
         .nodelay(true)
-        .allow_anonymous(true)
+        // Else the gate is not asked about clients that name no user.
+        .allow_anonymous(false)
         .max_packet_size(PACKET_LEN_MAX)
         .max_inflight(INFLIGHT_MAX)
         .max_mqueue_len(SUBSCRIBER_QUEUE_LEN)
@@ -198,15 +216,24 @@ async fn context(gate: Gate) -> rmqtt::Result<(ServerContext, Box<dyn Register>)
         .await;
     rmqtt_retainer::register(&context, true, false).await?;
     let hooks: Box<dyn Register> = context.extends.hook_mgr().register();
-    hooks.add(Type::MessagePublishCheckAcl, Box::new(gate)).await;
+    for kind in [
+        Type::ClientAuthenticate,
+        Type::ClientConnack,
+        Type::ClientConnected,
+        Type::ClientDisconnected,
+        Type::MessagePublishCheckAcl,
+    ] {
+        hooks.add(kind, Box::new(gate.clone())).await;
+    }
     hooks.start().await;
     Ok((context, hooks))
 }
 
-/// Authorises a publish and waits until it is safe.
+/// Lets clients in, authorises a publish and waits until it is safe.
 #[derive(Clone)]
 struct Gate {
     intake: Intake,
+    clients: Clients,
     in_flight: TaskTracker,
     // Once cancelled nothing more is taken; the device keeps its message and sends it again.
     closing: CancellationToken,
@@ -266,11 +293,45 @@ fn properties(publish: &CodecPublish) -> Vec<(Box<str>, Box<str>)> {
 impl Handler for Gate {
     async fn hook(&self, parameter: &Parameter, result: Option<HookResult>) -> ReturnType {
         match parameter {
-            Parameter::MessagePublishCheckAcl(_session, publish) => {
-                let outcome = self.pass(publish).await;
-                (false, Some(HookResult::PublishAclResult(outcome)))
+            Parameter::MessagePublishCheckAcl(session, publish) => {
+                let (name, topic): (&str, &str) = (&session.id.client_id, &publish.topic);
+                // Whoever was put out meanwhile; its connection ends.
+                let outcome = if !self.clients.may_stay(name, session.id.remote_addr) {
+                    PublishAclResult::rejected(true, None)
+                } else {
+                    if self.intake.is_wanted(topic) {
+                        self.clients.published(name, topic);
+                    }
+                    self.pass(publish).await
+                };
+                return (false, Some(HookResult::PublishAclResult(outcome)));
             }
-            _ => (true, result),
+            Parameter::ClientAuthenticate(connect) => {
+                let id = connect.id();
+                let outcome = if self.clients.lets_in(&id.client_id, id.remote_addr) {
+                    AuthResult::Allow(false, None)
+                } else {
+                    AuthResult::NotAuthorized
+                };
+                return (false, Some(HookResult::AuthResult(outcome)));
+            }
+            // What was not authorised is noted already, with its reason.
+            Parameter::ClientConnack(connect, answer)
+                if !answer.success() && !answer.not_authorized() =>
+            {
+                let id = connect.id();
+                self.clients.refused(&id.client_id, id.remote_addr, RefusedBecause::Protocol);
+            }
+            Parameter::ClientConnected(session) => {
+                self.clients.connected(&session.id.client_id, session.id.remote_addr);
+            }
+            Parameter::ClientDisconnected(session, reason) => {
+                let is_graceful = matches!(reason, Reason::ConnectDisconnect(_));
+                let id = &session.id;
+                self.clients.left(&id.client_id, id.remote_addr, is_graceful);
+            }
+            _ => {}
         }
+        (true, result)
     }
 }

@@ -4,6 +4,7 @@
 //! a QoS 1 message is acknowledged only after its receiver has said that it is safe.
 
 pub mod client;
+pub mod clients;
 pub mod embedded;
 pub mod intake;
 pub mod outlet;

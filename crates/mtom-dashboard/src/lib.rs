@@ -9,6 +9,7 @@ mod api;
 mod assets;
 mod caching;
 mod change;
+mod clients;
 mod devices;
 mod events;
 mod ledger;

@@ -10,8 +10,8 @@ use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    assets, caching, change, devices, ledger, live, metrics, openapi, pair, path, reach, replay,
-    scan, simulator, trial,
+    assets, caching, change, clients, devices, ledger, live, metrics, openapi, pair, path, reach,
+    replay, scan, simulator, trial,
 };
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -53,6 +53,8 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/actuators/{name}/pair", put(pair::answer).delete(pair::give_up))
         .route("/api/v1/storage", get(storage))
         .route("/api/v1/path", get(path::path))
+        .route("/api/v1/clients", get(clients::clients))
+        .route("/api/v1/clients/allowed", put(clients::allow).delete(clients::withdraw))
         .route("/api/v1/simulator", get(simulator::simulator))
         .route("/api/v1/simulator/temperature", put(simulator::hold))
         .route("/metrics", get(metrics))

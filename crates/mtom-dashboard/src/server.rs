@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mtom_gateway::Clock;
 use mtom_gateway::control::Control;
+use mtom_gateway::guests::Guests;
 use mtom_gateway::pairing::Pairings;
 use mtom_gateway::view::View;
 use mtom_protocol::time::UnixMicros;
@@ -49,6 +50,8 @@ pub struct Dashboard {
     pub scan: Option<Scan>,
     /// Pairs devices; `None`: none can be.
     pub pairings: Option<Pairings>,
+    /// Whom the embedded broker knows; `None`: the broker is not ours.
+    pub guests: Option<Guests>,
     /// The simulated sensor that can be held; `None`: there is none.
     pub simulator: Option<Simulator>,
 }
@@ -120,6 +123,7 @@ pub(crate) struct Shared {
     pub(crate) trial: Option<Trial>,
     pub(crate) scan: Option<Scan>,
     pub(crate) pairings: Option<Pairings>,
+    pub(crate) guests: Option<Guests>,
     pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
@@ -153,8 +157,19 @@ pub(crate) async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Dashboard { view, history, info, clock, control, replay, trial, scan, pairings, simulator } =
-        dashboard;
+    let Dashboard {
+        view,
+        history,
+        info,
+        clock,
+        control,
+        replay,
+        trial,
+        scan,
+        pairings,
+        guests,
+        simulator,
+    } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
     // When this ends in whatever way, so does everything that it started.
     let end = stop.child_token();
@@ -169,6 +184,7 @@ pub(crate) async fn serve_within(
         trial,
         scan,
         pairings,
+        guests,
         simulator,
         limits,
         readers: Semaphore::new(limits.readers_max),

@@ -104,6 +104,7 @@ impl Server {
             trial: None,
             scan: None,
             pairings: None,
+            guests: None,
             simulator: None,
         };
         change(&mut dashboard);

@@ -9,6 +9,7 @@ use crate::alerts::{self, Alerts};
 use crate::board::Board;
 use crate::control::Control;
 use crate::drain::Drain;
+use crate::guests::Guests;
 use crate::history::Pages;
 use crate::known::Known;
 use crate::pairing::Pairings;
@@ -77,6 +78,7 @@ pub struct Gateway {
     drain: Option<Drain>,
     inbox: Inbox,
     control: Control,
+    guests: Option<Guests>,
     alerts: Alerts,
     /// Ends what feeds the relay.
     feeding: CancellationToken,
@@ -140,7 +142,7 @@ impl Gateway {
             clock.clone(),
         )?;
         let (feeder, mqtt, outlet) =
-            feeder(settings.source, settings.topics, &path, &intake).await?;
+            feeder(settings.source, settings.topics, &path, &intake, &clock).await?;
         let broker = feeder.broker();
         let (links, pairings) = (settings.actuators.iter(), Pairings::default());
         let links = links
@@ -162,6 +164,7 @@ impl Gateway {
             clock,
             zone,
             intake,
+            guests: feeder.guests(&path),
             feeder,
             ports,
             hub,
@@ -276,6 +279,12 @@ impl Gateway {
     #[must_use]
     pub fn pairings(&self) -> Pairings {
         self.pairings.clone()
+    }
+
+    /// Whom its broker knows; `None`: the broker is not its own.
+    #[must_use]
+    pub fn guests(&self) -> Option<Guests> {
+        self.guests.clone()
     }
 
     /// What it has kept.

@@ -6,6 +6,7 @@ pub mod control;
 mod drain;
 mod forwarded;
 pub mod gateway;
+pub mod guests;
 mod history;
 mod known;
 mod links;

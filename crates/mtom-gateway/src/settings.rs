@@ -3,6 +3,7 @@
 use crate::control::RuleSource;
 pub use crate::drain::Database;
 use mtom_actuator::{Drift, LinkAddress, Protocol};
+use mtom_broker::clients::Admission;
 use mtom_protocol::link::keyed::Key;
 use mtom_protocol::topic;
 pub use mtom_store::retention::Keep;
@@ -40,6 +41,8 @@ pub enum Source {
     Embedded {
         /// Port 0 chooses one.
         listen: SocketAddr,
+        /// Who of other computers is let in.
+        admission: Admission,
     },
     /// Somebody else's broker.
     External {

@@ -130,7 +130,7 @@ fn ports(findings: &mut Findings, config: &Config, runs: bool) {
         ("live.listen", config.live),
         ("history.listen", config.history),
     ];
-    if let Broker::Embedded { listen } = config.broker {
+    if let Broker::Embedded { listen, .. } = config.broker {
         wanted.push(("broker.listen", listen));
     }
     for (key, address) in wanted {

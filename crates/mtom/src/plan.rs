@@ -35,7 +35,7 @@ pub(crate) fn gateway(
     let names: Vec<_> = actuators.iter().map(|actuator| actuator.name.clone()).collect();
     let rules = if with_actuators { configured(config, names) } else { source(Vec::new(), names) };
     let source = match config.broker.clone() {
-        config::Broker::Embedded { listen } => Source::Embedded { listen },
+        config::Broker::Embedded { listen, admission } => Source::Embedded { listen, admission },
         config::Broker::External { host, port, client_id, credentials } => {
             Source::External { host, port, client_id, credentials }
         }

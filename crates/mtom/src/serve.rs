@@ -131,6 +131,7 @@ fn dashboard(
         trial: None,
         scan: Some(scan::for_page()),
         pairings: Some(gateway.pairings()),
+        guests: gateway.guests(),
         simulator: None,
     }
 }

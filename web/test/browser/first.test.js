@@ -1,8 +1,9 @@
 /** The first minute of a person with mtom, against the real binary. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { startBrowser, startMtom, waitForText } from "./world.js";
+import { LIMIT_MILLIS, startBrowser, startMtom, waitForText } from "./world.js";
 
 /** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
@@ -17,9 +18,10 @@ after(() => browser.close());
 /**
  * @param {string[]} sets
  * @param {(mtom: Mtom) => Promise<void>} use
+ * @param {string} [folder] of an earlier one
  */
-async function withMtom(sets, use) {
-  const mtom = await startMtom(sets);
+async function withMtom(sets, use, folder) {
+  const mtom = await startMtom(sets, folder);
   try {
     await use(mtom);
   } finally {
@@ -128,3 +130,75 @@ test("without a simulated sensor there is nothing to drag, and what was closed s
     await close();
   });
 });
+
+/**
+ * Tries to publish as a client of another computer would.
+ * @param {string} address
+ * @param {string} name
+ * @returns {boolean} whether it was let in
+ */
+function knock(address, name) {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
+  const line = ["-h", host, "-p", port, "-q", "1", "-i", name, "-t", "Environ/Temperature"];
+  const done = spawnSync("mosquitto_pub", [...line, "-m", "21 °C"], { timeout: LIMIT_MILLIS });
+  assert.equal(done.error, undefined);
+  return done.status === 0;
+}
+
+test("who knocked and was refused is shown, and is let in once it is allowed", async (t) => {
+  const sets = [...OPEN, 'broker.clients="allowed"'];
+  await withMtom(sets, async (mtom) => {
+    const address = await addressFor(mtom);
+    if (address === undefined) {
+      return t.skip("this computer is in no network, so nobody can come from another one");
+    }
+    const harm = "<img src=x onerror=alert(1)>";
+    const { page, close } = await browser.open(mtom.url);
+    await waitForText(page, "#guests-admission", /only those are let in who are allowed here/);
+    await waitForText(page, "#guests-none", "Nobody was refused since the start.");
+    assert.equal(knock(address, "esp32-hall"), false);
+    assert.equal(knock(address, harm), false);
+    await page.waitForSelector("#guests-refused [data-client=esp32-hall]");
+    await waitForText(page, "#guests-badge", "refused: 2");
+    await waitForText(page, "#guests-refused", /<img src=x onerror=alert\(1\)>/);
+    await waitForText(page, "[data-client=esp32-hall] .small", /1 times: nobody has allowed it/);
+    await page.focus("#guests-refused [data-client=esp32-hall] button");
+    await page.keyboard.press("Enter");
+    await waitForText(page, "#guests-outcome", "esp32-hall is let in when it knocks again.");
+    await page.waitForSelector("#guests-allowed [data-client=esp32-hall]");
+    assert.equal(knock(address, "esp32-hall"), true);
+    await waitForText(page, ".device[data-device=Environ] .value", "21.0 °C");
+    assert.equal(knock(address, harm), false);
+    await close();
+    await mtom.stop();
+    await withMtom(sets, takeBack, mtom.folder);
+  });
+});
+
+/**
+ * What was allowed holds after a restart, until it is taken back.
+ * @param {Mtom} mtom
+ */
+async function takeBack(mtom) {
+  const address = (await addressFor(mtom)) ?? "";
+  assert.equal(knock(address, "esp32-hall"), true);
+  const { page, close } = await browser.open(mtom.url);
+  await page.waitForSelector("#guests-allowed [data-client=esp32-hall]");
+  await page.click("#guests-allowed [data-client=esp32-hall] button");
+  await waitForText(page, "#guests-outcome", "esp32-hall is not let in any more.");
+  const gone = { state: /** @type {const} */ ("detached") };
+  await page.waitForSelector("#guests-allowed [data-client=esp32-hall]", gone);
+  assert.equal(knock(address, "esp32-hall"), false);
+  await page.waitForSelector("#guests-refused [data-client=esp32-hall]");
+  await close();
+}
+
+/**
+ * The broker's address for other computers, if there is one.
+ * @param {Mtom} mtom
+ * @returns {Promise<string | undefined>}
+ */
+async function addressFor(mtom) {
+  const status = await (await fetch(`${mtom.url}api/v1/status`)).json();
+  return status.reach[0];
+}

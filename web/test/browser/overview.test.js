@@ -1,8 +1,9 @@
 /** The overview as a person looks at it: every device at a glance, against the real binary. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
-import { startBrowser, startMtom, waitForText } from "./world.js";
+import { startBrowser, startMtom, startSensor, waitForText } from "./world.js";
 
 /** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
@@ -97,20 +98,54 @@ describe("devices", () => {
 
   test("one that has missed three readings turns grey and says so; its age grows", async () => {
     await withMtom([], async (mtom) => {
-      const now = Date.now();
-      mtom.publish("Environ/Temperature", past(now - 15_000));
+      const [host = "", port = ""] = mtom.ready.mqtt.split(":");
+      // It stays connected and says nothing more.
+      const line = ["-h", host, "-p", port, "-q", "1", "-t", "Environ/Temperature", "-l"];
+      const device = spawn("mosquitto_pub", line, { stdio: ["pipe", "ignore", "ignore"] });
+      try {
+        device.stdin.write(`${past(Date.now() - 15_000).join("\n")}\n`);
+        const { page, close } = await browser.open(mtom.url);
+        await page.waitForSelector(`${CARD}[data-state=stale] .measure.is-stale`);
+        await waitForText(page, `${CARD} .said`, "silent: three readings missed");
+        await waitForText(page, "#overview-summary", "0 of 1 devices are heard");
+        const before = await page.textContent(`${CARD} .when`);
+        await page.waitForFunction(
+          ({ place, before }) => document.querySelector(place)?.textContent !== before,
+          { place: `${CARD} .when`, before },
+        );
+        device.stdin.write("25 °C\n");
+        await page.waitForSelector(`${CARD}[data-state=fresh] .measure:not(.is-stale)`);
+        await waitForText(page, `${CARD} .said`, "");
+        await close();
+      } finally {
+        device.kill("SIGKILL");
+      }
+    });
+  });
+
+  test("one that has said goodbye and is missed is offline", async () => {
+    await withMtom([], async (mtom) => {
+      mtom.publish("Environ/Temperature", past(Date.now() - 15_000));
       const { page, close } = await browser.open(mtom.url);
-      await page.waitForSelector(`${CARD}[data-state=stale] .measure.is-stale`);
-      await waitForText(page, `${CARD} .said`, "silent: three readings missed");
-      await waitForText(page, "#overview-summary", "0 of 1 devices are heard");
-      const before = await page.textContent(`${CARD} .when`);
-      await page.waitForFunction(
-        ({ place, before }) => document.querySelector(place)?.textContent !== before,
-        { place: `${CARD} .when`, before },
-      );
-      mtom.publish("Environ/Temperature", "25 °C");
-      await page.waitForSelector(`${CARD}[data-state=fresh] .measure:not(.is-stale)`);
-      await waitForText(page, `${CARD} .said`, "");
+      await page.waitForSelector(`${CARD}[data-state=offline] .measure.is-stale`);
+      await waitForText(page, `${CARD} .said`, /^offline since/);
+      await close();
+    });
+  });
+
+  test("a device whose connection is lost is offline at once, and back when it is", async () => {
+    await withMtom([], async (mtom) => {
+      const sensor = () =>
+        startSensor(mtom.ready.mqtt, ["--id", "hall", "--topic", "Environ/Temperature"]);
+      const first = sensor();
+      const { page, close } = await browser.open(mtom.url);
+      await page.waitForSelector(`${CARD}[data-state=fresh]`);
+      await first.kill();
+      await page.waitForSelector(`${CARD}[data-state=offline]`);
+      await waitForText(page, `${CARD} .said`, /^offline since \d\d:\d\d:\d\d$/);
+      const second = sensor();
+      await page.waitForSelector(`${CARD}[data-state=fresh]`);
+      await second.kill();
       await close();
     });
   });

@@ -126,6 +126,32 @@ export async function startDevice(more = [], listen = "127.0.0.1:0") {
   };
 }
 
+/**
+ * `mtom sensor`, which keeps its connection.
+ * @param {string} broker
+ * @param {string[]} [more] further arguments
+ */
+export function startSensor(broker, more = []) {
+  const process_ = spawn(
+    binaryPath(),
+    ["sensor", "--broker", broker, "--interval", "500ms", ...more],
+    {
+      stdio: "ignore",
+    },
+  );
+  const leave = () => process_.kill("SIGKILL");
+  process.once("exit", leave);
+  const ended = new Promise((done) => process_.once("exit", done));
+  return {
+    /** Takes its power away. */
+    async kill() {
+      process_.kill("SIGKILL");
+      await ended;
+      process.off("exit", leave);
+    },
+  };
+}
+
 /** @param {ContextOptions} [defaults] */
 export async function startBrowser(defaults = {}) {
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: FLAGS });

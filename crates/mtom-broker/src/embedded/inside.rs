@@ -51,6 +51,25 @@ impl Inside {
     }
 }
 
+impl Inside {
+    /// Ends the connection of that client; its session is forgotten.
+    pub(super) async fn put_out(&self, name: &str) {
+        let context = self.context.clone();
+        let id = Id::new(context.node.id(), 0, None, None, name.to_owned().into(), None);
+        let ending = self.runtime.spawn(async move {
+            let entry = context.extends.shared().await.entry(id);
+            match entry.try_lock().await {
+                Ok(mut entry) => entry.kick(true, true, true).await.map(|_| ()),
+                Err(cause) => Err(cause),
+            }
+        });
+        // It publishes nothing any more in any case: the gate looks each time.
+        if !matches!(AbortOnDropHandle::new(ending).await, Ok(Ok(()))) {
+            tracing::debug!("a client that is no longer allowed could not be put out at once");
+        }
+    }
+}
+
 fn packet(announcement: Announcement) -> CodecPublish {
     CodecPublish {
         dup: false,

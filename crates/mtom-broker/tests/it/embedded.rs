@@ -1,6 +1,6 @@
 //! The embedded broker acknowledges after `safe` and never before.
 
-use crate::{delivery, not_yet, progress, soon};
+use crate::{delivery, everyone, not_yet, progress, soon};
 use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::{Delivery, Intake};
 use mtom_broker::outlet::{Announcement, Outlet};
@@ -23,7 +23,8 @@ struct Running {
 
 async fn running() -> Running {
     let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
-    let broker = Embedded::bind(([127, 0, 0, 1], 0).into(), intake.clone()).await.unwrap();
+    let broker =
+        Embedded::bind(([127, 0, 0, 1], 0).into(), intake.clone(), everyone()).await.unwrap();
     let (address, outlet) = (broker.address(), broker.outlet());
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     tasks.spawn(broker.run(stop.clone()));
@@ -130,7 +131,7 @@ async fn a_taken_port_is_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let (intake, _deliveries) = Intake::new(1, |_| true);
-    match Embedded::bind(address, intake).await {
+    match Embedded::bind(address, intake, everyone()).await {
         Err(BindError::Listen { address: named, cause }) => {
             assert_eq!((named, cause.kind()), (address, ErrorKind::AddrInUse));
         }

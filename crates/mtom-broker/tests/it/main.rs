@@ -6,17 +6,25 @@
     reason = "a test may panic and say why it skips"
 )]
 
+mod clients;
 mod embedded;
 mod external;
 mod mosquitto;
 
+use mtom_broker::clients::{Admission, Clients};
 use mtom_broker::intake::Delivery;
 use mtom_broker::publisher::{Progress, Publisher};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The limit for an event that must come.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Lets in whoever comes.
+fn everyone() -> Clients {
+    Clients::new(Admission::Everyone, [], Arc::new(|| 0))
+}
 
 /// Waits for what must come.
 async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {

@@ -6,6 +6,7 @@ use super::{
     RuleSets, Rules, State, Status, TrustWord, Why,
 };
 use crate::alerts::{Alert, Alerts};
+use crate::clients;
 use crate::devices::{Device, Devices, Series, SeriesList};
 use crate::events::LogEvent;
 use crate::pair::{Pairing, PairingWord};
@@ -81,6 +82,9 @@ fn the_types_of_the_page_are_these() {
     declare::<RuleMistake>(&config, &mut text);
     declare::<TextPlace>(&config, &mut text);
     declare::<Devices<'_>>(&config, &mut text);
+    declare::<clients::Clients<'_>>(&config, &mut text);
+    declare::<clients::Client<'_>>(&config, &mut text);
+    declare::<clients::Refused<'_>>(&config, &mut text);
     declare::<Path<'_>>(&config, &mut text);
     declare::<BrokerLost<'_>>(&config, &mut text);
     declare::<Simulated<'_>>(&config, &mut text);

@@ -3,6 +3,7 @@
 use super::{StartError, own_client_id};
 use crate::Clock;
 use crate::forwarded;
+use crate::guests::{self, Guests};
 use crate::settings::Source;
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
@@ -25,6 +26,14 @@ pub(super) enum Feeder {
 }
 
 impl Feeder {
+    /// Whom the embedded broker knows; `None`: there is none.
+    pub(super) fn guests(&self, dir: &Path) -> Option<Guests> {
+        match self {
+            Self::Embedded(embedded) => Some(Guests::new(embedded.door(), dir)),
+            Self::External(..) | Self::Forwarded(_) => None,
+        }
+    }
+
     /// The way to the broker for switches on it.
     pub(super) fn broker(&self) -> Option<Broker> {
         match self {
@@ -52,11 +61,13 @@ pub(super) async fn feeder(
     filters: Vec<String>,
     dir: &Path,
     intake: &Intake,
+    clock: &Clock,
 ) -> Result<(Feeder, String, Option<Outlet>), StartError> {
     match source {
-        Source::Embedded { listen } => {
-            let embedded =
-                Embedded::bind(listen, intake.clone()).await.map_err(|error| match error {
+        Source::Embedded { listen, admission } => {
+            let clients = guests::open(dir, admission, clock);
+            let embedded = Embedded::bind(listen, intake.clone(), clients).await.map_err(
+                |error| match error {
                     BindError::Listen { address, cause } => StartError::Listen {
                         what: "MQTT devices",
                         key: "broker.listen",
@@ -64,7 +75,8 @@ pub(super) async fn feeder(
                         cause,
                     },
                     BindError::Start { reason } => StartError::Broker { reason },
-                })?;
+                },
+            )?;
             let (address, outlet) = (embedded.address().to_string(), embedded.outlet());
             Ok((Feeder::Embedded(Box::new(embedded)), address, Some(outlet)))
         }

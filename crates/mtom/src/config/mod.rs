@@ -13,6 +13,7 @@ mod tree;
 
 pub(crate) use tree::{Problem, Spot};
 
+use mtom_broker::clients::Admission;
 use mtom_protocol::link::keyed::Key;
 use mtom_rules::RuleSpec;
 use reader::Problems;
@@ -53,6 +54,7 @@ pub(crate) struct Config {
 pub(crate) enum Broker {
     Embedded {
         listen: SocketAddr,
+        admission: Admission,
     },
     External {
         host: String,
@@ -178,7 +180,7 @@ impl fmt::Debug for Broker {
     /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Embedded { listen } => write!(f, "Embedded({listen})"),
+            Self::Embedded { listen, .. } => write!(f, "Embedded({listen})"),
             Self::External { host, port, .. } => write!(f, "External({host}:{port})"),
         }
     }

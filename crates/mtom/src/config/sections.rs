@@ -5,6 +5,7 @@ use super::tree::{Entry, Node, Place};
 use super::{
     Actuator, Broker, Config, Simulate, Surroundings, actuators, rules, simulated_names, store,
 };
+use mtom_broker::clients::Admission;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -127,9 +128,16 @@ fn broker(
     let username = optional(&mut section, "username", problems);
     let client_id = optional(&mut section, "client_id", problems);
     let password = password(&mut section, PASSWORD_VARIABLE, around, problems);
+    let admission = section.get("clients", problems, |node| match text(node)?.as_str() {
+        "everyone" => Ok(Admission::Everyone),
+        "allowed" => Ok(Admission::Named),
+        other => Err(format!("expected everyone or allowed, found {other:?}")),
+    });
     let name = section.name("username");
     section.finish(problems);
-    let Some((host, port)) = url.flatten() else { return Some(Broker::Embedded { listen }) };
+    let Some((host, port)) = url.flatten() else {
+        return Some(Broker::Embedded { listen, admission: admission.unwrap_or_default() });
+    };
     let credentials = match (username, password) {
         (None, None) => None,
         (Some(user), password) => Some((user, password.unwrap_or_default())),

@@ -7,6 +7,7 @@ use crate::control::RuleSource;
 use crate::gateway::Gateway;
 use crate::settings::{Keep, Settings, Source};
 use jiff::tz::TimeZone;
+use mtom_broker::clients::Admission;
 use mtom_broker::publisher::{Progress, Publisher};
 use mtom_rules::{Consequence, Edge, Qos, RuleSpec};
 use std::net::TcpListener;
@@ -39,7 +40,10 @@ async fn gateway(dir: &Path, spec: RuleSpec) -> Gateway {
     };
     let settings = Settings {
         data_dir: dir.to_owned(),
-        source: Source::Embedded { listen: ([127, 0, 0, 1], 0).into() },
+        source: Source::Embedded {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admission: Admission::Everyone,
+        },
         topics: vec!["Environ/#".into()],
         ports: None,
         actuators: Vec::new(),

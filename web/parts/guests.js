@@ -1,0 +1,157 @@
+/**
+ * Who is at the broker: who tried to connect and was not let in, with a button that allows it; who is allowed, with
+ * one that takes it back; and who has left, which cards of devices say.
+ */
+
+import { allowClient, clients, withdrawClient } from "./api.js";
+import { byId, el, setShown, setText } from "./dom.js";
+import { moment, number, plain } from "./format.js";
+import { isKey } from "./i18n.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("../wire.d.ts").Clients} Clients */
+/** @typedef {import("../wire.d.ts").Refused} Refused */
+
+const PERIOD_MILLIS = 3_000;
+
+/**
+ * Since when those are away who publish on a topic, in microseconds; null where one is there, or nobody is known.
+ *
+ * A client that says goodbye after each reading is not away: only one whose connection was lost, or whose readings
+ * are missed.
+ * @param {Clients["clients"]} all
+ * @param {string} topic
+ * @param {boolean} isMissed
+ * @returns {number | null}
+ */
+export function awaySince(all, topic, isMissed) {
+  /** @type {number | null} */
+  let since = null;
+  for (const { topics, left_at_micros: left, lost } of all) {
+    if (!topics.includes(topic)) continue;
+    if (left === null) return null;
+    if (lost || isMissed) since = Math.max(since ?? left, left);
+  }
+  return since;
+}
+
+/**
+ * @param {Page} page
+ * @param {() => boolean} isOpen whether the gateway is heard
+ * @param {() => void} onChange
+ */
+export function createGuests(page, isOpen, onChange) {
+  const place = byId("guests");
+  const refusedList = byId("guests-refused");
+  const allowedList = byId("guests-allowed");
+  /** @type {Clients | null} */
+  let known = null;
+  let drawn = "";
+  let outcome = "";
+
+  /** Asks only while somebody looks. */
+  async function load() {
+    if (document.visibilityState !== "visible" || !isOpen()) return;
+    try {
+      known = await clients();
+    } catch {
+      // The socket tells when the gateway is away; the last picture stays.
+      return;
+    }
+    render();
+    onChange();
+  }
+
+  /**
+   * @param {() => Promise<void>} work
+   * @param {string} done
+   */
+  async function say(work, done) {
+    try {
+      await work();
+      outcome = done;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      outcome = page.t("guests.failed", { reason });
+    }
+    await load();
+    render();
+    // The button is gone with its line; what has come of it is here.
+    byId("guests-title").focus();
+  }
+
+  function render() {
+    const { t, language } = page;
+    setText(byId("guests-outcome"), outcome);
+    if (known === null) return;
+    const { admission, refused, allowed } = known;
+    const now = JSON.stringify([language, admission, refused, allowed]);
+    if (now === drawn) return;
+    drawn = now;
+    setShown(place, admission !== "external");
+    const key = admission === "allowed" ? "guests.allowed" : "guests.everyone";
+    setText(byId("guests-admission"), t(key));
+    const badge = byId("guests-badge");
+    setShown(badge, refused.length > 0);
+    setText(badge, t("guests.badge", { count: number(refused.length, language) }));
+    setShown(byId("guests-none"), refused.length === 0);
+    refusedList.replaceChildren(...refused.map(refusedLine));
+    setShown(byId("guests-allowed-title"), allowed.length > 0);
+    allowedList.replaceChildren(...allowed.map(allowedLine));
+  }
+
+  /** @param {Refused} refused */
+  function refusedLine({ name, address, at_micros, count, reason }) {
+    const { t, language } = page;
+    const shown = plain(name);
+    const why = `guests.${reason}`;
+    const params = {
+      address: address ?? "?",
+      time: moment(at_micros, page.nowMillis(), language),
+      count: number(count, language),
+      reason: isKey(why) ? t(why) : plain(reason),
+    };
+    const line = el(
+      "li",
+      "guest",
+      el("strong", "foreign", shown === "" ? t("guests.nameless") : shown),
+      el("span", "small foreign", t("guests.refused", params)),
+    );
+    line.dataset.client = name;
+    if (reason === "not_allowed" && name !== "") {
+      const button = el("button", "", t("guests.allow"));
+      button.type = "button";
+      button.setAttribute("aria-label", t("guests.allow.name", { name: shown }));
+      const done = t("guests.did.allow", { name: shown });
+      button.addEventListener("click", () => void say(() => allowClient(name), done));
+      line.append(button);
+    }
+    return line;
+  }
+
+  /** @param {string} name */
+  function allowedLine(name) {
+    const { t } = page;
+    const shown = plain(name);
+    const button = el("button", "", t("guests.withdraw"));
+    button.type = "button";
+    button.setAttribute("aria-label", t("guests.withdraw.name", { name: shown }));
+    const done = t("guests.did.withdraw", { name: shown });
+    button.addEventListener("click", () => void say(() => withdrawClient(name), done));
+    const line = el("li", "guest", el("strong", "foreign", shown), button);
+    line.dataset.client = name;
+    return line;
+  }
+
+  setInterval(() => void load(), PERIOD_MILLIS);
+
+  return {
+    load,
+    render,
+    /**
+     * @param {string} topic
+     * @param {boolean} isMissed
+     */
+    awaySince: (topic, isMissed) => awaySince(known?.clients ?? [], topic, isMissed),
+  };
+}
