@@ -87,6 +87,7 @@ pub(crate) struct Refused<'a> {
 #[serde(deny_unknown_fields)]
 struct Allow {
     /// Its MQTT client id.
+    #[cfg_attr(test, schema(min_length = 1, max_length = 256, example = "esp32"))]
     name: String,
 }
 
@@ -95,6 +96,8 @@ struct Allow {
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WithdrawQuery {
+    /// Its MQTT client id.
+    #[cfg_attr(test, param(example = "esp32"))]
     name: String,
 }
 

@@ -62,6 +62,7 @@ impl Operation {
             Some("set") => b"{\"led\":\"on\",\"seconds\":600}",
             Some("pair") if self.method == "PUT" => b"{\"same\":true}",
             Some("rollback") => b"{\"version\":1}",
+            Some("allowed") => b"{\"name\":\"esp32\"}",
             _ => b"{}",
         };
         Some((kind, if kind == "application/json" { json.to_vec() } else { Vec::new() }))
