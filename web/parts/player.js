@@ -125,6 +125,7 @@ export function createPlayer(page, { onChange, sight }) {
   /** @param {number} micros */
   async function seek(micros) {
     wanted = Math.min(until, Math.max(from, Math.round(micros)));
+    failure = "";
     at = wanted;
     label();
     if (isSeeking) return;
@@ -168,7 +169,6 @@ export function createPlayer(page, { onChange, sight }) {
       if (page.model.selected !== null && page.model.pinned) select(model, page.model.selected);
       page.model = model;
       [ahead, known, cursor] = [[], micros, null];
-      failure = "";
       onChange(["snapshot"]);
       void fetchAhead();
     } catch (error) {
