@@ -585,8 +585,7 @@ at: string, at_micros: number,
  */
 count: number,
 /**
- * `not_allowed`: nobody has allowed its name. `name_too_long`: that cannot be allowed. `protocol`: it said what
- * this broker does not take.
+ * `not_allowed`: nobody has allowed its name. `name_too_long`: that cannot be allowed.
  */
 reason: string, };
 

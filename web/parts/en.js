@@ -82,7 +82,6 @@ export const en = {
   "guests.refused": "from {address}, last at {time}, {count} times: {reason}",
   "guests.not_allowed": "nobody has allowed it",
   "guests.name_too_long": "its name is too long to be allowed",
-  "guests.protocol": "it said what this broker does not take",
   "guests.allow": "Allow",
   "guests.allow.name": "Allow {name}",
   "guests.allowed.title": "Allowed",

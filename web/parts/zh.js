@@ -78,7 +78,6 @@ export const zh = {
   "guests.refused": "来自 {address}，最近一次 {time}，共 {count} 次：{reason}",
   "guests.not_allowed": "尚未被允许",
   "guests.name_too_long": "名称过长，无法允许",
-  "guests.protocol": "代理服务器不接受其内容",
   "guests.allow": "允许",
   "guests.allow.name": "允许 {name}",
   "guests.allowed.title": "已允许",

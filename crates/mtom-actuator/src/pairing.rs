@@ -11,7 +11,8 @@ use crate::settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// A pairing takes no longer.
 pub const PAIRING_MAX: Duration = Duration::from_secs(120);
@@ -72,6 +73,9 @@ pub enum PairError {
     /// Nobody has answered, or the device has not.
     #[error("not paired within {PAIRING_MAX:?}")]
     TooLate,
+    /// Somebody has said so.
+    #[error("given up")]
+    GivenUp,
     /// Windows and macOS do it by themselves.
     #[error("this system pairs a device by itself, when it is connected to for the first time")]
     BySystem,
@@ -81,7 +85,7 @@ pub enum PairError {
 pub type Say = Arc<dyn Fn(Step) + Send + Sync>;
 
 /// Pairs the device of `settings`; an earlier bond with it is forgotten first. `answers` brings what the
-/// person says. Dropped, it is given up.
+/// person says. Once `given_up`, it ends as soon as nothing of it is left.
 ///
 /// # Errors
 /// Why it is not paired; nothing is kept then.
@@ -89,10 +93,16 @@ pub async fn pair(
     settings: &Settings,
     say: Say,
     answers: mpsc::Receiver<Answer>,
+    given_up: &CancellationToken,
 ) -> Result<BluetoothId, PairError> {
     let LinkAddress::Ble(address) = &settings.link else {
         return Err(PairError::NotLowEnergy(settings.link.to_string()));
     };
-    let paired = crate::bluetooth::pair(address, settings, say, answers);
-    timeout(PAIRING_MAX, paired).await.unwrap_or(Err(PairError::TooLate))
+    let over = async {
+        tokio::select! {
+            () = given_up.cancelled() => PairError::GivenUp,
+            () = sleep(PAIRING_MAX) => PairError::TooLate,
+        }
+    };
+    crate::bluetooth::pair(address, settings, say, answers, over).await
 }

@@ -16,7 +16,7 @@ const REFUSED_LEN_MAX: usize = 100;
 pub const ALLOWED_LEN_MAX: usize = 1_000;
 /// Topics that are remembered of a client. Full: the oldest goes.
 const TOPICS_LEN_MAX: usize = 8;
-/// The longest name that is remembered or allowed, in bytes.
+/// The longest name or topic that is remembered or allowed, in bytes.
 pub const NAME_LEN_MAX: usize = 256;
 
 /// Who of other computers is let in.
@@ -47,7 +47,6 @@ impl RefusedBecause {
         match self {
             Self::NotAllowed => "not_allowed",
             Self::NameTooLong => "name_too_long",
-            Self::Protocol => "protocol",
         }
     }
 }
@@ -103,8 +102,6 @@ pub enum RefusedBecause {
     NotAllowed,
     /// Its name is longer than what can be allowed.
     NameTooLong,
-    /// It said nothing that this broker understands or takes.
-    Protocol,
 }
 
 /// Everybody, as they were at one moment.
@@ -277,6 +274,9 @@ impl Clients {
     }
 
     pub(crate) fn published(&self, name: &str, topic: &str) {
+        if topic.len() > NAME_LEN_MAX {
+            return;
+        }
         let mut state = self.state();
         let Some(client) = state.clients.get_mut(name) else { return };
         if client.topics.iter().any(|known| &**known == topic) {

@@ -9,15 +9,18 @@
 //! and is never a reading. rmqtt spawns its own tasks; they live in a runtime of their own that
 //! ends with [`Embedded::run`].
 
-use crate::clients::{Clients, RefusedBecause};
+use crate::clients::Clients;
 use crate::intake::{Intake, Message};
 use crate::outlet::Outlet;
 use rmqtt::codec::types::QoS;
+use rmqtt::codec::v5::SubscribeAckReason;
 use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, Register, ReturnType, Type};
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
-use rmqtt::types::{AuthResult, CodecPublish, Publish, PublishAclResult, Reason};
+use rmqtt::types::{
+    AuthResult, CodecPublish, FromType, Publish, PublishAclResult, Reason, SubscribeAclResult,
+};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -218,9 +221,10 @@ async fn context(gate: Gate) -> rmqtt::Result<(ServerContext, Box<dyn Register>)
     let hooks: Box<dyn Register> = context.extends.hook_mgr().register();
     for kind in [
         Type::ClientAuthenticate,
-        Type::ClientConnack,
         Type::ClientConnected,
         Type::ClientDisconnected,
+        Type::ClientSubscribeCheckAcl,
+        Type::MessagePublish,
         Type::MessagePublishCheckAcl,
     ] {
         hooks.add(kind, Box::new(gate.clone())).await;
@@ -315,12 +319,18 @@ impl Handler for Gate {
                 };
                 return (false, Some(HookResult::AuthResult(outcome)));
             }
-            // What was not authorised is noted already, with its reason.
-            Parameter::ClientConnack(connect, answer)
-                if !answer.success() && !answer.not_authorized() =>
+            Parameter::ClientSubscribeCheckAcl(session, _)
+                if !self.clients.may_stay(&session.id.client_id, session.id.remote_addr) =>
             {
-                let id = connect.id();
-                self.clients.refused(&id.client_id, id.remote_addr, RefusedBecause::Protocol);
+                let no = SubscribeAclResult::new_failure(SubscribeAckReason::NotAuthorized);
+                return (false, Some(HookResult::SubscribeAclResult(no)));
+            }
+            // The will of one that was put out is nobody's.
+            Parameter::MessagePublish(_, from, _)
+                if matches!(from.typ(), FromType::LastWill)
+                    && !self.clients.may_stay(&from.id.client_id, from.id.remote_addr) =>
+            {
+                return (false, Some(HookResult::Publish(inside::nothing())));
             }
             Parameter::ClientConnected(session) => {
                 self.clients.connected(&session.id.client_id, session.id.remote_addr);

@@ -76,8 +76,7 @@ pub(crate) struct Refused<'a> {
     at_micros: i64,
     /// How often.
     count: u64,
-    /// `not_allowed`: nobody has allowed its name. `name_too_long`: that cannot be allowed. `protocol`: it said what
-    /// this broker does not take.
+    /// `not_allowed`: nobody has allowed its name. `name_too_long`: that cannot be allowed.
     reason: &'static str,
 }
 

@@ -3,13 +3,14 @@
 //! The file is for people too: a line that is deleted while the gateway stands still is not allowed any more.
 
 use crate::Clock;
+use crate::gateway::StartError;
 use mtom_broker::clients::{Admission, Clients, Everybody, NameError};
 use mtom_broker::embedded::Door;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// The file in the data folder.
 const FILE: &str = "clients";
@@ -40,11 +41,22 @@ pub enum GuestError {
 }
 
 /// The list with whom an earlier gateway has let in.
-pub(crate) fn open(folder: &Path, admission: Admission, clock: &Clock) -> Clients {
-    let text = fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+///
+/// # Errors
+/// When there is a list, and it cannot be read: the next one who is allowed would be alone in it.
+pub(crate) fn open(
+    folder: &Path,
+    admission: Admission,
+    clock: &Clock,
+) -> Result<Clients, StartError> {
+    let path = folder.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|cause| StartError::Clients { path, cause })?,
+    };
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let clock = Arc::clone(clock);
-    Clients::new(admission, lines.map(str::to_owned), Arc::new(move || clock().0))
+    Ok(Clients::new(admission, lines.map(str::to_owned), Arc::new(move || clock().0)))
 }
 
 impl Guests {
@@ -69,36 +81,45 @@ impl Guests {
     /// # Errors
     /// [`GuestError`].
     pub async fn allow(&self, name: &str) -> Result<(), GuestError> {
-        let _alone = self.writing.lock().await;
+        let alone = Arc::clone(&self.writing).lock_owned().await;
         // A line that begins so is a remark.
         if name.starts_with('#') {
             return Err(GuestError::Name(NameError::Form));
         }
         self.door.allow(name)?;
-        self.write().await
+        self.write(alone).await
     }
 
-    /// Who says that name is put out, and not let in any more.
+    /// Who says that name is put out, and not let in any more. Said again after [`GuestError::Disk`], it is
+    /// written again.
     ///
     /// # Errors
     /// [`GuestError`].
     pub async fn withdraw(&self, name: &str) -> Result<(), GuestError> {
-        let _alone = self.writing.lock().await;
-        if !self.door.withdraw(name).await {
-            return Err(GuestError::Unknown(name.to_owned()));
-        }
-        self.write().await
+        let alone = Arc::clone(&self.writing).lock_owned().await;
+        let was_allowed = self.door.withdraw(name);
+        // Both are begun before either is waited for: whoever asks may be gone meanwhile.
+        let written = self.write(alone);
+        let put_out = self.door.put_out(name);
+        written.await?;
+        put_out.await;
+        if was_allowed { Ok(()) } else { Err(GuestError::Unknown(name.to_owned())) }
     }
 
-    async fn write(&self) -> Result<(), GuestError> {
+    /// Begins to write the list. Nobody else changes it before that has ended.
+    fn write(
+        &self,
+        alone: OwnedMutexGuard<()>,
+    ) -> impl Future<Output = Result<(), GuestError>> + use<> {
         let lines = self.door.clients().allowed().into_iter().map(|name| name + "\n");
         let text = HEAD.to_owned() + &lines.collect::<String>();
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || {
+            let _alone = alone;
             let new = path.with_extension("new");
             fs::write(&new, text)?;
             fs::rename(new, &path)
         });
-        written.await.map_err(io::Error::other).flatten().map_err(GuestError::Disk)
+        async { written.await.map_err(io::Error::other).flatten().map_err(GuestError::Disk) }
     }
 }

@@ -62,7 +62,7 @@ impl Link {
             }
             end.cancel();
             driven.await;
-            stop.run_until_cancelled(self.desk.pair(&self.settings)).await;
+            self.desk.pair(&self.settings, &stop).await;
             self.settings.remembered = self.known.of(&self.settings.link);
         }
     }

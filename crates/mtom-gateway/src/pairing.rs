@@ -7,8 +7,10 @@
 pub use mtom_actuator::{Answer, Step};
 use mtom_actuator::{BluetoothId, LinkAddress, PairError, Say, Settings};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Answers on their way to the one who pairs. Full: whoever answers is told that nothing was asked.
 const ANSWERS_LEN: usize = 4;
@@ -84,6 +86,8 @@ pub struct Desk {
     pairings: Pairings,
     name: String,
     turns: watch::Receiver<u64>,
+    /// That in which the last one was begun.
+    turn: u64,
 }
 
 impl Pairings {
@@ -97,7 +101,7 @@ impl Pairings {
         let (turns, receiver) = watch::channel(0);
         let entry = Entry { state: PairingState::Never, unfit, answers: None, turns };
         self.lock().insert(name.to_owned(), entry);
-        Desk { pairings: self.clone(), name: name.to_owned(), turns: receiver }
+        Desk { pairings: self.clone(), name: name.to_owned(), turns: receiver, turn: 0 }
     }
 
     /// Begins one.
@@ -190,32 +194,49 @@ impl Entry {
 impl Desk {
     /// Waits until a pairing is wanted.
     pub async fn wanted(&mut self) {
-        self.until(|entry| entry.state == PairingState::Begun).await;
+        loop {
+            self.until(|entry| entry.state == PairingState::Begun).await;
+            let begun = self.pairings.with(&self.name, |entry| {
+                Ok((entry.state == PairingState::Begun).then(|| *entry.turns.borrow()))
+            });
+            if let Ok(Some(turn)) = begun {
+                self.turn = turn;
+                return;
+            }
+        }
     }
 
-    /// Pairs the device, while the link rests; stops when it is given up.
-    pub async fn pair(&mut self, settings: &Settings) {
+    /// Pairs the device, while the link rests; ends soon when it is given up, or at `stop`.
+    pub async fn pair(&mut self, settings: &Settings, stop: &CancellationToken) {
+        let turn = self.turn;
+        let is_mine = move |entry: &Entry| *entry.turns.borrow() == turn;
         let (sender, answers) = mpsc::channel(ANSWERS_LEN);
-        self.told(|entry| entry.answers = Some(sender));
+        self.told(is_mine, |entry| entry.answers = Some(sender));
         let (pairings, name) = (self.pairings.clone(), self.name.clone());
         let say: Say = Arc::new(move |step| {
             let _ = pairings.with(&name, |entry| {
-                if entry.is_open() {
+                if is_mine(entry) {
                     entry.state = PairingState::Step(step);
                 }
                 Ok(())
             });
         });
+        let given_up = stop.child_token();
+        let mut pairing = pin!(mtom_actuator::pair(settings, say, answers, &given_up));
         let outcome = tokio::select! {
             biased;
-            () = self.until(|entry| !entry.is_open()) => return,
-            outcome = mtom_actuator::pair(settings, say, answers) => outcome,
+            // Also when it is begun anew at once.
+            () = self.until(|entry| !is_mine(entry)) => {
+                given_up.cancel();
+                pairing.await
+            }
+            outcome = &mut pairing => outcome,
         };
         let state = match outcome {
             Ok(id) => PairingState::Paired { id },
             Err(error) => PairingState::Failed { reason: error.to_string() },
         };
-        self.told(|entry| entry.turn(state));
+        self.told(is_mine, |entry| entry.turn(state));
     }
 
     async fn until(&mut self, is_so: impl Fn(&Entry) -> bool) {
@@ -232,9 +253,9 @@ impl Desk {
     }
 
     /// Of one that still goes on.
-    fn told(&self, act: impl FnOnce(&mut Entry)) {
+    fn told(&self, is_mine: impl Fn(&Entry) -> bool, act: impl FnOnce(&mut Entry)) {
         let _ = self.pairings.with(&self.name, |entry| {
-            if entry.is_open() {
+            if is_mine(entry) {
                 act(entry);
             }
             Ok(())

@@ -32,7 +32,13 @@ pub(crate) fn run(arguments: &cli::Pair) -> Result<(), Failure> {
                 ask(page, request(Method::DELETE, &path, String::new())).await?;
                 bail!("given up")
             }
-            paired = follow(page, &path, arguments) => paired,
+            paired = follow(page, &path, arguments) => {
+                if paired.is_err() {
+                    // The link does not rest for nobody. What has ended already ends no more.
+                    let _ = ask(page, request(Method::DELETE, &path, String::new())).await;
+                }
+                paired
+            }
         }
     })?;
     report::line(&format!("{} is paired: {}", arguments.name, paired?));

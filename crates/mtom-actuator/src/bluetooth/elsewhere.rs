@@ -66,6 +66,7 @@ pub(crate) async fn pair(
     _settings: &Settings,
     _say: Say,
     _answers: mpsc::Receiver<Answer>,
+    _over: impl Future<Output = PairError>,
 ) -> Result<BluetoothId, PairError> {
     Err(PairError::BySystem)
 }

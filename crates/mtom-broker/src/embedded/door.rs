@@ -1,7 +1,7 @@
 //! Who is let in, from outside: names are allowed and taken away, and who lost its name is put out.
 
 use super::Inside;
-use crate::clients::{Clients, Everybody, NameError};
+use crate::clients::{Admission, Clients, Everybody, NameError};
 
 /// The door of the embedded broker. Cheap to clone.
 #[derive(Clone)]
@@ -35,16 +35,24 @@ impl Door {
         self.clients.allow(name)
     }
 
-    /// Who says that name is not let in any more, and put out where it is connected from another computer.
-    /// False when it was not allowed.
-    pub async fn withdraw(&self, name: &str) -> bool {
-        let was_allowed = self.clients.withdraw(name);
+    /// Who says that name is not let in any more. False when it was not allowed.
+    #[must_use]
+    pub fn withdraw(&self, name: &str) -> bool {
+        self.clients.withdraw(name)
+    }
+
+    /// Puts out who says that name and may not stay; it is begun at once, and goes on when nobody waits for it.
+    pub fn put_out(&self, name: &str) -> impl Future<Output = ()> + use<> {
         let everybody = self.clients.everybody();
         let found = everybody.clients.iter().find(|client| &*client.name == name);
-        let stays = found.is_none_or(|client| self.clients.may_stay(name, client.address));
-        if !stays {
-            self.inside.put_out(name).await;
+        // One that is just being let in is not among them yet.
+        let stays = found.is_some_and(|client| self.clients.may_stay(name, client.address))
+            || self.clients.admission() == Admission::Everyone;
+        let ending = (!stays).then(|| self.inside.put_out(name));
+        async move {
+            if let Some(ending) = ending {
+                let _ = ending.await;
+            }
         }
-        was_allowed
     }
 }

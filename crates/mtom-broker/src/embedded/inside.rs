@@ -2,16 +2,24 @@
 
 use super::Gate;
 use crate::outlet::{Announcement, NotTaken};
+use bytes::Bytes;
 use rmqtt::codec::types::QoS;
 use rmqtt::context::ServerContext;
 use rmqtt::session::SessionState;
 use rmqtt::types::{CodecPublish, From, Id, Publish};
 use rmqtt::utils::timestamp_millis;
+use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Our name among those of clients.
 const NAME: &str = "mtom";
+
+/// How long it is tried to put a client out, and how often.
+const PUT_OUT_MAX: Duration = Duration::from_secs(5);
+const PUT_OUT_AGAIN: Duration = Duration::from_millis(50);
 
 /// The broker from inside. Cheap to clone.
 #[derive(Clone)]
@@ -52,22 +60,43 @@ impl Inside {
 }
 
 impl Inside {
-    /// Ends the connection of that client; its session is forgotten.
-    pub(super) async fn put_out(&self, name: &str) {
+    /// Ends the connection of that client; its session is forgotten. It goes on when nobody waits for it.
+    pub(super) fn put_out(&self, name: &str) -> JoinHandle<()> {
         let context = self.context.clone();
         let id = Id::new(context.node.id(), 0, None, None, name.to_owned().into(), None);
-        let ending = self.runtime.spawn(async move {
-            let entry = context.extends.shared().await.entry(id);
-            match entry.try_lock().await {
-                Ok(mut entry) => entry.kick(true, true, true).await.map(|_| ()),
-                Err(cause) => Err(cause),
+        // In the broker's own runtime: with that it ends.
+        self.runtime.spawn(async move {
+            let last = Instant::now() + PUT_OUT_MAX;
+            loop {
+                let entry = context.extends.shared().await.entry(id.clone());
+                let ended = match entry.try_lock().await {
+                    Ok(mut entry) => entry.kick(true, true, true).await.map(|_| ()),
+                    // It is just being let in, under the same name.
+                    Err(cause) => Err(cause),
+                };
+                match ended {
+                    Ok(()) => return,
+                    Err(_) if Instant::now() < last => sleep(PUT_OUT_AGAIN).await,
+                    Err(error) => {
+                        // The gate takes nothing of it, and lets it subscribe to nothing.
+                        tracing::warn!(%error, "a client that is no longer allowed is not put out");
+                        return;
+                    }
+                }
             }
-        });
-        // It publishes nothing any more in any case: the gate looks each time.
-        if !matches!(AbortOnDropHandle::new(ending).await, Ok(Ok(()))) {
-            tracing::debug!("a client that is no longer allowed could not be put out at once");
-        }
+        })
     }
+}
+
+/// A message that nobody hears: topics with $ are the broker's, and of this one there is none to subscribe to.
+pub(super) fn nothing() -> Publish {
+    let announcement = Announcement {
+        topic: "$mtom/nothing".into(),
+        payload: Bytes::new(),
+        retain: false,
+        acknowledged: false,
+    };
+    Publish::from(packet(announcement)).create_time(timestamp_millis())
 }
 
 fn packet(announcement: Announcement) -> CodecPublish {

@@ -7,6 +7,8 @@ use mtom_broker::intake::{Delivery, Intake};
 use mtom_broker::publisher::{Progress, Publisher};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -110,10 +112,64 @@ async fn a_stranger_of_another_computer_is_let_in_when_somebody_allows_it_and_pu
         delivery(&mut broker.deliveries).await.safe();
     });
 
-    assert!(broker.door.withdraw("esp32").await);
+    assert!(broker.door.withdraw("esp32"));
+    soon("its end", broker.door.put_out("esp32")).await;
     let ended = async { while guest.next().await.is_ok() {} };
     soon("its connection's end", ended).await;
     let mut again = Publisher::new("esp32", &host, broker.port);
     assert!(soon("a refusal", again.next()).await.is_err());
+    broker.stop().await;
+}
+
+/// MQTT 3.1.1: CONNECT with a clean session and maybe a will, then CONNACK.
+async fn connected(host: &str, port: u16, name: &str, will: Option<&str>) -> TcpStream {
+    let text =
+        |text: &str| [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
+    let flags = if will.is_some() { 0b110 } else { 0b10 };
+    let mut body = [text("MQTT"), vec![4, flags, 0, 60], text(name)].concat();
+    if let Some(topic) = will {
+        body.extend([text(topic), text("gone")].concat());
+    }
+    let mut stream = TcpStream::connect((host, port)).await.unwrap();
+    stream
+        .write_all(&[&[0x10, u8::try_from(body.len()).unwrap()], &body[..]].concat())
+        .await
+        .unwrap();
+    let mut answer = [0; 4];
+    soon("CONNACK", stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+    stream
+}
+
+#[tokio::test]
+async fn the_will_of_one_that_is_put_out_is_nobodys() {
+    let Some(ip) = from_outside() else {
+        eprintln!("skipped: this computer is in no network");
+        return;
+    };
+    let allowed = ["bad", "good"].map(str::to_owned);
+    let named = Clients::new(Admission::Named, allowed, Arc::new(|| 7));
+    let broker = running(Ipv4Addr::UNSPECIFIED, named).await;
+    let host = ip.to_string();
+    let mut ear = connected("127.0.0.1", broker.port, "ear", None).await;
+    ear.write_all(b"\x82\x0b\0\x01\0\x06will/#\0").await.unwrap();
+    let mut answer = [0; 5];
+    soon("SUBACK", ear.read_exact(&mut answer)).await.unwrap();
+    let mut bad = connected(&host, broker.port, "bad", Some("will/bad")).await;
+    let good = connected(&host, broker.port, "good", Some("will/good")).await;
+
+    assert!(broker.door.withdraw("bad"));
+    soon("its end", broker.door.put_out("bad")).await;
+    let mut rest = Vec::new();
+    let _ = soon("the end of its connection", bad.read_to_end(&mut rest)).await;
+    until("that it has left", || broker.client("bad").is_some_and(|it| it.left.is_some())).await;
+    // The same look at one that may stay and is cut off.
+    drop(good);
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"will/goodgone") {
+        heard.push(soon("a will", ear.read_u8()).await.unwrap());
+    }
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(!heard.contains("will/bad"), "{heard:?}");
     broker.stop().await;
 }

@@ -68,6 +68,10 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
         // Outside its window no try betrays anything of the passkey of the settings.
         self.stack.set_passkey(pairing.passkey.filter(|_| is_open).map(|passkey| passkey.number()));
         if raw.is_bonded_peer() {
+            if is_open {
+                // One that has forgotten the bond is paired anew.
+                raw.set_bondable(true).map_err(|_| Unwanted)?;
+            }
             return Ok(Visit { until: Some(now.saturating_add(ENCRYPTION_WAIT)) });
         }
         if !is_open {
@@ -91,6 +95,8 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
         match event {
             Event::PassKeyDisplay(passkey) if is_open => {
                 log::info!("passkey {passkey}: type it where mtom actuator pair asks for it");
+                // A person types it.
+                visit.until = Some(pairing.until);
                 Ok(())
             }
             // Somebody under the address of one that it knows.

@@ -17,6 +17,17 @@ pub enum StartError {
         #[source]
         cause: io::Error,
     },
+    /// Who may connect is not known.
+    #[error(
+        "cannot read who may connect ({path}): let it be read as text, or delete it, and nobody is allowed"
+    )]
+    Clients {
+        /// The list.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// The journal cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

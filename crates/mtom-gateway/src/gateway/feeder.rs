@@ -65,7 +65,7 @@ pub(super) async fn feeder(
 ) -> Result<(Feeder, String, Option<Outlet>), StartError> {
     match source {
         Source::Embedded { listen, admission } => {
-            let clients = guests::open(dir, admission, clock);
+            let clients = guests::open(dir, admission, clock)?;
             let embedded = Embedded::bind(listen, intake.clone(), clients).await.map_err(
                 |error| match error {
                     BindError::Listen { address, cause } => StartError::Listen {

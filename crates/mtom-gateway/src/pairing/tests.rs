@@ -2,6 +2,7 @@ use super::{Desk, PairingError, PairingState, Pairings};
 use mtom_actuator::{Answer, LinkAddress, Settings, Step};
 use std::time::Duration;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -44,9 +45,16 @@ async fn given_up_it_ends_and_another_may_begin() {
     pairings.begin("LAMP").unwrap();
     timeout(LIMIT, desk.wanted()).await.expect("it is wanted");
     pairings.give_up("LAMP").unwrap();
-    timeout(LIMIT, desk.pair(&settings)).await.expect("it ends");
+    let stop = CancellationToken::new();
+    timeout(LIMIT, desk.pair(&settings, &stop)).await.expect("it ends");
     assert_eq!(pairings.state("LAMP"), Ok(PairingState::Failed { reason: "given up".into() }));
     assert_eq!(pairings.begin("LAMP"), Ok(()));
+    timeout(LIMIT, desk.wanted()).await.expect("it is wanted");
+    // Given up and begun at once: the one before does not take the place of the new one.
+    pairings.give_up("LAMP").unwrap();
+    pairings.begin("LAMP").unwrap();
+    timeout(LIMIT, desk.pair(&settings, &stop)).await.expect("it ends");
+    assert_eq!(pairings.state("LAMP"), Ok(PairingState::Begun));
     timeout(LIMIT, desk.wanted()).await.expect("it is wanted");
 }
 
@@ -55,7 +63,8 @@ async fn without_such_an_adapter_it_fails_and_says_so() {
     let (pairings, mut desk, settings) = lamp();
     pairings.begin("LAMP").unwrap();
     desk.wanted().await;
-    timeout(LIMIT, desk.pair(&settings)).await.expect("it ends");
+    let stop = CancellationToken::new();
+    timeout(LIMIT, desk.pair(&settings, &stop)).await.expect("it ends");
     let Ok(PairingState::Failed { reason }) = pairings.state("LAMP") else { panic!("not failed") };
     assert!(!reason.is_empty());
 }

@@ -12,7 +12,7 @@ use crate::pairing::{Answer, PairError, Say, Step};
 use crate::settings::Settings;
 use bluer::agent::{Agent, ReqError, ReqResult};
 use bluer::{Address, Error, ErrorKind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,20 +24,21 @@ use tokio::time::{Instant, sleep};
 const BACK_MAX: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Finds the device of `address` and pairs it.
+/// Finds the device of `address` and pairs it, or leaves nothing of it behind when it is `over` before.
 pub(crate) async fn pair(
     address: &BluetoothAddress,
     settings: &Settings,
     say: Say,
     answers: mpsc::Receiver<Answer>,
+    over: impl Future<Output = PairError>,
 ) -> Result<BluetoothId, PairError> {
+    let mut over = pin!(over);
     say(Step::Searching);
-    let open = || Bluez::open(address.adapter.as_deref(), address.power_cycle);
-    let bluez = patiently(open).await?;
-    let id = find(address, settings).await?;
-    bluez.forget(&id).await?;
-    // What is forgotten has to be seen anew.
-    let id = find(address, settings).await?;
+    let (bluez, id) = tokio::select! {
+        biased;
+        why = &mut over => return Err(why),
+        found = found_anew(address, settings) => found?,
+    };
     say(Step::Connecting);
     let device = bluez.device(&id).map_err(PairError::Other)?;
     let person = Arc::new(Person {
@@ -48,8 +49,13 @@ pub(crate) async fn pair(
     });
     let _agent = bluez.session.register_agent(person.clone().agent()).await.map_err(other)?;
     // Else nothing would be kept.
+    let was_pairable = bluez.adapter.is_pairable().await.map_err(other)?;
     bluez.adapter.set_pairable(true).await.map_err(other)?;
-    let paired = device.pair().await.map_err(|error| reason(&error));
+    let paired = tokio::select! {
+        biased;
+        why = &mut over => Err(why),
+        paired = device.pair() => paired.map_err(|error| reason(&error)),
+    };
     let is_proven = person.was_asked.load(Ordering::SeqCst);
     let outcome = paired.and(if is_proven { Ok(()) } else { Err(PairError::Unproven) });
     match outcome {
@@ -57,7 +63,23 @@ pub(crate) async fn pair(
         Ok(()) => drop(device.disconnect().await),
         Err(_) => drop(bluez.forget(&id).await),
     }
+    if !was_pairable {
+        let _ = bluez.adapter.set_pairable(false).await;
+    }
     outcome.map(|()| id)
+}
+
+/// The adapter and the device, of which the adapter knows nothing yet.
+async fn found_anew(
+    address: &BluetoothAddress,
+    settings: &Settings,
+) -> Result<(Bluez, BluetoothId), PairError> {
+    let open = || Bluez::open(address.adapter.as_deref(), address.power_cycle);
+    let bluez = patiently(open).await?;
+    let id = find(address, settings).await?;
+    bluez.forget(&id).await?;
+    // What is forgotten has to be seen anew.
+    Ok((bluez, find(address, settings).await?))
 }
 
 /// Opens again what may be there in a moment.
