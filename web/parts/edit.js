@@ -202,7 +202,8 @@ export function createEdit(page) {
    * @param {() => Promise<string>} ask gives what is said when it is done
    */
   async function change(failure, isTaken, ask) {
-    if (isChanging) return;
+    // Who looks at the past does not mean the present.
+    if (isChanging || page.isReplay) return;
     isChanging = true;
     try {
       const done = await ask();

@@ -31,6 +31,8 @@ export function createPlay(page) {
 
   /** @param {number | null} celsius */
   function want(celsius) {
+    // Who looks at the past does not mean the present.
+    if (page.isReplay) return;
     wanted = { celsius };
     if (known !== null) known = { ...known, celsius };
     render();

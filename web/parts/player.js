@@ -40,6 +40,8 @@ const CLOCK_MICROS = 1e6;
 export function createPlayer(page, { onChange, sight }) {
   const panel = byId("player");
   const opener = byId("player-open");
+  /** @type {HTMLButtonElement} */
+  const edit = byId("rules-edit");
   const play = byId("player-play");
   /** @type {HTMLInputElement} */
   const slider = byId("player-slider");
@@ -90,6 +92,7 @@ export function createPlayer(page, { onChange, sight }) {
     page.isReplay = true;
     page.nowMillis = () => at / 1_000;
     document.body.dataset.replay = "";
+    hold(true);
     setShown(panel, true);
     label();
     play.focus();
@@ -104,10 +107,20 @@ export function createPlayer(page, { onChange, sight }) {
     page.model = live;
     live.fresh = [];
     delete document.body.dataset.replay;
+    hold(false);
     setShown(panel, false);
     label();
     onChange(["snapshot"]);
     opener.focus();
+  }
+
+  /**
+   * What would change the real house cannot be pressed meanwhile.
+   * @param {boolean} isHeld
+   */
+  function hold(isHeld) {
+    byId("first").inert = isHeld;
+    edit.disabled = isHeld;
   }
 
   function restretch() {

@@ -37,10 +37,14 @@ describe("the past", () => {
     while ((await ledger())[0].applied_at === null) await page.reload();
     const before = await ledger();
     assert.equal(await page.isVisible("#player"), false);
+    const isHeld = () =>
+      page.$eval("#first", (first) => first instanceof HTMLElement && first.inert);
+    assert.deepEqual([await isHeld(), await page.isDisabled("#rules-edit")], [false, false]);
     await page.click("#chart-windows button:has-text('2 min')");
     await page.click("#player-open");
     await waitForText(page, "#player-title", /this is the past/);
     await page.waitForFunction(() => document.body.dataset.replay === "");
+    assert.deepEqual([await isHeld(), await page.isDisabled("#rules-edit")], [true, true]);
     // Two minutes ago there was nothing yet.
     await waitForText(page, ".led-state", "unknown");
     await page.selectOption("#player-speed", "10");
@@ -71,6 +75,7 @@ describe("the past", () => {
     await page.click("#player-close");
     await waitForText(page, "#now-main", "22.5");
     assert.equal(await page.isVisible("#player"), false);
+    assert.deepEqual([await isHeld(), await page.isDisabled("#rules-edit")], [false, false]);
     await close();
   });
 
