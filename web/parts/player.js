@@ -71,6 +71,8 @@ export function createPlayer(page, { onChange, sight }) {
   let logId = 0;
   let tickedAt = 0;
   let failure = "";
+  /** The time that is wanted could not be shown: there is nothing to go on from. */
+  let hasFailed = false;
 
   opener.addEventListener("click", open);
   byId("player-close").addEventListener("click", close);
@@ -89,6 +91,7 @@ export function createPlayer(page, { onChange, sight }) {
     // The browser's idea of the gateway's clock may be a little late.
     until = Math.max(until + CLOCK_MICROS, from + SPAN_MICROS_MIN);
     at = from;
+    forget();
     page.isReplay = true;
     page.nowMillis = () => at / 1_000;
     document.body.dataset.replay = "";
@@ -101,6 +104,7 @@ export function createPlayer(page, { onChange, sight }) {
 
   function close() {
     generation += 1;
+    forget();
     pause();
     page.isReplay = false;
     page.nowMillis = nowMillis;
@@ -122,6 +126,15 @@ export function createPlayer(page, { onChange, sight }) {
     byId("first").inert = isHeld;
     edit.disabled = isHeld;
   }
+
+  /** Nothing of a stretch is left for the next one, nor for the present. */
+  function forget() {
+    [ahead, known, cursor] = [[], from, null];
+    [wanted, hasFailed] = [null, false];
+  }
+
+  /** Whether the page shows the past, so that it can go on. */
+  const isReady = () => page.isReplay && page.model !== live && !hasFailed;
 
   function restretch() {
     const [begin, end] = [fromField(fromInput.value), fromField(untilInput.value)];
@@ -181,10 +194,15 @@ export function createPlayer(page, { onChange, sight }) {
       model.counts = null;
       if (page.model.selected !== null && page.model.pinned) select(model, page.model.selected);
       page.model = model;
+      hasFailed = false;
+      // What is still asked of another time is not taken for what comes next.
+      generation += 1;
       [ahead, known, cursor] = [[], micros, null];
       onChange(["snapshot"]);
       void fetchAhead();
     } catch (error) {
+      if (mine !== generation || wanted !== null) return;
+      hasFailed = true;
       fail(error);
     }
     label();
@@ -253,6 +271,7 @@ export function createPlayer(page, { onChange, sight }) {
   }
 
   function start() {
+    if (!isReady()) return;
     if (at >= until) void seek(from);
     isPlaying = true;
     tickedAt = performance.now();
@@ -269,7 +288,7 @@ export function createPlayer(page, { onChange, sight }) {
     const present = performance.now();
     const elapsed = (present - tickedAt) * 1_000 * Number(speed.value);
     tickedAt = present;
-    if (isSeeking) return;
+    if (isSeeking || !isReady()) return;
     // It never goes on before it is known what happens.
     at = Math.min(at + elapsed, known, until);
     /** @type {Set<Part>} */
@@ -301,6 +320,8 @@ export function createPlayer(page, { onChange, sight }) {
     const { t, language } = page;
     opener.setAttribute("aria-expanded", String(page.isReplay));
     setText(play, t(isPlaying ? "player.pause" : "player.play"));
+    // Not `disabled`: the focus stays on it while the first time is on its way.
+    play.setAttribute("aria-disabled", String(!isReady()));
     setText(byId("player-time"), stamp(at, language));
     setText(byId("player-failure"), failure);
     slider.max = String(Math.max(1, Math.ceil((until - from) / stepMicros())));

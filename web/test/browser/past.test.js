@@ -79,6 +79,30 @@ describe("the past", () => {
     await close();
   });
 
+  test("a time that cannot be loaded is not played, and the present keeps what it has", async () => {
+    const { page, close } = await browser.open(mtom.url);
+    await waitForText(page, "#now-main", "22.5");
+    const isHeld = () => page.getAttribute("#player-play", "aria-disabled");
+    await page.route("**/api/v1/commands*", (route) => route.abort());
+    await page.click("#player-open");
+    await waitForText(page, "#player-failure", /./);
+    assert.equal(await isHeld(), "true");
+    const time = await page.textContent("#player-time");
+    await page.focus("#player-play");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.textContent("#player-play"), "Play");
+    assert.equal(await page.textContent("#player-time"), time);
+    await waitForText(page, "#now-main", "22.5");
+    await page.unroute("**/api/v1/commands*");
+    await page.focus("#player-slider");
+    await page.keyboard.press("End");
+    await page.waitForSelector("#player-play[aria-disabled=false]");
+    assert.equal(await page.textContent("#player-failure"), "");
+    await page.click("#player-close");
+    await waitForText(page, "#now-main", "22.5");
+    await close();
+  });
+
   test("the slider goes to any time, by keyboard too, and the stretch can be chosen", async () => {
     const { page, close } = await browser.open(mtom.url);
     await waitForText(page, "#now-main", /^\d/);
