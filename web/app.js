@@ -90,7 +90,8 @@ function paint() {
   changed.clear();
   const all = parts.has("snapshot");
   if (all || parts.has("series")) {
-    overview.renderList();
+    if (all) overview.reload();
+    else overview.renderList();
     now.render();
     history.listSeries();
     chart.offer();

@@ -61,6 +61,8 @@ export function createOverview(page, onSelect, offlineSince) {
   /** @type {Measure[]} */
   const waiting = [];
   let loading = 0;
+  /** Answers about another time are not taken. */
+  let generation = 0;
   let summarizedAtMillis = 0;
 
   const watcher = new IntersectionObserver((entries) => {
@@ -89,19 +91,22 @@ export function createOverview(page, onSelect, offlineSince) {
       if (measure === undefined) return;
       if (series === undefined) continue;
       loading += 1;
+      const mine = generation;
       const { device, quantity } = series.latest;
       const query = { device, quantity, order: /** @type {const} */ ("desc"), limit: 80 };
       try {
         const found = (await readings(query)).readings.reverse();
-        seedTimes(
-          page.model,
-          measure.key,
-          found.map(({ at_micros }) => at_micros),
-        );
-        for (const reading of found) addSpot(measure, reading);
+        if (mine === generation) {
+          seedTimes(
+            page.model,
+            measure.key,
+            found.map(({ at_micros }) => at_micros),
+          );
+          for (const reading of found) addSpot(measure, reading);
+        }
       } catch {
         // The line begins with what comes from now on; the connection says that the gateway is away.
-        measure.isLoaded = false;
+        if (mine === generation) measure.isLoaded = false;
       }
       loading -= 1;
     }
@@ -115,6 +120,22 @@ export function createOverview(page, onSelect, offlineSince) {
     const usual = usualMillis(page.model.series.get(measure.key)?.times ?? []);
     const value = reading.celsius ?? reading.value;
     spark.add(measure.spots, { micros: reading.at_micros, value }, spark.spanMicros(usual));
+  }
+
+  /** Begins the lines again: what came while nobody was heard is missing in them. */
+  function reload() {
+    generation += 1;
+    waiting.length = 0;
+    const measures = [...cards.values()].flatMap((card) => [...card.measures.values()]);
+    for (const measure of measures) {
+      measure.spots = [];
+      measure.isLoaded = false;
+      const latest = page.model.series.get(measure.key)?.latest;
+      if (latest !== undefined) addSpot(measure, latest);
+    }
+    renderList();
+    const seen = [...cards.values()].filter(({ isSeen }) => isSeen);
+    for (const card of seen) for (const measure of card.measures.values()) wantHistory(measure);
   }
 
   /** Makes the cards of those who are there, and removes those of the others. */
@@ -256,5 +277,5 @@ export function createOverview(page, onSelect, offlineSince) {
     setText(byId("overview-summary"), all.size === 0 ? "" : text);
   }
 
-  return { renderList, render, add };
+  return { renderList, reload, render, add };
 }

@@ -173,7 +173,9 @@ function applySnapshot(model, frame, nowMillis) {
   for (const latest of frame.readings) {
     const key = seriesKey(latest);
     const known = before.get(key)?.times ?? [];
-    const times = known.at(-1) === latest.at_micros ? known : [latest.at_micros];
+    // What was missed meanwhile says nothing of how often it comes: the distances stay.
+    const moved = latest.at_micros - (known.at(-1) ?? 0);
+    const times = known.length === 0 ? [latest.at_micros] : known.map((time) => time + moved);
     model.series.set(key, { key, latest, times });
   }
   model.actuators = new Map(frame.actuators.map((actuator) => [actuator.name, actuator]));

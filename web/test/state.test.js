@@ -75,6 +75,25 @@ test("a series is stale after three missed readings", () => {
   assert.equal(state.ageMillis(model, series, last - 99_999), 0);
 });
 
+test("who has missed a reading while the gateway was away knows still how often it comes", () => {
+  const minute = 60 * SECOND;
+  const model = after(
+    ...[0, 1, 2].map((index) => ({
+      type: /** @type {const} */ ("reading"),
+      reading: reading({ id: index, at_micros: NOW_MICROS + index * minute }),
+    })),
+  );
+  const at_micros = NOW_MICROS + 5 * minute;
+  const frame = snapshot({ readings: [reading({ id: 5, at_micros })], now_micros: at_micros });
+  state.apply(model, frame, at_micros / 1_000);
+  const series = state.selected(model);
+  assert.ok(series !== null);
+  assert.equal(series.times.at(-1), at_micros);
+  assert.equal(state.usualMillis(series.times), 60_000);
+  assert.equal(state.isStale(model, series, at_micros / 1_000 + 59_000), false);
+  assert.equal(state.isStale(model, series, at_micros / 1_000 + 181_000), true);
+});
+
 test("before it is known how often it comes, the history tells", () => {
   const model = after(snapshot({ readings: [reading()] }));
   const series = state.selected(model);
