@@ -51,7 +51,8 @@ const overview = createOverview(
     now.render();
     void chart.load();
   },
-  (topic, isMissed) => guests.awaySince(topic, isMissed),
+  // Who was away at a time of the past is not kept.
+  (topic, isMissed) => (page.isReplay ? null : guests.awaySince(topic, isMissed)),
 );
 const path = createPath(page, () => connection.state === "open");
 const first = createFirst(page);
@@ -93,7 +94,7 @@ function paint() {
     if (all) overview.reload();
     else overview.renderList();
     now.render();
-    history.listSeries();
+    if (!page.isReplay) history.listSeries();
     chart.offer();
   }
   const fresh = model.fresh.splice(0);

@@ -93,7 +93,10 @@ export function createOverview(page, onSelect, offlineSince) {
       loading += 1;
       const mine = generation;
       const { device, quantity } = series.latest;
-      const query = { device, quantity, order: /** @type {const} */ ("desc"), limit: 80 };
+      const order = /** @type {const} */ ("desc");
+      // What came after the time that is shown does not belong to it.
+      const until = page.isReplay ? Math.floor(page.nowMillis() * 1_000) + 1 : null;
+      const query = { device, quantity, order, until, limit: 80 };
       try {
         const found = (await readings(query)).readings.reverse();
         if (mine === generation) {
@@ -155,6 +158,7 @@ export function createOverview(page, onSelect, offlineSince) {
       gone.delete(device);
       const card = cards.get(device) ?? makeCard(device);
       for (const series of all) if (!card.measures.has(series.key)) addMeasure(card, series);
+      if (card.measures.size > all.length) removeGone(card);
       if (card.element === place) place = place.nextElementSibling;
       else list.insertBefore(card.element, place);
     }
@@ -189,6 +193,15 @@ export function createOverview(page, onSelect, offlineSince) {
     watcher.unobserve(card.element);
     card.element.remove();
     cards.delete(device);
+  }
+
+  /** What the device has not, or had not yet, said. @param {Card} card */
+  function removeGone(card) {
+    for (const [key, { button }] of card.measures) {
+      if (page.model.series.has(key)) continue;
+      button.parentElement?.remove();
+      card.measures.delete(key);
+    }
   }
 
   /**

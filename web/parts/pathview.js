@@ -52,7 +52,9 @@ export function createPath(page, isOpen) {
 
   function render() {
     const { model, t, language } = page;
-    const known = { model, path, database, isOpen: isOpen(), nowMillis: page.nowMillis() };
+    // What passes, and what is broken, is of the present only.
+    const passing = page.isReplay ? { path: null, database: null } : { path, database };
+    const known = { model, ...passing, isOpen: isOpen(), nowMillis: page.nowMillis() };
     const found = hops(known, t, language);
     const now = JSON.stringify([width, language, found]);
     // Untouched where nothing differs: nothing is read out twice, and the wires flow on.

@@ -47,6 +47,9 @@ describe("the past", () => {
     assert.deepEqual([await isHeld(), await page.isDisabled("#rules-edit")], [true, true]);
     // Two minutes ago there was nothing yet.
     await waitForText(page, ".led-state", "unknown");
+    // Nor was anything of it in the cards, and what passes now is not of then.
+    assert.equal(await page.locator("#devices .device").count(), 0);
+    assert.doesNotMatch((await page.textContent("#path-text")) ?? "", /min/);
     await page.selectOption("#player-speed", "10");
     await page.click("#player-play");
     // It stops by itself at the end.
