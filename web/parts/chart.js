@@ -10,7 +10,7 @@
 import { chart as askChart } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { actuatorsOf, loadEpisodes } from "./driven.js";
-import { onSeconds } from "./episodes.js";
+import { cutTo, onSeconds } from "./episodes.js";
 import { age, clock, measured, number, plain, stamp } from "./format.js";
 import { moveByKeys } from "./keys.js";
 import { createLegend, nameOf } from "./legend.js";
@@ -46,6 +46,8 @@ const BACK_LEN_MAX = 50;
 const WAITING_LEN_MAX = 5_000;
 const ZOOM = 2;
 const PAN = 0.25;
+/** How late the page may know what time it is at the gateway. */
+const CLOCK_SECONDS = 1;
 const DAY_SECONDS = 86_400;
 
 const LIBRARY = "../vendor/uplot.js";
@@ -214,7 +216,9 @@ export function createChart(page) {
     const names = topic === undefined ? [] : actuatorsOf(page.model.rules, topic);
     const [from, until] = sight();
     try {
-      const found = await loadEpisodes(names, from, until, signal);
+      // By the gateway's clock it may be a little later, and what has just begun is asked for too.
+      const end = isLive(span) ? until + CLOCK_SECONDS : until;
+      const found = await loadEpisodes(names, from, end, signal);
       if (signal.aborted) return;
       driven = found;
     } catch {
@@ -330,7 +334,7 @@ export function createChart(page) {
       span: sight,
       range: (unit) => rangeOf(unit),
       limits,
-      actuators: () => driven,
+      actuators: drivenNow,
       onCursor: sayCursor,
       onSelect: (from, until) => go(chosen(from, until, now())),
     };
@@ -351,6 +355,13 @@ export function createChart(page) {
       reach,
       near.map(({ value }) => value),
     );
+  }
+
+  /** What the actuators did: who is on now is so up to the present, and nobody knows further. */
+  function drivenNow() {
+    const [from, until] = sight();
+    const end = Math.min(until, now());
+    return driven.map((one) => ({ ...one, episodes: cutTo(one.episodes, from, end) }));
   }
 
   /** Where the rules of the first series switch. */
@@ -505,7 +516,7 @@ export function createChart(page) {
 
   function sayDriven() {
     const { t, language } = page;
-    const texts = driven.map(({ name, episodes, isCut }) =>
+    const texts = drivenNow().map(({ name, episodes, isCut }) =>
       t(isCut ? "chart.driven.cut" : "chart.driven", {
         name: plain(name, 60),
         count: number(episodes.length, language),

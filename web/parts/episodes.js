@@ -1,7 +1,8 @@
 /** When an actuator was on, as the ledger tells it. Pure. */
 
 /** @typedef {import("../wire.d.ts").Command} Command */
-/** @typedef {{from: number, until: number}} Episode in seconds */
+/** @typedef {{from: number, until: number | null}} Episode in seconds; null: it goes on */
+/** @typedef {{from: number, until: number}} Ended */
 
 /**
  * What an actuator did: the moments at which a command took hold, oldest first. A refused command did
@@ -24,7 +25,7 @@ export function switches(commands) {
  * @param {readonly Command[]} commands also the one that stood at the beginning
  * @param {number} from seconds
  * @param {number} until seconds
- * @returns {Episode[]} cut to the span
+ * @returns {Episode[]} cut to the span; the last one may go on
  */
 export function episodes(commands, from, until) {
   /** @type {Episode[]} */
@@ -39,18 +40,30 @@ export function episodes(commands, from, until) {
       since = null;
     }
   }
-  if (since !== null) found.push({ from: since, until });
+  const ended = cutTo(found, from, until);
+  if (since === null || since >= until) return ended;
+  return [...ended, { from: Math.max(since, from), until: null }];
+}
+
+/**
+ * What of them is in a span: one that goes on lasts to its end.
+ * @param {readonly Episode[]} found
+ * @param {number} from seconds
+ * @param {number} until seconds
+ * @returns {Ended[]}
+ */
+export function cutTo(found, from, until) {
   return found
     .map((episode) => ({
       from: Math.max(episode.from, from),
-      until: Math.min(episode.until, until),
+      until: Math.min(episode.until ?? until, until),
     }))
     .filter((episode) => episode.until > episode.from);
 }
 
 /**
  * How long it was on, in seconds.
- * @param {readonly Episode[]} found
+ * @param {readonly Ended[]} found
  */
 export function onSeconds(found) {
   return found.reduce((sum, { from, until }) => sum + until - from, 0);

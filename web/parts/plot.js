@@ -4,7 +4,7 @@ import { degrees, measured, plain } from "./format.js";
 import { tickLabels } from "./ticks.js";
 
 /** @typedef {import("./points.js").Curve} Curve */
-/** @typedef {import("./episodes.js").Episode} Episode */
+/** @typedef {import("./episodes.js").Ended} Ended */
 /** @typedef {import("./i18n.js").Language} Language */
 /** @typedef {import("uplot")} Plot */
 
@@ -24,7 +24,7 @@ import { tickLabels } from "./ticks.js";
  * @property {() => [number, number]} span in seconds
  * @property {(unit: string) => [number, number]} range of the values of a unit
  * @property {() => {value: number, unit: string, text: string}[]} limits
- * @property {() => {name: string, episodes: Episode[]}[]} actuators
+ * @property {() => {name: string, episodes: Ended[]}[]} actuators
  * @property {() => void} onCursor
  * @property {(from: number, until: number) => void} onSelect
  */

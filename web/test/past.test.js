@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cell, csv } from "../parts/csv.js";
-import { episodes, onSeconds } from "../parts/episodes.js";
+import { cutTo, episodes, onSeconds } from "../parts/episodes.js";
 import { stored } from "../parts/filter.js";
 import { framesOf, happenings, pastActuator } from "../parts/past.js";
 import { apply, createModel } from "../parts/state.js";
@@ -47,10 +47,19 @@ test("an episode begins and ends when the device says so, and is cut to the span
   const ledger = [command(3, "on", 70), command(2, "off", 50), command(1, "on", 10)];
   assert.deepEqual(episodes(ledger, 0, 100), [
     { from: 12, until: 52 },
-    { from: 72, until: 100 },
+    { from: 72, until: null },
   ]);
   assert.deepEqual(episodes(ledger, 20, 60), [{ from: 20, until: 52 }]);
-  assert.equal(onSeconds(episodes(ledger, 0, 100)), 68);
+  assert.equal(onSeconds(cutTo(episodes(ledger, 0, 100), 0, 100)), 68);
+  assert.deepEqual(episodes(ledger, 0, 71), [{ from: 12, until: 52 }]);
+});
+
+test("an episode that goes on lasts as long as the span does", () => {
+  const found = episodes([command(1, "on", 10)], 0, 20);
+  assert.deepEqual(found, [{ from: 12, until: null }]);
+  assert.deepEqual(cutTo(found, 10, 30), [{ from: 12, until: 30 }]);
+  assert.deepEqual(cutTo(found, 50, 90), [{ from: 50, until: 90 }]);
+  assert.deepEqual(cutTo([{ from: 1, until: 5 }], 6, 90), []);
 });
 
 test("a refused command did nothing, an unanswered one counts from when it was sent", () => {
