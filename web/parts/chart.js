@@ -28,7 +28,7 @@ import {
 import { savePicture, saveTable } from "./save.js";
 import { chosen, edges, isLive, PRESETS, panned, zoomed } from "./span.js";
 import { seedTimes, selected, seriesKey } from "./state.js";
-import { thresholds } from "./threshold.js";
+import { thresholds, valueOn } from "./threshold.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./points.js").Curve} Curve */
@@ -369,13 +369,13 @@ export function createChart(page) {
     const [first] = shown();
     if (first === undefined) return [];
     const { curve, unit, series } = first;
-    return thresholds(page.model.rules, series.latest.topic)
-      .filter(({ isDegrees }) => !isDegrees || curve.unit === "°C")
-      .map((limit) => {
-        const value = limit.isDegrees ? inUnit(limit.value, curve) : limit.value;
-        const said = valueText(value, unit, page.language);
-        return { value, unit, text: page.t(`chart.threshold.${limit.led}`, { value: said }) };
-      });
+    return thresholds(page.model.rules, series.latest.topic).flatMap((limit) => {
+      const stored = valueOn(limit, curve.unit, series.latest.unit);
+      if (stored === null) return [];
+      const value = inUnit(stored, curve);
+      const said = valueText(value, unit, page.language);
+      return [{ value, unit, text: page.t(`chart.threshold.${limit.led}`, { value: said }) }];
+    });
   }
 
   function places() {

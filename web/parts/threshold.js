@@ -33,6 +33,21 @@ export function thresholds(rules, topic) {
 }
 
 /**
+ * Where it lies on a curve; null: nobody can say. `value` is what the device writes, in the device's unit.
+ * @param {Pick<Threshold, "value" | "isDegrees">} threshold
+ * @param {string} unit of the curve
+ * @param {string} written the unit of the device
+ * @returns {number | null}
+ */
+export function valueOn({ value, isDegrees }, unit, written) {
+  if (isDegrees) return unit === "°C" ? value : null;
+  if (unit === written) return value;
+  if (unit !== "°C") return null;
+  if (written === "°F") return ((value - 32) * 5) / 9;
+  return written === "K" ? value - 273.15 : null;
+}
+
+/**
  * The °C above which one of the rules switches on by readings of that topic; null: none that is as simple.
  * @param {readonly Rule[]} rules
  * @param {string} topic

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { rejectReason, sentence } from "../parts/events.js";
 import { isKey, translator } from "../parts/i18n.js";
 import { judge } from "../parts/leds.js";
-import { matches, thresholds } from "../parts/threshold.js";
+import { matches, thresholds, valueOn } from "../parts/threshold.js";
 import { actuator } from "./fixtures.js";
 
 const en = translator("en");
@@ -132,4 +132,15 @@ test("topic filters match as in MQTT", () => {
   for (const [filter, topic, expected] of cases) {
     assert.equal(matches(filter, topic), expected, `${filter} ${topic}`);
   }
+});
+
+test("a threshold lies where the device's own number lies on the curve", () => {
+  const own = (/** @type {number} */ value) => ({ value, isDegrees: false });
+  assert.equal(valueOn(own(77), "°C", "°F"), 25);
+  assert.equal(valueOn(own(298.15), "°C", "K"), 25);
+  assert.equal(valueOn(own(25), "°C", "°C"), 25);
+  assert.equal(valueOn(own(40), "%", "%"), 40);
+  assert.equal(valueOn(own(40), "°C", "%"), null);
+  assert.equal(valueOn({ value: 25, isDegrees: true }, "°C", "°F"), 25);
+  assert.equal(valueOn({ value: 25, isDegrees: true }, "%", "%"), null);
 });
