@@ -471,28 +471,38 @@ export function createChart(page) {
       byId("chart-range"),
       t("chart.range", { from: stamp(from * 1e6, language), until: stamp(until * 1e6, language) }),
     );
-    const [first] = shown();
+    const lines = shown();
+    const [first] = lines;
     setText(byId("chart-level"), first === undefined ? "" : levelText(first.curve));
     sayDriven();
-    const found = first === undefined ? null : extent(first.curve.points, from, until);
-    const isEmpty = failure === null && found === null && waiting === null;
+    const found = lines.map(({ curve }) => extent(curve.points, from, until));
+    const isEmpty = failure === null && waiting === null && found.every((reach) => reach === null);
     if (library !== null) {
       setShown(note, failure !== null || isEmpty);
       const why = failure === null ? "" : t("chart.failed", { reason: plain(failure, 600) });
       setText(note, why || t("chart.empty"));
     }
-    if (first === undefined || found === null) return;
-    const summary = t("chart.summary", {
-      low: valueText(inUnit(found.low, first.curve), first.unit, language),
-      high: valueText(inUnit(found.high, first.curve), first.unit, language),
-      count: number(found.count, language),
-    });
-    const label = `${first.name}: ${summary}`;
+    const summary = first === undefined ? "" : summaryText(first, found[0] ?? null);
+    const label = `${first?.name ?? t("chart.title")}: ${summary || t("chart.empty")}`;
     if (place.getAttribute("aria-label") !== label) place.setAttribute("aria-label", label);
-    if ((plot?.cursor.left ?? -1) < 0) {
+    if (summary === "" || (plot?.cursor.left ?? -1) < 0) {
       setText(readout, summary);
-      for (const line of shown()) legend.say(line.key, newestText(line));
+      for (const line of lines) legend.say(line.key, newestText(line));
     }
+  }
+
+  /**
+   * Nothing where the span is empty: the numbers of another one are not its own.
+   * @param {Line} line
+   * @param {ReturnType<typeof extent>} found
+   */
+  function summaryText({ curve, unit }, found) {
+    if (found === null) return "";
+    return page.t("chart.summary", {
+      low: valueText(inUnit(found.low, curve), unit, page.language),
+      high: valueText(inUnit(found.high, curve), unit, page.language),
+      count: number(found.count, page.language),
+    });
   }
 
   /**
