@@ -32,6 +32,7 @@ export function createPath(page, isOpen) {
   let database = null;
   let width = 0;
   let drawn = "";
+  let said = "";
 
   new ResizeObserver(() => {
     width = Math.floor(place.clientWidth);
@@ -63,6 +64,13 @@ export function createPath(page, isOpen) {
     place.replaceChildren(picture(found));
     text.replaceChildren(...found.map((hop) => el("li", "foreign", sentence(hop))));
     const broken = found.filter(({ state }) => state === "broken");
+    const wrong = JSON.stringify([
+      language,
+      broken.map((hop) => [hop.place, hop.trouble, hop.next]),
+    ]);
+    // A figure that moves is no news of what is wrong.
+    if (wrong === said) return;
+    said = wrong;
     setShown(troubles, broken.length > 0);
     troubles.replaceChildren(...broken.map(trouble));
   }
