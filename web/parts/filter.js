@@ -27,23 +27,46 @@ export function createFilter(page, onChange) {
     return input;
   });
 
+  /** The unit that the fields were written in. */
+  let unit = page.unit;
+  /** What the rows that are shown were asked with. */
+  let asked = "";
+
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", (event) => {
     if (event.target === device) {
       series.value = "";
-      list();
+      offer();
     }
     label();
-    onChange();
+    ask();
   });
   form.addEventListener("reset", () => {
     // The fields are empty when this event is over.
     setTimeout(() => {
-      list();
-      label();
-      onChange();
+      offer();
+      ask();
     });
   });
+
+  function ask() {
+    asked = JSON.stringify(filter());
+    onChange();
+  }
+
+  /** The fields go on to mean the same when a person reads temperatures in another unit. */
+  function followUnit() {
+    if (unit === page.unit) return;
+    const [before, now] = [`°${unit}`, `°${page.unit}`];
+    unit = page.unit;
+    if (shownUnit() !== now) return;
+    for (const field of [min, max]) {
+      if (field === undefined || field.value === "") continue;
+      field.value = String(rounded(stored(Number(field.value), now, before)));
+    }
+    // Asked with the same values but for the last of their digits.
+    asked = JSON.stringify(filter());
+  }
 
   /** @returns {Filter} */
   function filter() {
@@ -101,6 +124,12 @@ export function createFilter(page, onChange) {
 
   /** Offers what is known by now, and keeps what is chosen. */
   function list() {
+    offer();
+    // Where there are several units by now, or only one, a value means another one.
+    if (asked !== "" && asked !== JSON.stringify(filter())) ask();
+  }
+
+  function offer() {
     const { t, model } = page;
     const known = [...model.series.values()];
     const names = [...new Set(known.map(({ latest }) => latest.device))];
@@ -117,6 +146,7 @@ export function createFilter(page, onChange) {
       t("history.all"),
       some.map(({ key, latest }) => [key, plain(`${latest.device} / ${latest.quantity}`, 60)]),
     );
+    followUnit();
     label();
   }
 
@@ -150,6 +180,11 @@ export function stored(value, unit, shown) {
   if (unit === "°C" && shown === "°F") return ((value - 32) * 5) / 9;
   if (unit === "°F" && shown === "°C") return value * 1.8 + 32;
   return value;
+}
+
+/** Digits enough that there and back is the same, and few enough for a field. @param {number} value */
+function rounded(value) {
+  return Math.round(value * 1e6) / 1e6;
 }
 
 /**

@@ -164,6 +164,12 @@ describe("the history", () => {
     await page.press("#history-max", "Tab");
     await waitForText(page, "#history-count", "1 rows");
     await waitForText(page, "#history-rows", /20\.0 °C/);
+    await page.click("button[data-unit=C]");
+    await waitForText(page, "#history-min-label", "At least (°C)");
+    assert.equal(Number(await page.inputValue("#history-min")).toFixed(3), "15.556");
+    await page.click("button[data-unit=F]");
+    assert.equal(await page.inputValue("#history-min"), "60");
+    await waitForText(page, "#history-count", "1 rows");
     await page.fill("#history-max", "61");
     await page.press("#history-max", "Tab");
     await waitForText(page, "#history-notice", "No reading is like that");
