@@ -36,6 +36,35 @@ export function setText(element, text) {
 }
 
 /**
+ * Makes the rows of a list those of the keys. A row that is there stays where it is, so that a finger or the focus
+ * on it does; a new one comes after the row before it.
+ * @template {{row: HTMLElement}} Row
+ * @param {HTMLElement} list
+ * @param {Map<string, Row>} rows changed
+ * @param {readonly string[]} keys each once
+ * @param {(key: string) => Row} make
+ */
+export function keepRows(list, rows, keys, make) {
+  const wanted = new Set(keys);
+  for (const [key, { row }] of rows) {
+    if (wanted.has(key)) continue;
+    row.remove();
+    rows.delete(key);
+  }
+  /** @type {HTMLElement | null} */
+  let before = null;
+  for (const key of keys) {
+    const known = rows.get(key);
+    const found = known ?? make(key);
+    if (known === undefined) {
+      rows.set(key, found);
+      list.insertBefore(found.row, before === null ? list.firstChild : before.nextSibling);
+    }
+    before = found.row;
+  }
+}
+
+/**
  * @param {HTMLElement} element
  * @param {boolean} shown
  */

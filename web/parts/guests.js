@@ -4,13 +4,14 @@
  */
 
 import { allowClient, clients, withdrawClient } from "./api.js";
-import { byId, el, setShown, setText } from "./dom.js";
+import { byId, el, keepRows, setShown, setText } from "./dom.js";
 import { moment, number, plain } from "./format.js";
 import { isKey } from "./i18n.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("../wire.d.ts").Clients} Clients */
 /** @typedef {import("../wire.d.ts").Refused} Refused */
+/** @typedef {{row: HTMLElement, shown: HTMLElement, said: HTMLElement, button: HTMLButtonElement}} Line */
 
 const PERIOD_MILLIS = 3_000;
 
@@ -36,6 +37,14 @@ export function awaySince(all, topic, isMissed) {
 }
 
 /**
+ * Whose line it is. Each connection has a port of its own: the computer is meant.
+ * @param {Refused} refused
+ */
+export function refusedKey({ name, address, reason }) {
+  return JSON.stringify([name, address?.replace(/:\d+$/, "") ?? null, reason]);
+}
+
+/**
  * @param {Page} page
  * @param {() => boolean} isOpen whether the gateway is heard
  * @param {() => void} onChange
@@ -44,6 +53,10 @@ export function createGuests(page, isOpen, onChange) {
   const place = byId("guests");
   const refusedList = byId("guests-refused");
   const allowedList = byId("guests-allowed");
+  /** @type {Map<string, Line>} */
+  const refusedRows = new Map();
+  /** @type {Map<string, Line>} */
+  const allowedRows = new Map();
   /** @type {Clients | null} */
   let known = null;
   let drawn = "";
@@ -97,52 +110,74 @@ export function createGuests(page, isOpen, onChange) {
     setShown(badge, refused.length > 0);
     setText(badge, t("guests.badge", { count: number(refused.length, language) }));
     setShown(byId("guests-none"), refused.length === 0);
-    refusedList.replaceChildren(...refused.map(refusedLine));
+    showRefused(refused);
     setShown(byId("guests-allowed-title"), allowed.length > 0);
-    allowedList.replaceChildren(...allowed.map(allowedLine));
+    showAllowed(allowed);
   }
 
-  /** @param {Refused} refused */
-  function refusedLine({ name, address, at_micros, count, reason }) {
-    const { t, language } = page;
-    const shown = plain(name);
-    const why = `guests.${reason}`;
-    const params = {
-      address: address ?? "?",
-      time: moment(at_micros, page.nowMillis(), language),
-      count: number(count, language),
-      reason: isKey(why) ? t(why) : plain(reason),
-    };
-    const line = el(
-      "li",
-      "guest",
-      el("strong", "foreign", shown === "" ? t("guests.nameless") : shown),
-      el("span", "small foreign", t("guests.refused", params)),
-    );
-    line.dataset.client = name;
-    if (reason === "not_allowed" && name !== "") {
-      const button = el("button", "", t("guests.allow"));
-      button.type = "button";
-      button.setAttribute("aria-label", t("guests.allow.name", { name: shown }));
-      const done = t("guests.did.allow", { name: shown });
-      button.addEventListener("click", () => void say(() => allowClient(name), done));
-      line.append(button);
-    }
-    return line;
-  }
-
-  /** @param {string} name */
-  function allowedLine(name) {
-    const { t } = page;
-    const shown = plain(name);
-    const button = el("button", "", t("guests.withdraw"));
+  /**
+   * @param {string} name
+   * @param {("said" | "button")[]} more what it has beside the name
+   * @param {() => void} onPress
+   * @returns {Line}
+   */
+  function makeLine(name, more, onPress) {
+    const shown = el("strong", "foreign");
+    const said = el("span", "small foreign");
+    const button = el("button", "");
     button.type = "button";
-    button.setAttribute("aria-label", t("guests.withdraw.name", { name: shown }));
-    const done = t("guests.did.withdraw", { name: shown });
-    button.addEventListener("click", () => void say(() => withdrawClient(name), done));
-    const line = el("li", "guest", el("strong", "foreign", shown), button);
-    line.dataset.client = name;
+    button.addEventListener("click", onPress);
+    const line = { row: el("li", "guest", shown), shown, said, button };
+    line.row.append(...more.map((part) => line[part]));
+    line.row.dataset.client = name;
     return line;
+  }
+
+  /** @param {readonly Refused[]} refused */
+  function showRefused(refused) {
+    const { t, language } = page;
+    const of = new Map(refused.map((one) => [refusedKey(one), one]));
+    keepRows(refusedList, refusedRows, [...of.keys()], (key) => {
+      const { name = "", reason = "" } = of.get(key) ?? {};
+      const isAllowable = reason === "not_allowed" && name !== "";
+      return makeLine(name, isAllowable ? ["said", "button"] : ["said"], () => {
+        const done = page.t("guests.did.allow", { name: plain(name) });
+        void say(() => allowClient(name), done);
+      });
+    });
+    for (const [key, { name, address, at_micros, count, reason }] of of) {
+      const line = refusedRows.get(key);
+      if (line === undefined) continue;
+      const shown = plain(name);
+      const why = `guests.${reason}`;
+      const params = {
+        address: address ?? "?",
+        time: moment(at_micros, page.nowMillis(), language),
+        count: number(count, language),
+        reason: isKey(why) ? t(why) : plain(reason),
+      };
+      setText(line.shown, shown === "" ? t("guests.nameless") : shown);
+      setText(line.said, t("guests.refused", params));
+      setText(line.button, t("guests.allow"));
+      line.button.setAttribute("aria-label", t("guests.allow.name", { name: shown }));
+    }
+  }
+
+  /** @param {readonly string[]} allowed */
+  function showAllowed(allowed) {
+    const { t } = page;
+    keepRows(allowedList, allowedRows, allowed, (name) =>
+      makeLine(name, ["button"], () => {
+        const done = page.t("guests.did.withdraw", { name: plain(name) });
+        void say(() => withdrawClient(name), done);
+      }),
+    );
+    for (const [name, line] of allowedRows) {
+      const shown = plain(name);
+      setText(line.shown, shown);
+      setText(line.button, t("guests.withdraw"));
+      line.button.setAttribute("aria-label", t("guests.withdraw.name", { name: shown }));
+    }
   }
 
   setInterval(() => void load(), PERIOD_MILLIS);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { awaySince } from "../parts/guests.js";
+import { awaySince, refusedKey } from "../parts/guests.js";
 
 /**
  * @param {Partial<import("../wire.d.ts").Client>} fields
@@ -40,4 +40,13 @@ test("of several the one that is there counts, else who left last; others do not
   assert.equal(awaySince([gone, client({})], "a/b", true), null);
   assert.equal(awaySince([gone], "a/c", true), null);
   assert.equal(awaySince([], "a/b", true), null);
+});
+
+test("who knocks again has the same line, and who comes from elsewhere another one", () => {
+  const refused = (/** @type {string} */ address, reason = "not_allowed") =>
+    refusedKey({ name: "hall", address, at: "", at_micros: 0, count: 1, reason });
+  assert.equal(refused("192.168.1.20:5000"), refused("192.168.1.20:5001"));
+  assert.equal(refused("[fe80::1]:5000"), refused("[fe80::1]:5001"));
+  assert.notEqual(refused("192.168.1.20:5000"), refused("192.168.1.21:5000"));
+  assert.notEqual(refused("192.168.1.20:5000"), refused("192.168.1.20:5000", "protocol"));
 });

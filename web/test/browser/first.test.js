@@ -163,6 +163,9 @@ test("who knocked and was refused is shown, and is let in once it is allowed", a
     await waitForText(page, "#guests-refused", /<img src=x onerror=alert\(1\)>/);
     await waitForText(page, "[data-client=esp32-hall] .small", /1 times: nobody has allowed it/);
     await page.focus("#guests-refused [data-client=esp32-hall] button");
+    assert.equal(knock(address, "esp32-hall"), false);
+    await waitForText(page, "[data-client=esp32-hall] .small", /2 times: nobody has allowed it/);
+    // The focus is where it was.
     await page.keyboard.press("Enter");
     await waitForText(page, "#guests-outcome", "esp32-hall is let in when it knocks again.");
     await page.waitForSelector("#guests-allowed [data-client=esp32-hall]");
