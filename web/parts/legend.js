@@ -28,6 +28,8 @@ export function createLegend(page, onChange) {
   let entries = [];
   /** @type {Map<string, Row>} */
   let rows = new Map();
+  /** What the rows were made of. */
+  let drawn = "";
 
   add.addEventListener("change", () => {
     const key = add.value;
@@ -45,12 +47,23 @@ export function createLegend(page, onChange) {
     const others = entries
       .slice(1)
       .filter((entry) => entry.key !== key && page.model.series.has(entry.key));
-    entries = key === undefined ? others : [{ key, color: 0, isHidden: false }, ...others];
+    const known = entries[0];
+    const first = known?.key === key ? known : undefined;
+    entries = key === undefined ? others : [first ?? { key, color: 0, isHidden: false }, ...others];
     if (entries[0] !== undefined) entries[0].color = 0;
-    render();
+    // Made anew they would go from under the finger or the focus.
+    if (contents() === drawn) offer();
+    else render();
   }
 
+  /** What would be seen, but for what is hidden: the buttons say that themselves. */
+  const contents = () => {
+    const names = entries.map(({ key }) => nameOf(page.model.series.get(key)));
+    return JSON.stringify([page.language, entries.map(({ key, color }) => [key, color]), names]);
+  };
+
   function render() {
+    drawn = contents();
     rows = new Map(entries.map((entry, index) => [entry.key, makeRow(entry, index > 0)]));
     list.replaceChildren(...[...rows.values()].map(({ row }) => row));
     offer();

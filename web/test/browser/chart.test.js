@@ -216,9 +216,12 @@ describe("what the chart says", () => {
     );
     assert.deepEqual(swatches, ["solid", "dashed"]);
     const second = page.locator("#chart-legend li:nth-child(2) button").first();
-    await second.click();
+    await second.focus();
+    await page.keyboard.press("Enter");
     assert.equal(await second.getAttribute("aria-pressed"), "false");
-    await second.click();
+    await page.waitForSelector("#chart:not([aria-busy])");
+    // The focus is still on it.
+    await page.keyboard.press("Enter");
     assert.equal(await second.getAttribute("aria-pressed"), "true");
     await page.click("#chart-legend .remove");
     await page.waitForFunction(() => document.querySelectorAll("#chart-legend li").length === 1);
