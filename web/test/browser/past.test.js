@@ -83,7 +83,7 @@ describe("the past", () => {
   });
 
   test("a time that cannot be loaded is not played, and the present keeps what it has", async () => {
-    const { page, close } = await browser.open(mtom.url);
+    const { page, seen, close } = await browser.open(mtom.url);
     await waitForText(page, "#now-main", "22.5");
     const isHeld = () => page.getAttribute("#player-play", "aria-disabled");
     await page.route("**/api/v1/commands*", (route) => route.abort());
@@ -103,6 +103,8 @@ describe("the past", () => {
     assert.equal(await page.textContent("#player-failure"), "");
     await page.click("#player-close");
     await waitForText(page, "#now-main", "22.5");
+    // The browser says what was not let through.
+    assert.ok(seen.errors.splice(0).every((error) => error.includes("ERR_FAILED")));
     await close();
   });
 
