@@ -1,10 +1,13 @@
 //! Brings the page's third-party files into `web/vendor`, with their licences.
 //!
-//! `web/vendor.json` lists them: `[{"from": "node_modules/…", "to": "vendor/…"}]`, relative to `web/`.
+//! `web/vendor.json` lists them: `[{"from": "node_modules/…", "to": "vendor/…"}]`, relative to `web/`. With
+//! `"export": "name"` a script that defines that name becomes a module whose default it is: some packages
+//! are small as a script only.
 //! `package-lock.json` pins each package by hash; no package's own script runs. A package without a
 //! licence file is refused.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -53,6 +56,8 @@ impl Lists {
 struct Copy {
     from: PathBuf,
     to: PathBuf,
+    /// What the script defines and the module exports.
+    export: Option<String>,
 }
 
 fn read_lists(web: &Path) -> Result<Lists> {
@@ -85,9 +90,19 @@ fn parse_copies(json: &str) -> Result<Vec<Copy>> {
                 }
                 Ok(path)
             };
-            Ok(Copy { from: path("from", "node_modules")?, to: path("to", "vendor")? })
+            let export = entry.get("export").map(name).transpose()?;
+            Ok(Copy { from: path("from", "node_modules")?, to: path("to", "vendor")?, export })
         })
         .collect()
+}
+
+/// A name of the script's.
+fn name(value: &Value) -> Result<String> {
+    let is_name = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());
+    let text = value.as_str().filter(is_name);
+    let text =
+        text.with_context(|| format!("web/vendor.json: \"export\" is {value}, expected a name"))?;
+    Ok(text.to_owned())
 }
 
 /// Replaces `web/vendor`; returns how many files it holds then.
@@ -98,8 +113,12 @@ fn copy_all(web: &Path, copies: &[Copy]) -> Result<usize> {
     }
     fs::create_dir_all(&vendor)?;
     let mut count = 0;
-    for Copy { from, to } in copies {
+    for Copy { from, to, export } in copies {
         copy(&web.join(from), &web.join(to))?;
+        if let Some(name) = export {
+            let mut file = OpenOptions::new().append(true).open(web.join(to))?;
+            writeln!(file, "\nexport default {name};")?;
+        }
         count += 1;
         let package = package_of(from);
         let licence = licence_of(&web.join(&package))?;

@@ -4,7 +4,7 @@
 //! of the link as on any other, with or without a response; answers are notified on TX, in pieces of
 //! what the connection carries. One central at a time; the next one finds it when that one is gone.
 //! Without `pairing_seconds` in its settings whoever is in reach can switch the light, as with the original; with it
-//! only whom it was paired with ([`pairing`]).
+//! only whom it was paired with (`pairing`).
 //!
 //! What surprises: a write without a response has no promise. Of many at once some are dropped, and
 //! so may be one that is followed by the end of the connection.

@@ -8,7 +8,7 @@ use super::{STAMP, copy_all, is_fresh, parse_copies, read_lists};
 const LIST: &str = r#"[
     {"from": "node_modules/plot/dist/plot.js", "to": "vendor/plot.js"},
     {"from": "node_modules/plot/dist/plot.css", "to": "vendor/css/plot.css"},
-    {"from": "node_modules/@scope/kit/kit.js", "to": "vendor/kit.js"}
+    {"from": "node_modules/@scope/kit/kit.js", "to": "vendor/kit.js", "export": "kit"}
 ]"#;
 
 fn write(path: &Path, text: &str) {
@@ -42,6 +42,8 @@ fn files_come_with_their_licences_and_old_ones_go() {
     assert_eq!(count, 5);
     assert!(!vendor.join("old.js").exists());
     assert_eq!(fs::read_to_string(vendor.join("css/plot.css")).unwrap(), "plot/dist/plot.css");
+    let kit = fs::read_to_string(vendor.join("kit.js")).unwrap();
+    assert_eq!(kit, "@scope/kit/kit.js\nexport default kit;\n");
     assert_eq!(fs::read_to_string(vendor.join("plot.LICENSE")).unwrap(), "plot/LICENSE");
     assert_eq!(fs::read_to_string(vendor.join("scope-kit.LICENSE")).unwrap(), "kit's licence");
 }
@@ -60,6 +62,10 @@ fn paths_cannot_leave_their_folders() {
     refuses(r#"[{"from": "../secret", "to": "vendor/a.js"}]"#, "below node_modules/");
     refuses(r#"[{"from": "node_modules/a.js", "to": "vendor"}]"#, "below vendor/");
     refuses(r#"[{"from": "node_modules/a.js"}]"#, "no \"to\"");
+    refuses(
+        r#"[{"from": "node_modules/a.js", "to": "vendor/a.js", "export": "a;b"}]"#,
+        "expected a name",
+    );
     refuses("{}", "is no list");
 }
 
