@@ -62,7 +62,7 @@ export function createFilter(page, onChange) {
     if (shownUnit() !== now) return;
     for (const field of [min, max]) {
       if (field === undefined || field.value === "") continue;
-      field.value = String(rounded(stored(Number(field.value), now, before)));
+      field.value = rewritten(Number(field.value), now, before);
     }
     // Asked with the same values but for the last of their digits.
     asked = JSON.stringify(filter());
@@ -182,9 +182,15 @@ export function stored(value, unit, shown) {
   return value;
 }
 
-/** Digits enough that there and back is the same, and few enough for a field. @param {number} value */
-function rounded(value) {
-  return Math.round(value * 1e6) / 1e6;
+/**
+ * A value in a field, in the other unit. °C need more digits than °F do, so that there and back is the same text.
+ * @param {number} value
+ * @param {string} now
+ * @param {string} before
+ */
+export function rewritten(value, now, before) {
+  const steps = now === "°C" ? 1e9 : 1e6;
+  return String(Math.round(stored(value, now, before) * steps) / steps);
 }
 
 /**

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cell, csv } from "../parts/csv.js";
 import { cutTo, episodes, onSeconds } from "../parts/episodes.js";
-import { stored } from "../parts/filter.js";
+import { rewritten, stored } from "../parts/filter.js";
 import { framesOf, happenings, pastActuator } from "../parts/past.js";
 import { apply, createModel } from "../parts/state.js";
 import { fromField, toField } from "../parts/times.js";
@@ -134,4 +134,14 @@ test("a value is asked for in the unit that it is stored in", () => {
   assert.equal(stored(77, "°C", "°F"), 25);
   assert.equal(stored(25, "°F", "°C"), 77);
   assert.equal(stored(40, "%", "%"), 40);
+});
+
+test("a value that is written in the other unit and back is the same", () => {
+  for (let tenths = -4_000; tenths < 20_000; tenths += 1) {
+    const text = String(tenths / 10);
+    const celsius = rewritten(tenths / 10, "°C", "°F");
+    assert.equal(rewritten(Number(celsius), "°F", "°C"), text);
+    const fahrenheit = rewritten(tenths / 10, "°F", "°C");
+    assert.equal(rewritten(Number(fahrenheit), "°C", "°F"), text);
+  }
 });
