@@ -44,6 +44,8 @@ const PROPERTIES_LEN_MAX: usize = 8;
 const PROPERTY_LEN_MAX: usize = 128;
 /// How long messages in flight may take to become safe once the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long the acknowledgement of what was in flight may take to be written: rmqtt tells nobody when it is.
+const ACK_WAIT: Duration = Duration::from_millis(200);
 /// How long rmqtt's own tasks may take to end after that.
 const END_MAX: Duration = Duration::from_secs(1);
 /// Unacknowledged messages towards one subscriber.
@@ -144,10 +146,14 @@ impl Embedded {
         accepting.abort();
         closing.cancel();
         in_flight.close();
+        let was_busy = !in_flight.is_empty();
         if tokio::time::timeout(DRAIN_MAX, in_flight.wait()).await.is_err() {
             tracing::warn!(
                 "messages still in flight after {DRAIN_MAX:?}: they stay unacknowledged"
             );
+        }
+        if was_busy {
+            tokio::time::sleep(ACK_WAIT).await;
         }
         runtime.end().await;
         // Not before: a session without the hook would acknowledge what nobody stored.
