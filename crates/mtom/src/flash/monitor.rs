@@ -13,11 +13,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Lines of the log that wait to be shown; full: the port is not read.
 const LINES_LEN: usize = 64;
+/// How long the log is still shown after the first reading has arrived.
+const LOG_WAIT: Duration = Duration::from_millis(500);
 /// Messages of the broker that wait; full: the broker waits.
 const HEARD_LEN: usize = 8;
 const CLIENT_ID: &str = "mtom-flash";
@@ -95,6 +97,11 @@ pub(super) async fn until_it_works(
                 break Err(Failure::Failed(seen.nothing_after(wait)));
             }
             reading = arrived(&mut ear) => {
+                // What the board has said before may come later by its cable than the reading by the network.
+                let last = Instant::now() + LOG_WAIT;
+                while let Ok(Some(line)) = timeout_at(last, lines.recv()).await {
+                    report::line(&format!("  {line}"));
+                }
                 say_first(&reading, started);
                 break Ok(());
             }
