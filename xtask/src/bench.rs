@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: mtom beside what it is measured against, in one run.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
@@ -10,7 +10,7 @@ use crate::repo::Repo;
 use crate::setup::{self, Need};
 
 /// What measures the store or the rules alone needs neither mosquitto nor the binary.
-const PARTS_ALONE: [&str; 4] = ["store", "history", "drain", "rules"];
+const PARTS_ALONE: [&str; 5] = ["store", "history", "drain", "rules", "replay"];
 
 /// Sets up mosquitto, builds in release, becomes the benchmark program with `args`.
 ///
@@ -19,18 +19,18 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     if args == [bluetooth::BENCH] {
         return bluetooth::bench(repo);
     }
-    let mut build = vec!["build", "--release", "--package=mtom-bench"];
     let mut names = args.iter().filter(|arg| arg.starts_with(|c: char| c.is_ascii_lowercase()));
     let is_part_alone =
         names.clone().next().is_some() && names.all(|name| PARTS_ALONE.contains(&name.as_str()));
-    if !is_part_alone {
-        if let Some((_, lack)) = setup::provide(repo, &[Need::Mosquitto]).into_iter().next() {
-            bail!("the benchmarks measure against mosquitto: {lack}");
-        }
-        build.push("--package=mtom");
+    if !is_part_alone
+        && let Some((_, lack)) = setup::provide(repo, &[Need::Mosquitto]).into_iter().next()
+    {
+        bail!("the benchmarks measure against mosquitto: {lack}");
     }
-    programs::run(repo.cargo().args(build))?;
-    let mut bench = repo.cargo();
-    bench.args(["run", "--release", "--quiet", "--package=mtom-bench", "--"]).args(args);
-    programs::become_program(bench.env("MTOM_BIN", repo.binary("release", "mtom")))
+    // Always both and in one go: alone each would have other features, and all would be built again.
+    let packages = ["--package=mtom-bench", "--package=mtom"];
+    programs::run(repo.cargo().args(["build", "--release"]).args(packages))?;
+    let mut bench = Command::new(repo.binary("release", "mtom-bench"));
+    bench.current_dir(repo.root()).args(args).env("MTOM_BIN", repo.binary("release", "mtom"));
+    programs::become_program(&mut bench)
 }

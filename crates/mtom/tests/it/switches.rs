@@ -115,7 +115,9 @@ async fn follow_the_rule(mtom: &Mtom, broker: SocketAddr) {
     for celsius in ["26", "20", "27"] {
         hot(celsius);
     }
-    mtom.actuator_when("the newest", |actuator| actuator["desired"]["led"] == "on").await;
+    // All three, not only the first: it is the newest that counts for who comes back.
+    let is_newest = |desired: &Value| desired["cause"].as_str().unwrap().contains("27");
+    mtom.actuator_when("the newest", |actuator| is_newest(&actuator["desired"])).await;
     let mut plug = Plug::on(broker).await;
     assert_eq!(plug.obey().await, "ON", "nothing old came before");
     plug.while_waiting(mtom.actuator_when("on", reported("on"))).await;
