@@ -10,8 +10,9 @@ use mtom_actuator::{Desired, LinkState as State, Report, Trust as Trusted, Versi
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// No gateway gets there by counting: a device that says a higher number is broken or lies.
 const NUMBER_MAX: u64 = 1 << 62;
@@ -39,6 +40,9 @@ pub(crate) struct Board {
     // A std mutex: held for a few instructions, never across an await.
     actuators: Mutex<BTreeMap<String, Entry>>,
     outcomes: mpsc::Sender<Outcome>,
+    /// A command is decided and not written yet.
+    is_coming: AtomicBool,
+    announced: Notify,
 }
 
 struct Entry {
@@ -55,7 +59,25 @@ struct Entry {
 impl Board {
     pub(crate) fn new(view: View, clock: Clock) -> (Self, mpsc::Receiver<Outcome>) {
         let (outcomes, receiver) = mpsc::channel(OUTCOMES_LEN);
-        (Self { view, clock, actuators: Mutex::default(), outcomes }, receiver)
+        let (actuators, is_coming, announced) = (Mutex::default(), false.into(), Notify::new());
+        (Self { view, clock, actuators, outcomes, is_coming, announced }, receiver)
+    }
+
+    /// Says that a command is decided, which [`Board::want`] will say when it is written: who sends it had
+    /// better be awake by then.
+    pub(crate) fn announce(&self) {
+        self.is_coming.store(true, Ordering::Release);
+        self.announced.notify_one();
+    }
+
+    /// Waits until a command is announced.
+    pub(crate) async fn announced(&self) {
+        self.announced.notified().await;
+    }
+
+    /// Whether what was announced is still to come.
+    pub(crate) fn is_coming(&self) -> bool {
+        self.is_coming.load(Ordering::Acquire)
     }
 
     /// Puts an actuator on the board; its link reads the mailbox.
@@ -89,6 +111,7 @@ impl Board {
         let mut actuators = self.lock();
         let Some(entry) = actuators.get_mut(actuator) else { return };
         entry.mailbox.send_replace(Some(Desired { led: wanted.led, number: wanted.number }));
+        self.is_coming.store(false, Ordering::Release);
         let event = LogEvent::Decided {
             rule: wanted.rule.clone(),
             actuator: actuator.into(),

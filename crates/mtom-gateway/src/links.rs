@@ -12,13 +12,16 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long a serial port that hangs while it opens may hold the thread at the end.
 const HANGING_MAX: Duration = Duration::from_secs(2);
+/// How long the thread stays awake for a command that was announced: a little longer than it takes to write
+/// one. Meanwhile no link is served.
+const AWAKE_MAX: Duration = Duration::from_micros(300);
 
 /// A link that is not running yet.
 pub(crate) struct Link {
@@ -112,6 +115,14 @@ pub(crate) fn start(
     std::thread::Builder::new().name("mtom-links".into()).spawn(move || {
         runtime.block_on(async {
             let mut tasks = JoinSet::new();
+            // Where there is one processor, staying awake would take it from who writes.
+            if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+                let awake = stay_awake(Arc::clone(&board));
+                let stop = stop.clone();
+                tasks.spawn(async move {
+                    let _ = stop.run_until_cancelled(awake).await;
+                });
+            }
             for link in links {
                 tasks.spawn(link.run(Arc::clone(&board), Arc::clone(&clock), stop.clone()));
             }
@@ -119,4 +130,17 @@ pub(crate) fn start(
         });
         runtime.shutdown_timeout(HANGING_MAX);
     })
+}
+
+/// Is awake before a command is there: it takes a sleeping processor about as long to wake up as it takes to
+/// write the command.
+async fn stay_awake(board: Arc<Board>) {
+    loop {
+        board.announced().await;
+        // Not the gateway's clock: that one may stand still, or be set back.
+        let begun = Instant::now();
+        while board.is_coming() && begun.elapsed() < AWAKE_MAX {
+            std::hint::spin_loop();
+        }
+    }
 }

@@ -253,6 +253,9 @@ impl Relay {
                 }
             }
         }
+        if !out.decisions.is_empty() {
+            self.board.announce();
+        }
         for decision in newest(out.decisions) {
             let number = numbers.next().expect("reserve made room for every actuator");
             record(&mut transaction, decision, number, now, effects)?;

@@ -235,6 +235,7 @@ pub(crate) fn trouble(error: &Error) -> Trouble {
         },
         ErrorKind::NotPermitted | ErrorKind::NotAuthorized => Trouble::NotPermitted,
         ErrorKind::NotFound => Trouble::NoAdapter,
+        ErrorKind::InProgress => Trouble::Busy(error.to_string()),
         _ => Trouble::Other(error.to_string()),
     }
 }

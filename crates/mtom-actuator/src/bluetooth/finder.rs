@@ -6,18 +6,24 @@
 //! off and on, where that is allowed.
 
 use super::choice::Choice;
+use super::trouble::Trouble;
 use super::{Kind, Radio, SEARCH_MAX, SIGHTINGS_LEN};
 use crate::address::bluetooth::{BluetoothAddress, BluetoothDevice, BluetoothId};
 use crate::report::LinkState;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What a stack may take to let go of a device.
 const DISCONNECT_MAX: Duration = Duration::from_secs(3);
 /// What an adapter may take to be off and on again.
 const POWER_CYCLE_MAX: Duration = Duration::from_secs(10);
+/// How long an adapter is waited for that still searches for somebody who is gone: Linux ends such a search
+/// after 10.24 s.
+const BUSY_MAX: Duration = Duration::from_secs(15);
+/// How soon it is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
 /// So many tries in a row fail before the adapter is taken for the culprit.
 const FAILURES_MAX: u32 = 3;
 
@@ -102,9 +108,11 @@ impl<R: Radio> Finder<R> {
     }
 
     pub(crate) async fn find(&mut self) -> Result<BluetoothId, String> {
-        let ends_at = Instant::now() + SEARCH_MAX.max(R::RESTART);
+        let search_max = SEARCH_MAX.max(R::RESTART);
+        let mut ends_at = Instant::now() + search_max;
+        let busy_until = Instant::now() + BUSY_MAX;
         let mut choice = Choice::new(&self.device, self.remembered.as_ref(), self.kind);
-        loop {
+        'search: loop {
             let restart_at = (Instant::now() + R::RESTART).min(ends_at);
             let (sender, mut seen) = mpsc::channel(SIGHTINGS_LEN);
             let mut look = pin!(self.radio.look(sender));
@@ -121,6 +129,11 @@ impl<R: Radio> Finder<R> {
                     biased;
                     Some(sighting) = seen.recv() => choice.take(sighting, Instant::now()),
                     trouble = &mut look => {
+                        if matches!(trouble, Trouble::Busy(_)) && now < busy_until {
+                            sleep(BUSY_PAUSE).await;
+                            ends_at = Instant::now() + search_max;
+                            continue 'search;
+                        }
                         self.failures += 1;
                         return Err(trouble.to_string());
                     }

@@ -43,6 +43,11 @@ pub enum Trouble {
          write serial:COM10 with its number, or serial:/dev/cu.NAME"
     )]
     OnlyLinux,
+    /// The adapter still does what somebody has asked of it who is gone, a search say.
+    #[error(
+        "Bluetooth is busy with something else ({0}): it ends by itself, or systemctl restart bluetooth"
+    )]
+    Busy(String),
     /// Anything else, in the stack's words.
     #[error("Bluetooth does not work: {0}")]
     Other(String),

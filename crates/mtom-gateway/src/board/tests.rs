@@ -1,7 +1,8 @@
 use super::Board;
 use crate::settings::Actuator;
-use crate::view::{ActuatorView, LinkState, View};
+use crate::view::{ActuatorView, LinkState, View, Wanted};
 use mtom_actuator::{Drift, LinkState as State, Protocol, Report};
+use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -40,6 +41,18 @@ impl Rig {
         self.board.report("LED", Report::Link { state, reason: reason.into() });
         self.view.snapshot().actuators.remove(0)
     }
+}
+
+#[tokio::test]
+async fn a_command_is_announced_until_it_is_written() {
+    let Rig { board, .. } = Rig::new();
+    assert!(!board.is_coming());
+    board.announce();
+    board.announced().await;
+    assert!(board.is_coming());
+    let (at, rule, cause) = (UnixMicros(1), "heat".into(), "26 °C".into());
+    board.want("LED", Wanted { led: Led::On, number: 1, at, rule, cause });
+    assert!(!board.is_coming());
 }
 
 #[test]

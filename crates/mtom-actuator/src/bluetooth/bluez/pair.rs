@@ -87,11 +87,13 @@ async fn patiently<T, F>(mut open: impl FnMut() -> F) -> Result<T, Trouble>
 where
     F: Future<Output = Result<T, Trouble>>,
 {
-    use Trouble::{NoAdapter, NoDaemon, Other, OtherAdapter};
+    use Trouble::{Busy, NoAdapter, NoDaemon, Other, OtherAdapter};
     let last = Instant::now() + BACK_MAX;
     loop {
         match open().await {
-            Err(NoDaemon | NoAdapter | OtherAdapter { .. } | Other(_)) if Instant::now() < last => {
+            Err(NoDaemon | NoAdapter | OtherAdapter { .. } | Busy(_) | Other(_))
+                if Instant::now() < last =>
+            {
                 sleep(AGAIN).await;
             }
             opened => return opened,

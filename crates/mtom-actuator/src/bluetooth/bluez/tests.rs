@@ -21,5 +21,6 @@ fn what_the_bus_and_the_daemon_refuse_has_a_next_step() {
     ] {
         assert_eq!(trouble, expected);
     }
-    assert!(matches!(of(ErrorKind::InProgress), Trouble::Other(words) if words.ends_with("words")));
+    assert!(matches!(of(ErrorKind::InProgress), Trouble::Busy(words) if words.ends_with("words")));
+    assert!(matches!(of(ErrorKind::Failed), Trouble::Other(words) if words.ends_with("words")));
 }

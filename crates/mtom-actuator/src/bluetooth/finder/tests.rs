@@ -32,6 +32,8 @@ struct Scripted {
     /// In the first search nothing is seen.
     deaf_once: bool,
     trouble: Option<Trouble>,
+    /// How often there is that trouble; without a number, for ever.
+    troubles_left: Option<u32>,
     attempts: Arc<Mutex<VecDeque<Attempt>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -80,7 +82,10 @@ impl Radio for Scripted {
 
     async fn look(&mut self, seen: mpsc::Sender<Sighting>) -> Trouble {
         self.ask("look");
-        if let Some(trouble) = self.trouble.clone() {
+        if let Some(trouble) = self.trouble.clone()
+            && self.troubles_left != Some(0)
+        {
+            self.troubles_left = self.troubles_left.map(|left| left - 1);
             return trouble;
         }
         if std::mem::take(&mut self.deaf_once) {
@@ -133,6 +138,21 @@ async fn a_device_is_searched_then_connected_to() {
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_searches_for_somebody_who_is_gone_is_waited_for() {
+    let busy = |left| Scripted {
+        trouble: Some(Trouble::Busy("already in progress".into())),
+        troubles_left: left,
+        ..Scripted::seeing(&[(200, LED, "TEMP_LED")])
+    };
+    let link = format!("ble:{LED}");
+    let (opened, took, _) = open(&mut busy(Some(3)).finder(&link)).await;
+    assert_eq!((opened, took), (Ok(()), ms(1_700)));
+    let (opened, took, _) = open(&mut busy(None).finder(&link)).await;
+    assert!(opened.unwrap_err().contains("already in progress"));
+    assert_eq!(took, ms(15_000));
 }
 
 #[tokio::test(start_paused = true)]
