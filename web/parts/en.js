@@ -4,6 +4,8 @@ export const en = {
   "title.simulated": "simulated devices",
   "language.label": "Language",
   skip: "Skip to the readings",
+  "text.stop": ". ",
+  "text.comma": ", ",
 
   "connection.connecting": "Connecting…",
   "connection.open": "Live",
@@ -33,6 +35,7 @@ export const en = {
   "path.rate": "{count} / min",
   "path.waiting": "{count} wait",
   "path.sentence": "{place}: {parts}",
+  "path.place": "{place}: ",
   "path.sensor.silent": "no sensor is heard any more",
   "path.sensor.next":
     "See that it has power and reaches the broker; its log says what it waits for",
@@ -67,6 +70,7 @@ export const en = {
   "play.label": "Temperature of the simulated sensor",
   "play.hint": "Drag: its next reading goes the whole way, to the LED.",
   "play.hint.at": "Drag: its next reading goes the whole way. At {value} the LED goes on.",
+  "play.hint.above": "Drag: its next reading goes the whole way. Above {value} the LED goes on.",
   "play.free": "its own weather",
   "play.release": "Let go",
   "play.failed": "It could not be held: {reason}",

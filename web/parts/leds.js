@@ -67,7 +67,7 @@ export function createLeds(page, onWhy) {
       const { lamp, says } = judge(actuator, t);
       return t("led.announce", { name: plain(actuator.name), state: t(`led.${lamp}`), says });
     });
-    announced = sentences.join(". ");
+    announced = sentences.join(t("text.stop"));
     setText(byId("led-announce"), announced);
   }
 

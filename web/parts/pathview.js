@@ -62,7 +62,7 @@ export function createPath(page, isOpen) {
     if (now === drawn) return;
     drawn = now;
     place.replaceChildren(picture(found));
-    text.replaceChildren(...found.map((hop) => el("li", "foreign", sentence(hop))));
+    text.replaceChildren(...found.map((hop) => el("li", "foreign", spoken(hop))));
     const broken = found.filter(({ state }) => state === "broken");
     const wrong = JSON.stringify([
       language,
@@ -76,10 +76,10 @@ export function createPath(page, isOpen) {
   }
 
   /** @param {Hop} hop */
-  function sentence({ place: where, state, figure, latency, trouble: wrong, next }) {
+  function spoken({ place: where, state, figure, latency, trouble: wrong, next }) {
     const { t } = page;
     const parts = [t(`path.${state}`), figure, latency, wrong, next].filter((part) => part !== "");
-    return t("path.sentence", { place: t(`path.${where}`), parts: parts.join(", ") });
+    return t("path.sentence", { place: t(`path.${where}`), parts: parts.join(t("text.comma")) });
   }
 
   /** @param {Hop} hop */
@@ -88,9 +88,9 @@ export function createPath(page, isOpen) {
     const line = el(
       "li",
       "foreign",
-      el("strong", "", t(`path.${where}`)),
-      ` ${wrong}. `,
-      el("span", "", next),
+      el("strong", "", t("path.place", { place: t(`path.${where}`) })),
+      `${wrong}${t("text.stop")}`,
+      el("span", "", `${sentence(next)}${t("text.stop").trim()}`),
     );
     line.dataset.place = where;
     return line;
@@ -146,6 +146,14 @@ export function createPath(page, isOpen) {
 
   setInterval(() => void load(), PERIOD_MILLIS);
   return { load, render };
+}
+
+/**
+ * The words of `mtom doctor` go on from a semicolon; here they begin a sentence.
+ * @param {string} words
+ */
+function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** What is broken differs by more than its colour. */

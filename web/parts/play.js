@@ -7,7 +7,7 @@ import { holdSimulator, simulator } from "./api.js";
 import { byId, setShown, setText } from "./dom.js";
 import { plain } from "./format.js";
 import { judge } from "./leds.js";
-import { thresholdCelsius } from "./threshold.js";
+import { risingThreshold } from "./threshold.js";
 import { inUnit } from "./unit.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -82,16 +82,17 @@ export function createPlay(page) {
     setText(byId("play-value"), celsius === null ? t("play.free") : shown);
     slider.setAttribute("aria-valuetext", shown);
     setShown(release, celsius !== null);
-    const limit = thresholdCelsius(model.rules, topic);
+    const limit = risingThreshold(model.rules, topic);
+    const where = limit?.isIncluded ? "play.hint.at" : "play.hint.above";
     setText(
       byId("play-hint"),
-      limit === null ? t("play.hint") : t("play.hint.at", { value: degrees(limit) }),
+      limit === null ? t("play.hint") : t(where, { value: degrees(limit.value) }),
     );
     const leds = [...model.actuators.values()].map((actuator) => {
       const { lamp, says } = judge(actuator, t);
       return t("led.announce", { name: plain(actuator.name), state: t(`led.${lamp}`), says });
     });
-    const text = failure === "" ? leds.join(". ") : t("play.failed", { reason: failure });
+    const text = failure === "" ? leds.join(t("text.stop")) : t("play.failed", { reason: failure });
     setText(byId("play-outcome"), text);
   }
 

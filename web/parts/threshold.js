@@ -1,9 +1,17 @@
 /** Where rules switch, as far as their texts are as simple as the original's. Pure. */
 
 /** @typedef {import("../wire.d.ts").Rule} Rule */
-/** @typedef {{rule: string, led: "on" | "off", value: number, isDegrees: boolean, isAbove: boolean}} Threshold */
+/**
+ * @typedef {object} Threshold
+ * @property {string} rule
+ * @property {"on" | "off"} led
+ * @property {number} value
+ * @property {boolean} isDegrees
+ * @property {boolean} isAbove it switches above the value, else below
+ * @property {boolean} isIncluded it switches at the value too
+ */
 
-const COMPARISON = /^\s*(celsius|fahrenheit|value)\s*([<>])=?\s*(-?\d+(?:\.\d+)?)\s*$/;
+const COMPARISON = /^\s*(celsius|fahrenheit|value)\s*([<>])(=?)\s*(-?\d+(?:\.\d+)?)\s*$/;
 
 /**
  * Every value at which a rule for readings of that topic switches; degrees are °C.
@@ -19,7 +27,7 @@ export function thresholds(rules, topic) {
     ].flatMap(({ led, text }) => {
       const found = COMPARISON.exec(text);
       if (found === null) return [];
-      const value = Number(found[3]);
+      const value = Number(found[4]);
       const isFahrenheit = found[1] === "fahrenheit";
       return {
         rule: name,
@@ -27,6 +35,7 @@ export function thresholds(rules, topic) {
         value: isFahrenheit ? ((value - 32) * 5) / 9 : value,
         isDegrees: found[1] !== "value",
         isAbove: found[2] === ">",
+        isIncluded: found[3] === "=",
       };
     }),
   );
@@ -48,16 +57,16 @@ export function valueOn({ value, isDegrees }, unit, written) {
 }
 
 /**
- * The °C above which one of the rules switches on by readings of that topic; null: none that is as simple.
+ * Where in °C one of the rules switches on when readings of that topic rise; null: none that is as simple.
  * @param {readonly Rule[]} rules
  * @param {string} topic
- * @returns {number | null}
+ * @returns {Threshold | null}
  */
-export function thresholdCelsius(rules, topic) {
+export function risingThreshold(rules, topic) {
   const found = thresholds(rules, topic).find(
     ({ led, isDegrees, isAbove }) => led === "on" && isDegrees && isAbove,
   );
-  return found?.value ?? null;
+  return found ?? null;
 }
 
 /**

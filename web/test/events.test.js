@@ -6,11 +6,12 @@ import { test } from "node:test";
 import { rejectReason, sentence } from "../parts/events.js";
 import { isKey, translator } from "../parts/i18n.js";
 import { judge } from "../parts/leds.js";
-import { matches, thresholds, valueOn } from "../parts/threshold.js";
+import { matches, risingThreshold, thresholds, valueOn } from "../parts/threshold.js";
 import { actuator } from "./fixtures.js";
 
 const en = translator("en");
 const zh = translator("zh");
+const rule = { name: "r", when: "Environ/+", on: "celsius >= 25.0", off: null, actuators: [] };
 
 /** @param {import("../wire.d.ts").LogEvent} event */
 const line = (event) => ({
@@ -91,7 +92,6 @@ test("the LED is what the device says, or what it was told", () => {
 });
 
 test("a rule as simple as the original's has its lines in the chart", () => {
-  const rule = { name: "r", when: "Environ/+", on: "celsius >= 25.0", off: null, actuators: [] };
   /** @type {[Partial<import("../wire.d.ts").Rule>, [string, number][]][]} */
   const cases = [
     [{}, [["on", 25]]],
@@ -115,6 +115,22 @@ test("a rule as simple as the original's has its lines in the chart", () => {
       found.map(({ led, value }) => [led, value]),
       expected,
     );
+  }
+});
+
+test("where the LED goes on when it gets warmer is said as the rule has it", () => {
+  /** @type {[string, [number, boolean] | null][]} */
+  const cases = [
+    ["celsius >= 25.0", [25, true]],
+    ["celsius > 25.0", [25, false]],
+    ["fahrenheit > 77", [25, false]],
+    ["celsius < 5", null],
+    ["value >= 60", null],
+  ];
+  for (const [on, expected] of cases) {
+    const found = risingThreshold([{ ...rule, on }], "Environ/Temperature");
+    const [value, isIncluded] = expected ?? [undefined, undefined];
+    assert.deepEqual([found?.value, found?.isIncluded], [value, isIncluded], on);
   }
 });
 

@@ -202,7 +202,7 @@ describe("the path", () => {
     await waitForText(page, `${CARD} .value`, "21.0 °C");
     await mtom.remove();
     await page.waitForSelector(`${hop("gateway")}[data-state=broken]`);
-    await waitForText(page, "#path-troubles", "Gateway does not run. start it with mtom up");
+    await waitForText(page, "#path-troubles", "Gateway: does not run. Start it with mtom up.");
     await waitForText(page, `${CARD} .value`, "21.0 °C");
     // The browser itself reports that nobody answers.
     seen.errors.splice(0);
