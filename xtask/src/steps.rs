@@ -1,11 +1,12 @@
-//! `cargo xtask test`: every check and every test, one after the other, quick ones first.
+//! `cargo xtask test`: every check and every test, one after the other, quick ones first; one that mostly
+//! waits runs beside one that compiles.
 //!
 //! A failing step does not stop the others. What a step needs is installed before the first one starts.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
@@ -14,6 +15,9 @@ use crate::repo::Repo;
 use crate::report::{Lack, Outcome, Report, Trouble};
 use crate::setup::{self, BARE_METAL, Need};
 use crate::{api, emulation, firmware, programs, tidy};
+use beside::Beside;
+
+mod beside;
 
 /// Which steps to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +71,16 @@ pub(crate) fn run(repo: &Repo, choice: &Choice) -> Result<ExitCode> {
     println!("── set-up");
     let lacks = setup::provide(repo, &needs);
     let mut report = Report::default();
+    let [waits, computes] = BESIDE;
+    let are_both = names.contains(&waits) && names.contains(&computes);
     for step in steps {
+        if are_both && step.name == waits {
+            continue;
+        }
+        let companion = (are_both && step.name == computes).then(|| {
+            println!("── step {waits}, beside the next");
+            Beside::start(repo, waits)
+        });
         println!("── step {}: {}", step.name, step.what);
         let start = Instant::now();
         let lacks = lacks.iter().filter(|(need, _)| step.needs.contains(need));
@@ -75,18 +88,31 @@ pub(crate) fn run(repo: &Repo, choice: &Choice) -> Result<ExitCode> {
             Some(lack) => Err(Trouble::Skipped(lack)),
             None => (step.run)(repo),
         };
-        let outcome = Outcome::of(result, is_ci);
-        let took = start.elapsed();
-        let seconds = took.as_secs_f64();
-        match &outcome {
-            Outcome::Passed => println!("── {} passed, {seconds:.1} s", step.name),
-            Outcome::Failed(why) => println!("── {} FAILED, {seconds:.1} s: {why}", step.name),
-            Outcome::Skipped(why) => println!("── {} SKIPPED: {why}", step.name),
+        ended(&mut report, step.name, Outcome::of(result, is_ci), start.elapsed());
+        match companion {
+            Some(Ok(beside)) => {
+                let (outcome, took) = beside.end();
+                report.add(waits, outcome, took);
+            }
+            Some(Err(error)) => {
+                ended(&mut report, waits, Outcome::of(Err(error.into()), is_ci), Duration::ZERO);
+            }
+            None => {}
         }
-        report.add(step.name, outcome, took);
     }
     println!("\n── all steps\n{report}");
     Ok(if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says how a step ended and keeps it.
+fn ended(report: &mut Report, name: &'static str, outcome: Outcome, took: Duration) {
+    let seconds = took.as_secs_f64();
+    match &outcome {
+        Outcome::Passed => println!("── {name} passed, {seconds:.1} s"),
+        Outcome::Failed(why) => println!("── {name} FAILED, {seconds:.1} s: {why}"),
+        Outcome::Skipped(why) => println!("── {name} SKIPPED: {why}"),
+    }
+    report.add(name, outcome, took);
 }
 
 struct Step {
@@ -95,6 +121,9 @@ struct Step {
     needs: &'static [Need],
     run: fn(&Repo) -> Result<(), Trouble>,
 }
+
+/// The first mostly waits: where both are chosen it runs beside the second, in a process of its own.
+const BESIDE: [&str; 2] = ["bluetooth", "firmware"];
 
 const STEPS: [Step; 18] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
@@ -123,12 +152,6 @@ const STEPS: [Step; 18] = [
         run: bare_metal,
     },
     Step {
-        name: "firmware",
-        what: "the images of the boards and their sizes",
-        needs: &[Need::Firmware],
-        run: firmware::step,
-    },
-    Step {
         name: "test",
         what: "cargo test, with mosquitto as the external broker and MariaDB as the database",
         needs: if cfg!(target_os = "linux") {
@@ -137,6 +160,12 @@ const STEPS: [Step; 18] = [
             &[Need::Mosquitto, Need::MariaDb]
         },
         run: test,
+    },
+    Step {
+        name: "firmware",
+        what: "the images of the boards and their sizes",
+        needs: &[Need::Firmware],
+        run: firmware::step,
     },
     Step {
         name: "api",
