@@ -7,6 +7,7 @@ import { allowClient, clients, withdrawClient } from "./api.js";
 import { byId, el, keepRows, setShown, setText } from "./dom.js";
 import { moment, number, plain } from "./format.js";
 import { isKey } from "./i18n.js";
+import { single } from "./single.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("../wire.d.ts").Clients} Clients */
@@ -63,7 +64,7 @@ export function createGuests(page, isOpen, onChange) {
   let outcome = "";
 
   /** Asks only while somebody looks. */
-  async function load() {
+  const load = single(async () => {
     if (document.visibilityState !== "visible" || !isOpen()) return;
     try {
       known = await clients();
@@ -73,7 +74,7 @@ export function createGuests(page, isOpen, onChange) {
     }
     render();
     onChange();
-  }
+  });
 
   /**
    * @param {() => Promise<void>} work

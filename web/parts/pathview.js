@@ -7,6 +7,7 @@ import { path as askPath, storage } from "./api.js";
 import { byId, el, setShown } from "./dom.js";
 import { layout } from "./layout.js";
 import { hops } from "./path.js";
+import { single } from "./single.js";
 import { svg } from "./svg.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -40,7 +41,7 @@ export function createPath(page, isOpen) {
   }).observe(place);
 
   /** Asks only while somebody looks. */
-  async function load() {
+  const load = single(async () => {
     if (document.visibilityState !== "visible" || !isOpen()) return;
     try {
       [path, { database }] = await Promise.all([askPath(), storage()]);
@@ -49,7 +50,7 @@ export function createPath(page, isOpen) {
       return;
     }
     render();
-  }
+  });
 
   function render() {
     const { model, t, language } = page;

@@ -4,6 +4,7 @@ import { rejects } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { rejectReason } from "./events.js";
 import { number, plain, stamp } from "./format.js";
+import { single } from "./single.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("../wire.d.ts").Reject} Reject */
@@ -49,8 +50,11 @@ export function createRejects(page) {
       }),
     );
     setShown(byId("rejects-none"), counts.rejected === 0);
-    if (counts.rejected === loaded) return;
-    loaded = counts.rejected;
+    if (counts.rejected !== loaded) await load();
+  }
+
+  const load = single(async () => {
+    loaded = page.model.counts?.rejected ?? -1;
     try {
       ({ rejects: rows, next } = await rejects(ROWS));
     } catch {
@@ -58,7 +62,7 @@ export function createRejects(page) {
       loaded = -1;
     }
     relist();
-  }
+  });
 
   async function loadMore() {
     if (next === null) return;

@@ -3,6 +3,7 @@
 import { storage } from "./api.js";
 import { byId, setShown, setText } from "./dom.js";
 import { age, number, plain } from "./format.js";
+import { single } from "./single.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("../wire.d.ts").Storage} Storage */
@@ -16,7 +17,7 @@ export function createStorage(page) {
   let kept = null;
 
   /** Asks only while somebody looks. */
-  async function load() {
+  const load = single(async () => {
     if (document.visibilityState !== "visible") return;
     try {
       kept = await storage();
@@ -25,7 +26,7 @@ export function createStorage(page) {
       return;
     }
     render();
-  }
+  });
 
   function render() {
     if (kept === null) return;
