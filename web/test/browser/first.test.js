@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { LIMIT_MILLIS, startBrowser, startMtom, waitForText } from "./world.js";
+import { LIMIT_MILLIS, startBrowser, waitForText, withMtom } from "./world.js";
 
-/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
+/** @typedef {import("./world.js").Mtom} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
 
 /** @type {Browser} */
@@ -14,20 +14,6 @@ before(async () => {
   browser = await startBrowser();
 });
 after(() => browser.close());
-
-/**
- * @param {string[]} sets
- * @param {(mtom: Mtom) => Promise<void>} use
- * @param {string} [folder] of an earlier one
- */
-async function withMtom(sets, use, folder) {
-  const mtom = await startMtom(sets, folder);
-  try {
-    await use(mtom);
-  } finally {
-    await mtom.remove();
-  }
-}
 
 /** Everything that only this computer reaches, but for the broker. */
 const OPEN = ["broker.listen=0.0.0.0:0", "security.insecure=true"];

@@ -11,7 +11,7 @@ import { PAYLOADS } from "./payloads.js";
 import { startBrowser, startMtom, waitForText } from "./world.js";
 
 /** @typedef {import("playwright-core").Page} Page */
-/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
+/** @typedef {import("./world.js").Mtom} Mtom */
 
 const AXE = readFileSync(
   new URL("../../node_modules/axe-core/axe.min.js", import.meta.url),

@@ -3,7 +3,7 @@
 import { after, before, describe, test } from "node:test";
 import { startBrowser, startDevice, startMtom, waitForText } from "./world.js";
 
-/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
+/** @typedef {import("./world.js").Mtom} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startDevice>>} Device */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
 

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
-import { startBrowser, startMtom, startSensor, waitForText } from "./world.js";
+import { startBrowser, startMtom, startSensor, waitForText, withMtom } from "./world.js";
 
-/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
 
 /** @type {Browser} */
@@ -14,19 +13,6 @@ before(async () => {
   browser = await startBrowser();
 });
 after(() => browser.close());
-
-/**
- * @param {string[]} sets
- * @param {(mtom: Mtom) => Promise<void>} use
- */
-async function withMtom(sets, use) {
-  const mtom = await startMtom(sets);
-  try {
-    await use(mtom);
-  } finally {
-    await mtom.remove();
-  }
-}
 
 /**
  * Readings of the past, one every two seconds but for a hole, as a device sends them that was away.

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { startBrowser, startMtom, waitForText } from "./world.js";
+import { startBrowser, startMtom, waitForText, withMtom } from "./world.js";
 
-/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
 
 /** @type {Browser} */
@@ -14,19 +13,6 @@ before(async () => {
   browser = await startBrowser();
 });
 after(() => browser.close());
-
-/**
- * @param {string[]} sets
- * @param {(mtom: Mtom) => Promise<void>} use
- */
-async function withMtom(sets, use) {
-  const mtom = await startMtom(sets);
-  try {
-    await use(mtom);
-  } finally {
-    await mtom.remove();
-  }
-}
 
 /** The default rule waits a second between two changes; a test need not. */
 const RULE =

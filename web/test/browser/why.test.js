@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startBrowser, startMtom, waitForText } from "./world.js";
+import { startBrowser, waitForText, withMtom } from "./world.js";
 
-/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -25,19 +24,6 @@ const RULE = rule("heat lamp", "Environ/Temperature");
  */
 function rule(name, when) {
   return `rule=[{name="${name}",when="${when}",on="celsius >= 25.0",dwell="0s",max_age="1h",then=[{actuator="TEMP_LED"}]}]`;
-}
-
-/**
- * @param {string[]} sets
- * @param {(mtom: Mtom) => Promise<void>} use
- */
-async function withMtom(sets, use) {
-  const mtom = await startMtom(sets);
-  try {
-    await use(mtom);
-  } finally {
-    await mtom.remove();
-  }
 }
 
 /**

@@ -29,6 +29,7 @@ const FLAGS = [
 ];
 
 /** @typedef {{mqtt: string, live: string, history: string, dashboard: string}} Ready */
+/** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").BrowserContextOptions} ContextOptions */
 
@@ -87,6 +88,21 @@ export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "
       process.off("exit", leave);
     },
   };
+}
+
+/**
+ * `mtom up` for one test: it ends and leaves nothing, however the test ends.
+ * @param {string[]} sets
+ * @param {(mtom: Mtom) => Promise<void>} use
+ * @param {string} [folder] of an earlier one
+ */
+export async function withMtom(sets, use, folder) {
+  const mtom = await startMtom(sets, folder);
+  try {
+    await use(mtom);
+  } finally {
+    await mtom.remove();
+  }
 }
 
 /**
