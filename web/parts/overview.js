@@ -2,14 +2,15 @@
  * Every device as a card: its values in the person's unit, their age, a line of the last while; grey after
  * three missed readings, and said where it is offline.
  *
- * Only cards on the screen are drawn; the others are when they come into sight.
+ * Only cards on the screen are drawn; the others are when they come into sight. A reading draws its own card, and
+ * its line moves on once in a while, so that a thousand devices cost no more than those that are seen.
  */
 
 import { readings } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { age, moment, plain } from "./format.js";
 import * as spark from "./spark.js";
-import { ageMillis, isStale, seedTimes, usualMillis } from "./state.js";
+import { ageMillis, isStale, seedTimes, seriesKey, usualMillis } from "./state.js";
 import { svg } from "./svg.js";
 import { inUnit } from "./unit.js";
 
@@ -27,6 +28,7 @@ import { inUnit } from "./unit.js";
  * @property {SVGPathElement} path
  * @property {import("./spark.js").Spot[]} spots
  * @property {boolean} isLoaded
+ * @property {number} drawnAtMillis when its line was drawn
  */
 
 /**
@@ -43,6 +45,8 @@ import { inUnit } from "./unit.js";
 const CARDS_LEN_MAX = 1_000;
 /** Counting who is heard looks at everybody: no more often than that. */
 const SUMMARY_MILLIS = 1_000;
+/** A line is drawn anew no more often than that. */
+const LINE_MILLIS = 1_000;
 /** Histories that are loaded at a time. */
 const LOADS_MAX = 2;
 
@@ -106,6 +110,7 @@ export function createOverview(page, onSelect, offlineSince) {
             found.map(({ at_micros }) => at_micros),
           );
           for (const reading of found) addSpot(measure, reading);
+          measure.drawnAtMillis = 0;
         }
       } catch {
         // The line begins with what comes from now on; the connection says that the gateway is away.
@@ -133,6 +138,7 @@ export function createOverview(page, onSelect, offlineSince) {
     for (const measure of measures) {
       measure.spots = [];
       measure.isLoaded = false;
+      measure.drawnAtMillis = 0;
       const latest = page.model.series.get(measure.key)?.latest;
       if (latest !== undefined) addSpot(measure, latest);
     }
@@ -221,8 +227,9 @@ export function createOverview(page, onSelect, offlineSince) {
     button.dataset.quantity = series.latest.quantity;
     button.addEventListener("click", () => onSelect(series.key));
     const { key } = series;
+    const texts = { key, button, value, when, path };
     /** @type {Measure} */
-    const measure = { key, button, value, when, path, spots: [], isLoaded: false };
+    const measure = { ...texts, spots: [], isLoaded: false, drawnAtMillis: 0 };
     card.measures.set(key, measure);
     card.list.append(el("li", "", button));
     addSpot(measure, series.latest);
@@ -231,13 +238,17 @@ export function createOverview(page, onSelect, offlineSince) {
 
   /** @param {readonly Reading[]} fresh */
   function add(fresh) {
+    /** @type {Set<Card>} */
+    const changed = new Set();
     for (const reading of fresh) {
       const card = cards.get(reading.device);
-      const key = JSON.stringify([reading.device, reading.quantity]);
-      const measure = card?.measures.get(key);
-      if (measure !== undefined) addSpot(measure, reading);
+      const measure = card?.measures.get(seriesKey(reading));
+      if (card === undefined || measure === undefined) continue;
+      addSpot(measure, reading);
+      if (card.isSeen) changed.add(card);
     }
-    render();
+    for (const card of changed) drawCard(card);
+    summarize();
   }
 
   /** What is on the screen. */
@@ -265,14 +276,27 @@ export function createOverview(page, onSelect, offlineSince) {
       const millis = ageMillis(model, series, now);
       const text = millis < 1_000 ? t("now.fresh") : t("now.ago", { age: age(millis, t) });
       setText(measure.when, text);
-      const micros = (now + model.skewMillis) * 1_000;
-      const d = spark.line(measure.spots, usualMillis(series.times), micros);
-      if (measure.path.getAttribute("d") !== d) measure.path.setAttribute("d", d);
+      drawLine(measure, series, now);
     }
     card.element.dataset.state = left !== null ? "offline" : isSilent ? "stale" : "fresh";
     const time = left === null ? "" : moment(left, now, language);
     const said = left !== null ? t("device.offline", { time }) : isSilent ? t("device.silent") : "";
     setText(card.said, said);
+  }
+
+  /**
+   * @param {Measure} measure
+   * @param {Series} series
+   * @param {number} now
+   */
+  function drawLine(measure, series, now) {
+    // By the browser's own clock: that of a replay may stand still, or jump.
+    const drawnAt = performance.now();
+    if (measure.drawnAtMillis > 0 && drawnAt - measure.drawnAtMillis < LINE_MILLIS) return;
+    measure.drawnAtMillis = drawnAt;
+    const micros = (now + page.model.skewMillis) * 1_000;
+    const d = spark.line(measure.spots, usualMillis(series.times), micros);
+    if (measure.path.getAttribute("d") !== d) measure.path.setAttribute("d", d);
   }
 
   function summarize() {
