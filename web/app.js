@@ -5,6 +5,7 @@
  */
 
 import { status } from "./parts/api.js";
+import { createAway } from "./parts/away.js";
 import { createChart } from "./parts/chart.js";
 import { byId, setShown, setText } from "./parts/dom.js";
 import { createEdit } from "./parts/edit.js";
@@ -24,6 +25,7 @@ import { createPath } from "./parts/pathview.js";
 import { createPlay } from "./parts/play.js";
 import { createPlayer } from "./parts/player.js";
 import { createRejects } from "./parts/rejects.js";
+import { keepFiles, look, renew } from "./parts/renew.js";
 import { createRules } from "./parts/rules.js";
 import { apply, select } from "./parts/state.js";
 import { createStorage } from "./parts/storage.js";
@@ -77,6 +79,7 @@ const rejects = createRejects(page);
 const storage = createStorage(page);
 const footer = createFooter(page);
 const player = createPlayer(page, { onChange: change, sight: chart.sight });
+const away = createAway(page, hear);
 
 /** @type {Set<Part>} */
 const changed = new Set();
@@ -147,6 +150,12 @@ async function loadStatus() {
   now.render();
 }
 
+/** @param {import("./wire.d.ts").Frame} frame */
+function hear(frame) {
+  const parts = apply(present, frame, Date.now());
+  if (!page.isReplay) change(parts);
+}
+
 function showConnection() {
   const { t } = page;
   const place = byId("connection");
@@ -169,6 +178,7 @@ function showLagged() {
 function translate() {
   relabel(page.t, page.language);
   showConnection();
+  away.render();
   showLagged();
   overview.renderList();
   now.render();
@@ -220,25 +230,26 @@ translate();
 void history.reset();
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-const live = connect(
-  `${scheme}//${location.host}/live`,
-  (frame) => {
-    const parts = apply(present, frame, Date.now());
-    if (!page.isReplay) change(parts);
-  },
-  (changedTo) => {
-    connection = changedTo;
-    showConnection();
-    path.render();
-    if (connection.state === "open") {
-      void path.load();
-      void play.load();
-      void guests.load();
-      void loadStatus();
-      void storage.load();
-    }
-  },
-);
+/** The first connection finds the page as it was served just now. */
+let isAgain = false;
+const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
+  connection = changedTo;
+  away.follow(connection);
+  showConnection();
+  path.render();
+  if (connection.state === "waiting") isAgain = true;
+  if (connection.state !== "open") return;
+  void path.load();
+  void play.load();
+  void guests.load();
+  void loadStatus();
+  void storage.load();
+  if (isAgain) {
+    history.resume();
+    void look();
+  }
+  void keepFiles();
+});
 addEventListener("online", () => live.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") live.hurry();
@@ -250,6 +261,9 @@ setInterval(
     now.tick();
     overview.render();
     chart.draw();
+    away.render();
+    // Nothing that somebody has written, and no past that somebody looks at, is lost.
+    renew(page.isReplay || edit.isDirty());
     if (connection.state === "waiting") showConnection();
   },
   isReduced ? TICK_MILLIS_REDUCED : TICK_MILLIS,

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 /// Folders of `web/` whose files are served; the rest is tools and tests.
 const FOLDERS: [&str; 3] = ["", "parts", "vendor"];
 /// The only files without the hash in their address: they name the others with it.
-const PAGES: [&str; 2] = ["api.html", "index.html"];
+const PAGES: [&str; 3] = ["api.html", "index.html", "worker.js"];
+/// What a browser need not keep for when the gateway is away: the API is away with it.
+const NOT_KEPT: [&str; 3] = ["api.html", "parts/reference.js", "worker.js"];
 
 struct File {
     /// `parts/chart.js`, with `/` everywhere.
@@ -47,13 +49,18 @@ fn main() -> io::Result<()> {
         hash.update(&[0]);
     }
     let hash = format!("{:016x}", hash.0);
+    let kept = files.iter().map(|file| &*file.name);
+    let kept: Vec<_> =
+        kept.filter(|name| !NOT_KEPT.contains(name) && !name.ends_with("LICENSE")).collect();
+    let kept = kept.join(" ");
     let mut table = String::from("[\n");
     for (index, file) in files.iter().enumerate() {
-        write_file(&out, index, file, &hash, &mut table)?;
+        write_file(&out, index, file, [&hash, &kept], &mut table)?;
     }
     table.push(']');
     fs::write(out.join("assets.rs"), table)?;
     println!("cargo::rustc-env=MTOM_TREE_HASH={hash}");
+    println!("cargo::rustc-env=MTOM_KEPT_FILES={kept}");
     Ok(())
 }
 
@@ -76,12 +83,14 @@ fn write_file(
     out: &Path,
     index: usize,
     file: &File,
-    hash: &str,
+    [hash, kept]: [&str; 2],
     table: &mut String,
 ) -> io::Result<()> {
     let mut bytes = file.bytes.clone();
-    if PAGES.contains(&&*file.name) {
-        bytes = String::from_utf8_lossy(&bytes).replace("@tree@", hash).into_bytes();
+    let is_page = PAGES.contains(&&*file.name);
+    if is_page {
+        let text = String::from_utf8_lossy(&bytes);
+        bytes = text.replace("@tree@", hash).replace("@files@", kept).into_bytes();
     }
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&bytes)?;
@@ -90,7 +99,7 @@ fn write_file(
     let mime = mime(&file.name).expect("only files with a type were collected");
     writeln!(
         table,
-        "Asset {{ name: {:?}, mime: {mime:?}, \
+        "Asset {{ name: {:?}, mime: {mime:?}, is_page: {is_page}, \
          plain: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/asset-{index}\")), \
          gzip: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/asset-{index}.gz\")) }},",
         file.name
@@ -105,6 +114,7 @@ fn mime(name: &str) -> Option<&'static str> {
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
+        "png" => "image/png",
         "webmanifest" => "application/manifest+json",
         "LICENSE" => "text/plain; charset=utf-8",
         _ => return None,

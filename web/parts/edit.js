@@ -284,7 +284,7 @@ export function createEdit(page) {
     note("edit-outcome", page.t(key, { reason: reasonOf(error) }), true);
   }
 
-  return { open, follow };
+  return { open, follow, isDirty };
 }
 
 /** What a text field makes of line ends. @param {string} text */

@@ -11,6 +11,9 @@ export const en = {
   "connection.open": "Live",
   "connection.waiting": "Gateway away, next try in {seconds} s",
   "connection.lagged": "This page was too slow and skipped {count} updates",
+  "away.picture":
+    "The gateway does not answer; trying again. This is its last picture, of {time}, {age} ago.",
+  "away.nothing": "The gateway does not answer; trying again. Nothing of it is kept here.",
 
   "insecure.title": "Open to everybody on this network",
   "insecure.text":

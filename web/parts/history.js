@@ -113,7 +113,12 @@ export function createHistory(page) {
     label();
   }
 
-  return { reset, note, listSeries: filter.list, relabel };
+  /** Goes on where the gateway did not answer. */
+  function resume() {
+    if (state === "failed") void load();
+  }
+
+  return { reset, resume, note, listSeries: filter.list, relabel };
 }
 
 /**

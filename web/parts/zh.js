@@ -12,6 +12,8 @@ export const zh = {
   "connection.open": "实时",
   "connection.waiting": "网关无响应，{seconds} 秒后重试",
   "connection.lagged": "本页面处理过慢，跳过了 {count} 条更新",
+  "away.picture": "网关没有应答，正在重试。这是它最后的画面：{time}，{age}前。",
+  "away.nothing": "网关没有应答，正在重试。此处没有保存它的画面。",
 
   "insecure.title": "此网络中的任何人都可访问",
   "insecure.text":

@@ -91,13 +91,15 @@ fn with_headers(mut response: Response, host: Option<&Authority>) -> Response {
     response
 }
 
-/// Not every browser takes `'self'` for a WebSocket, so the page's own is named too.
+/// Not every browser takes `'self'` for a WebSocket, so the page's own is named too. The one policy of trusted
+/// types, which may be made once, makes a script of one address only: that of the worker (`web/parts/renew.js`).
 fn policy(host: Option<&Authority>) -> HeaderValue {
     let sockets = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{sockets}; \
-         img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+         img-src 'self' data:; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types worker"
     );
     HeaderValue::from_str(&policy).expect("an authority is visible ASCII")
 }

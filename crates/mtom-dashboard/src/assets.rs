@@ -14,6 +14,8 @@ struct Asset {
     /// `parts/chart.js`
     name: &'static str,
     mime: &'static str,
+    /// Asked for without the hash; it names the others with it.
+    is_page: bool,
     plain: &'static [u8],
     gzip: &'static [u8],
 }
@@ -22,6 +24,9 @@ const ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Changes with every file of the page; part of the address of all but the pages themselves.
 const HASH: &str = env!("MTOM_TREE_HASH");
+
+/// What a browser keeps for when the gateway is away, with spaces between.
+const KEPT: &str = env!("MTOM_KEPT_FILES");
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const NO_CACHE: &str = "no-cache";
@@ -32,7 +37,7 @@ const FOLDER: Option<&str> = if cfg!(debug_assertions) {
     None
 };
 
-/// A page, such as `index.html`, asked for again at each visit.
+/// A page, such as `index.html`, or the worker that keeps it: asked for again at each visit.
 pub(crate) fn page(name: &str, headers: &HeaderMap) -> Option<Response> {
     let asset = find(name)?;
     // Weak: the plain bytes and the gzipped ones share it.
@@ -79,10 +84,11 @@ fn serve(
 
 fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
     let bytes = std::fs::read(folder.join(asset.name)).ok()?;
-    if Path::new(asset.name).extension().is_some_and(|kind| kind == "html") {
-        return Some(String::from_utf8_lossy(&bytes).replace("@tree@", HASH).into_bytes());
+    if !asset.is_page {
+        return Some(bytes);
     }
-    Some(bytes)
+    let text = String::from_utf8_lossy(&bytes);
+    Some(text.replace("@tree@", HASH).replace("@files@", KEPT).into_bytes())
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ const INDEX_NEXT: &str = "start at /, or at /api/v1/";
 pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
     Router::new()
         .route("/", get(index))
+        .route("/worker.js", get(worker))
         .route("/a/{hash}/{*name}", get(asset))
         .route("/live", get(live::upgrade))
         .route("/healthz", get(healthz))
@@ -104,6 +105,11 @@ pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
 
 async fn index(headers: HeaderMap) -> Response {
     page("index.html", &headers)
+}
+
+/// Keeps the page in the browser. Its address is above all that it keeps, as browsers want it.
+async fn worker(headers: HeaderMap) -> Response {
+    page("worker.js", &headers)
 }
 
 /// What the document of the API says, for people.

@@ -1,6 +1,6 @@
 //! The embedded page.
 
-use super::{ASSETS, Asset, HASH, IMMUTABLE, file, find, from_disk, page, serve, takes_gzip};
+use super::{ASSETS, Asset, HASH, IMMUTABLE, KEPT, file, find, from_disk, page, serve, takes_gzip};
 use axum::http::{HeaderMap, HeaderValue, header};
 
 fn asks(name: header::HeaderName, value: &'static str) -> HeaderMap {
@@ -20,6 +20,21 @@ fn the_page_is_embedded_with_its_hash_in_every_address() {
     assert!(page.contains(&format!("src=\"/a/{HASH}/app.js\"")));
     for name in ["app.js", "style.css", "icon.svg", "parts/state.js"] {
         assert!(file(HASH, name, &HeaderMap::new()).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_worker_keeps_the_files_of_its_own_tree_and_all_that_the_page_needs() {
+    let worker = std::str::from_utf8(find("worker.js").unwrap().plain).unwrap();
+    assert!(worker.contains(&format!("TREE = \"{HASH}\"")));
+    assert!(worker.contains(&format!("FILES = \"{KEPT}\"")));
+    let kept: Vec<_> = KEPT.split(' ').collect();
+    for name in ["index.html", "app.js", "style.css", "manifest.webmanifest", "icon.png"] {
+        assert!(kept.contains(&name), "{name}");
+    }
+    for name in kept {
+        assert!(file(HASH, name, &HeaderMap::new()).is_some(), "{name}");
+        assert!(name != "worker.js" && name != "api.html", "{name}");
     }
 }
 
@@ -76,7 +91,7 @@ fn the_folder_wins_over_the_table_where_it_has_the_file() {
 
 #[test]
 fn the_pages_are_asked_for_again_each_time() {
-    for name in ["index.html", "api.html"] {
+    for name in ["index.html", "api.html", "worker.js"] {
         let response = page(name, &HeaderMap::new()).unwrap();
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache", "{name}");
         assert!(response.headers().contains_key(header::ETAG), "{name}");
