@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every check and every test, one after the other, quick ones first; one that mostly
-//! waits runs beside one that compiles.
+//! `cargo xtask test`: every check and every test, one after the other, quick ones first; one that
+//! compiles runs beside one that mostly waits.
 //!
 //! A failing step does not stop the others. What a step needs is installed before the first one starts.
 
@@ -71,15 +71,15 @@ pub(crate) fn run(repo: &Repo, choice: &Choice) -> Result<ExitCode> {
     println!("── set-up");
     let lacks = setup::provide(repo, &needs);
     let mut report = Report::default();
-    let [waits, computes] = BESIDE;
-    let are_both = names.contains(&waits) && names.contains(&computes);
+    let [computes, waits] = BESIDE;
+    let are_both = names.contains(&computes) && names.contains(&waits);
     for step in steps {
-        if are_both && step.name == waits {
+        if are_both && step.name == computes {
             continue;
         }
-        let companion = (are_both && step.name == computes).then(|| {
-            println!("── step {waits}, beside the next");
-            Beside::start(repo, waits)
+        let companion = (are_both && step.name == waits).then(|| {
+            println!("── step {computes}, beside the next");
+            Beside::start(repo, computes)
         });
         println!("── step {}: {}", step.name, step.what);
         let start = Instant::now();
@@ -92,10 +92,10 @@ pub(crate) fn run(repo: &Repo, choice: &Choice) -> Result<ExitCode> {
         match companion {
             Some(Ok(beside)) => {
                 let (outcome, took) = beside.end();
-                report.add(waits, outcome, took);
+                report.add(computes, outcome, took);
             }
             Some(Err(error)) => {
-                ended(&mut report, waits, Outcome::of(Err(error.into()), is_ci), Duration::ZERO);
+                ended(&mut report, computes, Outcome::of(Err(error.into()), is_ci), Duration::ZERO);
             }
             None => {}
         }
@@ -122,8 +122,9 @@ struct Step {
     run: fn(&Repo) -> Result<(), Trouble>,
 }
 
-/// The first mostly waits: where both are chosen it runs beside the second, in a process of its own.
-const BESIDE: [&str; 2] = ["bluetooth", "firmware"];
+/// The first computes and the second mostly waits: where both are chosen the first runs beside the second, in a
+/// process of its own that stands back for it.
+const BESIDE: [&str; 2] = ["firmware", "bluetooth"];
 
 const STEPS: [Step; 18] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },

@@ -1,8 +1,10 @@
-//! A step in a process of its own, beside another step: the one computes, the other mostly waits.
+//! A step in a process of its own, beside another step: this one computes, the other mostly waits and comes
+//! first whenever it does not.
 //!
 //! What it prints is kept in `target/beside` and printed when it has ended, so that the lines of two steps
 //! never mix.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -31,7 +33,7 @@ impl Beside {
         let begin = || {
             fs::create_dir_all(&dir)?;
             let out = File::create(&log)?;
-            let mut command = Command::new(&program);
+            let mut command = standing_back(&program);
             command.args(["test", "--only", name]).stdin(Stdio::null());
             command.stdout(out.try_clone()?).stderr(out).spawn()
         };
@@ -61,6 +63,16 @@ impl Drop for Beside {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Runs a program when nobody else wants the processor.
+fn standing_back(program: &OsStr) -> Command {
+    if !cfg!(unix) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("nice");
+    command.args(["-n", "15"]).arg(program);
+    command
 }
 
 /// What the line says that ends the step; `None` without one, or when it does not fit how the process ended.
