@@ -8,7 +8,7 @@ import { byId, el, setShown } from "./dom.js";
 import { layout } from "./layout.js";
 import { hops } from "./path.js";
 import { single } from "./single.js";
-import { svg } from "./svg.js";
+import { svg, zoom } from "./svg.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./path.js").Hop} Hop */
@@ -32,11 +32,13 @@ export function createPath(page, isOpen) {
   /** @type {Storage["database"]} */
   let database = null;
   let width = 0;
+  let scale = 1;
   let drawn = "";
   let said = "";
 
   new ResizeObserver(() => {
-    width = Math.floor(place.clientWidth);
+    scale = zoom();
+    width = Math.floor(place.clientWidth / scale);
     render();
   }).observe(place);
 
@@ -100,12 +102,13 @@ export function createPath(page, isOpen) {
   /** @param {Hop[]} found */
   function picture(found) {
     const { t } = page;
-    const { boxes, wires, height } = layout(Math.max(width, 280));
+    const { boxes, wires, width: wide, height } = layout(Math.max(width, 280));
     const of = new Map(found.map((hop) => [hop.place, hop]));
     const root = svg("svg", {
       class: "own",
-      width: Math.max(width, 280),
-      height,
+      width: wide * scale,
+      height: height * scale,
+      viewBox: `0 0 ${wide} ${height}`,
       "aria-hidden": "true",
     });
     for (const { from, to, d, x, y, isBeside } of wires) {

@@ -1,6 +1,7 @@
 /** How curves are drawn: what uPlot is told, and what is painted over its picture. */
 
 import { degrees, measured, plain } from "./format.js";
+import { zoom } from "./svg.js";
 import { tickLabels } from "./ticks.js";
 
 /** @typedef {import("./points.js").Curve} Curve */
@@ -81,7 +82,8 @@ export function plotOptions(scene) {
   const { lines, language } = scene;
   const paint = colors();
   const units = [...new Set(lines.map(({ unit }) => unit))];
-  const axis = { stroke: paint.muted, font: `12px ${FONT}`, ticks: { show: false } };
+  const large = zoom();
+  const axis = { stroke: paint.muted, font: `${12 * large}px ${FONT}`, ticks: { show: false } };
   /** @type {import("uplot").Series[]} */
   const series = [{}];
   /** @type {import("uplot").Band[]} */
@@ -110,8 +112,8 @@ export function plotOptions(scene) {
     {
       ...axis,
       grid: { stroke: paint.grid, width: 1 },
-      space: 72,
-      size: 28,
+      space: 72 * large,
+      size: 28 * large,
       values: (_, splits, _axis, _space, step) => tickLabels(splits, step, language),
     },
   ];
@@ -124,7 +126,7 @@ export function plotOptions(scene) {
       scale,
       side: index === 0 ? 3 : 1,
       grid: { show: index === 0, stroke: paint.grid, width: 1 },
-      size: 62,
+      size: 62 * large,
       values: (_, splits) => splits.map((value) => measured(value, plain(unit, 6), language)),
     });
   }
@@ -230,7 +232,7 @@ function select(plot, scene) {
 function paintOver(plot, scene, units) {
   const { ctx } = plot;
   const { left, top, width, height } = plot.bbox;
-  const scale = devicePixelRatio;
+  const scale = devicePixelRatio * zoom();
   const paint = colors();
   ctx.save();
   ctx.beginPath();

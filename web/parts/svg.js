@@ -2,6 +2,15 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** The size of texts that pictures are made for. */
+const TEXT_PIXELS = 15;
+
+/** How much larger texts are now: on a wall they are. */
+export function zoom() {
+  const { fontSize } = getComputedStyle(document.documentElement);
+  return Number.parseFloat(fontSize) / TEXT_PIXELS || 1;
+}
+
 /**
  * @template {keyof SVGElementTagNameMap} Name
  * @param {Name} name
