@@ -29,6 +29,7 @@ mod linux {
     pub(crate) mod mosquitto;
     pub(crate) mod mqtt;
     pub(crate) mod mtom;
+    pub(crate) mod page;
     pub(crate) mod plain;
     pub(crate) mod proc;
     pub(crate) mod replay;

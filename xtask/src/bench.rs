@@ -12,6 +12,9 @@ use crate::setup::{self, Need};
 /// What measures the store or the rules alone needs neither mosquitto nor the binary.
 const PARTS_ALONE: [&str; 5] = ["store", "history", "drain", "rules", "replay"];
 
+/// What measures the page needs a browser.
+const PAGE: &str = "page";
+
 /// Sets up mosquitto, builds in release, becomes the benchmark program with `args`.
 ///
 /// The benchmark finds the binary under test in `MTOM_BIN`.
@@ -22,15 +25,23 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     let mut names = args.iter().filter(|arg| arg.starts_with(|c: char| c.is_ascii_lowercase()));
     let is_part_alone =
         names.clone().next().is_some() && names.all(|name| PARTS_ALONE.contains(&name.as_str()));
-    if !is_part_alone
-        && let Some((_, lack)) = setup::provide(repo, &[Need::Mosquitto]).into_iter().next()
-    {
-        bail!("the benchmarks measure against mosquitto: {lack}");
+    let has_page = args.iter().any(|arg| arg == PAGE);
+    if !is_part_alone {
+        let needs: &[Need] = match has_page {
+            true => &[Need::Page, Need::Chromium, Need::Mosquitto],
+            false => &[Need::Mosquitto],
+        };
+        if let Some((_, lack)) = setup::provide(repo, needs).into_iter().next() {
+            bail!("the benchmarks measure against mosquitto, and the page in Chromium: {lack}");
+        }
     }
     // Always both and in one go: alone each would have other features, and all would be built again.
     let packages = ["--package=mtom-bench", "--package=mtom"];
     programs::run(repo.cargo().args(["build", "--release"]).args(packages))?;
     let mut bench = Command::new(repo.binary("release", "mtom-bench"));
     bench.current_dir(repo.root()).args(args).env("MTOM_BIN", repo.binary("release", "mtom"));
+    if has_page && let Some(chromium) = setup::chromium(repo) {
+        bench.env("CHROMIUM", chromium);
+    }
     programs::become_program(&mut bench)
 }

@@ -27,6 +27,7 @@ mod python;
 mod repo;
 mod report;
 mod setup;
+mod soak;
 mod steps;
 mod tidy;
 mod up;
@@ -43,6 +44,7 @@ cargo xtask <command>
   bluetooth       the real binary with Linux's own Bluetooth, in an emulated machine
   faults          power cuts, kills, failing and full disks, changed files; --long for many more
   fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
+  soak page       the page stays open before a thousand devices, and must not grow; --minutes N
   mutants [file…] change the rules' code in a thousand places and see that a test fails, for an hour
   tidy            check the rules of the house that no other tool checks
   vendor          fetch the page's third-party files into web/vendor
@@ -92,8 +94,11 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "faults" if !asks_help => faults::run(&Repo::open()?, rest),
         "fuzz" if !asks_help => fuzz::run(&Repo::open()?, rest),
         "mutants" if !asks_help => mutants::run(&Repo::open()?, rest),
+        "soak" if !asks_help => soak::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" | "firmware" | "faults" | "fuzz" | "mutants" if asks_help => {
+        "test" | "tidy" | "vendor" | "firmware" | "faults" | "fuzz" | "mutants" | "soak"
+            if asks_help =>
+        {
             help()
         }
         "test" => steps::run(&Repo::open()?, &steps::Choice::parse(rest)?),

@@ -2,8 +2,8 @@
 
 use super::viewers;
 use super::{
-    drain, fleet, floors, history, idle, ingest, latency, load, proc, replay, role, rules, stalled,
-    store, table,
+    drain, fleet, floors, history, idle, ingest, latency, load, page, proc, replay, role, rules,
+    stalled, store, table,
 };
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
@@ -24,13 +24,15 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
   rules     events/s of the rules engine, beside the same rule written by hand and cel's interpreter
   replay    readings/s of `mtom rules replay` among 10^7, beside a bare SELECT and the rule by hand
   drain     readings/s into a MariaDB of its own, beside bare INSERT statements of a thousand rows
+  page      frames/s of the page in headless Chromium before 1,000 devices at 1,000 readings/s, and how
+            soon it shows the first, beside a bare page on the same socket; about two minutes
 
   bluetooth reading published to LED over Bluetooth LE and classic, beside the link alone, in the emulated
             machine of `cargo xtask bluetooth`; by itself, about eight minutes
 
 Without names: the first five, about four minutes. --quick: one short round of each, for a first look.
 --large: history also among 10^8 readings, --rows N among N; they are made once and stay in target/bench.
-The first five and replay measure the binary $MTOM_BIN, or `mtom` beside this program.
+The first five, replay and page measure the binary $MTOM_BIN, or `mtom` beside this program.
 ";
 
 /// Sockets of a fleet, and some room.
@@ -122,7 +124,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 return Ok(());
             }
             name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet" | "store" | "history"
-            | "drain" | "rules" | "replay") => names.push(name),
+            | "drain" | "rules" | "replay" | "page") => names.push(name),
             other => bail!("no benchmark `{other}`; --help lists them"),
         }
     }
@@ -140,6 +142,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 "latency" => latency::measure(plan, &mut table).await,
                 "viewers" => viewers::measure(plan, &mut table).await,
                 "fleet" => fleet::measure(plan, &mut table).await,
+                "page" => page::measure(plan, &mut table).await,
                 "store" => {
                     store::measure(plan, &mut table)?;
                     stalled::measure(plan, &mut table)

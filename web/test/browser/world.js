@@ -146,11 +146,12 @@ export async function startDevice(more = [], listen = "127.0.0.1:0") {
  * `mtom sensor`, which keeps its connection.
  * @param {string} broker
  * @param {string[]} [more] further arguments
+ * @param {string} [interval]
  */
-export function startSensor(broker, more = []) {
+export function startSensor(broker, more = [], interval = "500ms") {
   const process_ = spawn(
     binaryPath(),
-    ["sensor", "--broker", broker, "--interval", "500ms", ...more],
+    ["sensor", "--broker", broker, "--interval", interval, ...more],
     {
       stdio: "ignore",
     },
