@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startBrowser, startMtom, waitForText } from "./world.js";
+import { NEW, startBuild } from "./build.js";
+import { LIMIT_MILLIS, startBrowser, startMtom, waitForText } from "./world.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {Awaited<ReturnType<typeof startBrowser>>} Browser */
@@ -23,6 +24,30 @@ after(() => browser.close());
 async function kept(page) {
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+}
+
+/**
+ * Waits until the files of one tree are kept, and no others.
+ * @param {Page} page
+ * @param {string} name
+ */
+async function keptOnly(page, name) {
+  await page.evaluate(
+    ({ name, limit }) =>
+      new Promise((done, fail) => {
+        const look = async () => {
+          if ((await caches.keys()).join(" ") === name) done(undefined);
+        };
+        // Once it is activated, the one that answers from now on has put the others out.
+        navigator.serviceWorker.addEventListener("controllerchange", () => {
+          navigator.serviceWorker.controller?.addEventListener("statechange", () => void look());
+          void look();
+        });
+        setTimeout(() => fail(new Error(`${name} was never kept alone`)), limit);
+        void look();
+      }),
+    { name, limit: LIMIT_MILLIS },
+  );
 }
 
 /**
@@ -125,4 +150,34 @@ test("over plain http from another computer the page works without, and says not
   await waitForText(page, `${CARD} .value`, "21.0 °C");
   assertOnlyRefused(seen);
   await close();
+});
+
+test("another build's files take the place of the old ones, and are never mixed with them", async () => {
+  const mtom = await startMtom();
+  mtom.publish("Environ/Temperature", "21 °C");
+  const build = await startBuild(mtom);
+  const { page, seen, close } = await browser.open(build.url);
+  await waitForText(page, `${CARD} .value`, "21.0 °C");
+  await kept(page);
+  build.renew();
+  await page.waitForSelector(`script[src="/a/${NEW}/app.js"]`, { state: "attached" });
+  await waitForText(page, `${CARD} .value`, "21.0 °C");
+  await keptOnly(page, `mtom-${NEW}`);
+  await build.stop();
+  await waitForText(page, "#away", /This is its last picture/);
+  await page.reload();
+  await waitForText(page, "#away", /This is its last picture/);
+  await waitForText(page, `${CARD} .value`, "21.0 °C");
+  const loaded = await page.evaluate(() =>
+    performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname),
+  );
+  const files = loaded.filter((path) => path.startsWith("/a/"));
+  assert.ok(files.length > 20);
+  assert.deepEqual(
+    files.filter((path) => !path.startsWith(`/a/${NEW}/`)),
+    [],
+  );
+  assertOnlyRefused(seen);
+  await close();
+  await mtom.remove();
 });
