@@ -342,6 +342,8 @@ export async function standStill(page) {
   // What is written on a canvas cannot be told from lines; its letters are those of each computer.
   await page.addInitScript(() => {
     CanvasRenderingContext2D.prototype.fillText = () => {};
+    // What a worker of the page answers is not ours to choose.
+    ServiceWorkerContainer.prototype.register = () => new Promise(() => {});
   });
   await page.routeWebSocket(/\/live$/, (socket) => socket.send(JSON.stringify(SNAPSHOT)));
   await page.route(/\/api\/v1\//, (route) => {
