@@ -4,6 +4,7 @@
  * Frames change the model at once; the picture follows at most once per frame of the screen.
  */
 
+import { createAlerts } from "./parts/alerts.js";
 import { status } from "./parts/api.js";
 import { createAway } from "./parts/away.js";
 import { createChart } from "./parts/chart.js";
@@ -70,9 +71,11 @@ const why = createWhy(page, (name) => leds.focus(name));
 const edit = createEdit(page);
 const rules = createRules(
   page,
+  () => connection.state === "open",
   () => edit.open(),
   (found) => edit.follow(found),
 );
+const alerts = createAlerts(page);
 const log = createLog(page);
 const history = createHistory(page);
 const rejects = createRejects(page);
@@ -119,7 +122,10 @@ function paint() {
   }
   if (parts.has("actuators") && !all) chart.loadDriven();
   if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
-  if (all || parts.has("log")) rules.follow(all);
+  if (all || parts.has("log")) {
+    rules.follow(all);
+    if (!page.isReplay) alerts.follow(all);
+  }
   if (all) log.renderAll();
   else if (parts.has("log")) log.append();
   if (all || parts.has("counts")) void rejects.render();
@@ -190,6 +196,7 @@ function translate() {
   chart.relabel();
   leds.render(true);
   rules.render();
+  alerts.render();
   log.relabel();
   history.relabel();
   rejects.relabel();
@@ -260,6 +267,7 @@ setInterval(
   () => {
     now.tick();
     overview.render();
+    rules.tick();
     chart.draw();
     away.render();
     // Nothing that somebody has written, and no past that somebody looks at, is lost.

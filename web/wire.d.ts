@@ -132,7 +132,7 @@ export type Log = { log: Array<LogLine>, };
 /**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "rules_refused", version: number, reason: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.
@@ -176,7 +176,11 @@ export type Rules = { rules: Array<Rule>,
 /**
  * The same as they were written; null: the journal has none.
  */
-version: RuleSet | null, };
+version: RuleSet | null,
+/**
+ * When other rules took their place; null: they run.
+ */
+until: string | null, until_micros: number | null, };
 
 /**
  * A rule in the words of its configuration.
@@ -268,11 +272,12 @@ has_service: boolean | null, };
 export type BluetoothKind = "le" | "classic";
 
 /**
- * `GET /api/v1/rejects`, newest first.
+ * `GET /api/v1/rejects`
  */
 export type Rejects = { rejects: Array<Reject>,
 /**
- * The `after` of the next page; null: this is the last.
+ * The `after` of the next page; null: this is the last. A page may be short, and even empty, and not be
+ * the last: there is an end to what is looked through at a time.
  */
 next: number | null, };
 
@@ -325,9 +330,13 @@ export type Why = { command: Command,
 reading: Reading | null, };
 
 /**
- * `GET /api/v1/alerts`, newest first.
+ * `GET /api/v1/alerts`
  */
-export type Alerts = { alerts: Array<Alert>, };
+export type Alerts = { alerts: Array<Alert>,
+/**
+ * The `after` of the next page; null: this is the last.
+ */
+next: number | null, };
 
 /**
  * A message of a rule and what has become of it.
@@ -460,9 +469,13 @@ backlog_age_micros: number, rows_per_second: number,
 outages: number, warnings: Array<string>, };
 
 /**
- * `GET /api/v1/rules/versions`, newest first: the first one runs.
+ * `GET /api/v1/rules/versions`: the newest one runs.
  */
-export type RuleSets = { versions: Array<RuleSet>, };
+export type RuleSets = { versions: Array<RuleSet>,
+/**
+ * The `after` of the next page; null: this is the last.
+ */
+next: number | null, };
 
 /**
  * A version of the rules.
@@ -633,7 +646,19 @@ broker_lost: BrokerLost | null,
 /**
  * Since when nothing can be stored; null: the disk takes readings.
  */
-failing_since: string | null, failing_since_micros: number | null, };
+failing_since: string | null, failing_since_micros: number | null,
+/**
+ * The rules that were applied last could not be used at the start; null: they run.
+ */
+rules_refused: RulesRefused | null,
+/**
+ * A rule understands none of the readings that it gets, for so long that it is no accident; null: none is so.
+ */
+rules_blind: RulesBlind | null,
+/**
+ * An alert was tried and not taken; null: none was.
+ */
+alerts_stuck: AlertsStuck | null, };
 
 /**
  * An external broker that is away.
@@ -641,6 +666,45 @@ failing_since: string | null, failing_since_micros: number | null, };
 export type BrokerLost = { url: string, since: string, since_micros: number,
 /**
  * Why the last try came to nothing.
+ */
+reason: string, };
+
+/**
+ * Rules in whose place others run.
+ */
+export type RulesRefused = { version: number, since: string, since_micros: number,
+/**
+ * What is wrong with them.
+ */
+reason: string, };
+
+/**
+ * Rules that cannot be evaluated.
+ */
+export type RulesBlind = {
+/**
+ * The one that is so longest.
+ */
+rule: string, since: string, since_micros: number,
+/**
+ * How many others are so.
+ */
+more: number, };
+
+/**
+ * Alerts that do not get to where they go.
+ */
+export type AlertsStuck = {
+/**
+ * How many wait, for whatever reason.
+ */
+waiting: number,
+/**
+ * Of the oldest that was tried: its rule, the topic or the server, and since when it is raised.
+ */
+rule: string, target: string, since: string, since_micros: number,
+/**
+ * Why the last try failed.
  */
 reason: string, };
 
@@ -691,6 +755,108 @@ topic: string,
  * The time that its newest reading counts for.
  */
 last_at: string, last_at_micros: number, };
+
+/**
+ * `GET /api/v1/rules/state`
+ */
+export type RuleStates = {
+/**
+ * The gateway's clock, by which all of this is.
+ */
+now: string, now_micros: number,
+/**
+ * In the order of the file.
+ */
+rules: Array<RuleState>,
+/**
+ * All rules, not only those of this page.
+ */
+totals: RuleTotals,
+/**
+ * At most `limit` of those that wait or that a person has a word about; those that are due first.
+ */
+actuators: Array<ActuatorState>,
+/**
+ * How many of them there are.
+ */
+actuators_len: number,
+/**
+ * The `after` of the next page of rules; null: this is the last.
+ */
+next: number | null, };
+
+/**
+ * How many rules want what.
+ */
+export type RuleTotals = { on: number, off: number, unknown: number, };
+
+/**
+ * How one rule is.
+ */
+export type RuleState = { name: string,
+/**
+ * What it wants; `unknown`: it has decided nothing yet, or its schedule is not in force.
+ */
+state: StateWord,
+/**
+ * Since when it wants that; null where it is unknown.
+ */
+since: string | null, since_micros: number | null,
+/**
+ * The journal number of the reading that this rests on; null: it rests on none.
+ */
+reading: number | null,
+/**
+ * The condition that was true, with its values; empty where none is known.
+ */
+condition: string,
+/**
+ * No reading came for its `max_age`.
+ */
+silent: boolean,
+/**
+ * Its schedule is in force, or it has none.
+ */
+in_force: boolean,
+/**
+ * Since when it knows nothing of what it reads; null: it does, or reads nothing.
+ */
+blind_since: string | null, blind_since_micros: number | null,
+/**
+ * What it waits for, the earliest first.
+ */
+pending: Array<PendingTimer>, };
+
+/**
+ * What a rule wants.
+ */
+export type StateWord = "on" | "off" | "unknown";
+
+/**
+ * An actuator that waits, or that a person has a word about.
+ */
+export type ActuatorState = { name: string,
+/**
+ * What a person said that it is to be; `unknown`: nobody did, the rules speak.
+ */
+manual: StateWord,
+/**
+ * What it waits for; null: until a person says `auto`.
+ */
+pending: PendingTimer | null, };
+
+/**
+ * A time that runs out, unless a reading or a person changes it before.
+ */
+export type PendingTimer = {
+/**
+ * Which: the key of the rule, or `override` for a person's word. After `for` there may be a `dwell`.
+ */
+timer: "for" | "dwell" | "max_age" | "schedule" | "override",
+/**
+ * What is done then: it is or stays `on` or `off`, stays as it is (`hold`), or a schedule begins (`begin`).
+ */
+does: "on" | "off" | "hold" | "begin", at: string, at_micros: number, };
 
 /**
  * `POST /api/v1/rules/test`: the cases beside the rules, in their order.

@@ -3,6 +3,7 @@
 /** @typedef {import("../wire.d.ts").Status} Status */
 /** @typedef {import("../wire.d.ts").ReadingPage} ReadingPage */
 /** @typedef {import("../wire.d.ts").Rejects} Rejects */
+/** @typedef {import("../wire.d.ts").Alerts} Alerts */
 /** @typedef {import("../wire.d.ts").Storage} Storage */
 /** @typedef {import("../wire.d.ts").Path} Path */
 /** @typedef {import("../wire.d.ts").Clients} Clients */
@@ -12,6 +13,7 @@
 /** @typedef {import("../wire.d.ts").Command} Command */
 /** @typedef {import("../wire.d.ts").Rules} Rules */
 /** @typedef {import("../wire.d.ts").RuleSets} RuleSets */
+/** @typedef {import("../wire.d.ts").RuleStates} RuleStates */
 /** @typedef {import("../wire.d.ts").RuleMistake} RuleMistake */
 /** @typedef {import("../wire.d.ts").ReplayLine} ReplayLine */
 /** @typedef {import("../wire.d.ts").ReplayProgress} ReplayProgress */
@@ -83,12 +85,31 @@ export async function commands({ from, until, ...asked }, signal) {
 }
 
 /**
- * @param {number} limit
- * @param {number | null} [after]
+ * Times are in microseconds.
+ * @typedef {object} RejectsQuery
+ * @property {string | null} device
+ * @property {string | null} topic an MQTT topic filter
+ * @property {string | null} code
+ * @property {number | null} from
+ * @property {number | null} until
+ */
+
+/**
+ * @param {RejectsQuery & {limit: number, after: number | null}} query
  * @returns {Promise<Rejects>}
  */
-export function rejects(limit, after = null) {
-  return get(`/api/v1/rejects?${queryText({ limit, after })}`);
+export function rejects(query) {
+  return get(`/api/v1/rejects?${queryText({ ...query })}`);
+}
+
+/**
+ * What rules had to say, newest first.
+ * @param {number} limit
+ * @param {number | null} after
+ * @returns {Promise<Alerts>}
+ */
+export function alerts(limit, after) {
+  return get(`/api/v1/alerts?${queryText({ limit, after })}`);
 }
 
 /** @returns {Promise<Storage>} */
@@ -165,17 +186,40 @@ export async function setLed(actuator, led, seconds) {
   });
 }
 
-/** @returns {Promise<Rules>} */
-export function rules() {
-  return get("/api/v1/rules");
+/**
+ * The rules that run; by the tag the gateway knows them again.
+ * @returns {Promise<Rules & {tag: string | null}>}
+ */
+export async function rules() {
+  const answer = await ask("/api/v1/rules", { cache: "no-store" });
+  return { ...(await answer.json()), tag: answer.headers.get("ETag") };
+}
+
+/**
+ * The rules that ran at a time.
+ * @param {number} at in microseconds
+ * @returns {Promise<Rules>}
+ */
+export function rulesAt(at) {
+  return get(`/api/v1/rules?${queryText({ at })}`);
+}
+
+/**
+ * How the first so many rules are at this moment, and what they wait for.
+ * @param {number} limit
+ * @returns {Promise<RuleStates>}
+ */
+export function ruleStates(limit) {
+  return get(`/api/v1/rules/state?${queryText({ limit })}`);
 }
 
 /**
  * @param {number} limit
+ * @param {number | null} after
  * @returns {Promise<RuleSets>} the newest first, which runs
  */
-export function ruleVersions(limit) {
-  return get(`/api/v1/rules/versions?${queryText({ limit })}`);
+export function ruleVersions(limit, after) {
+  return get(`/api/v1/rules/versions?${queryText({ limit, after })}`);
 }
 
 /**
@@ -189,11 +233,13 @@ export async function checkRules(text, signal) {
 
 /**
  * @param {string} text
+ * @param {string | null} tag of the rules whose place they take; others are left in theirs
  * @returns {Promise<number>} the version that runs now
  */
-export async function applyRules(text) {
+export async function applyRules(text, tag) {
   const path = `/api/v1/rules?${queryText({ source: "the page" })}`;
-  return (await (await ask(path, { method: "PUT", headers: TOML, body: text })).json()).version;
+  const headers = { ...TOML, ...(tag !== null && { "If-Match": tag }) };
+  return (await (await ask(path, { method: "PUT", headers, body: text })).json()).version;
 }
 
 /**

@@ -36,6 +36,14 @@ export function createEdit(page) {
   let base = null;
   /** What runs now. @type {RuleSet | null} */
   let current = null;
+  /** The tag of what runs now. @type {string | null} */
+  let tag = null;
+  /** The tag of what the person knows to run: only those rules are replaced. @type {string | null} */
+  let seen = null;
+  /** Where the older versions go on; null: there are none. @type {number | null} */
+  let older = null;
+  /** @type {HTMLButtonElement} */
+  const more = byId("edit-versions-more");
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let checking = new AbortController();
@@ -45,6 +53,7 @@ export function createEdit(page) {
   byId("edit-replay").addEventListener("click", play);
   byId("edit-save").addEventListener("click", save);
   byId("edit-reset").addEventListener("click", () => take(current));
+  more.addEventListener("click", listOlder);
   dialog.addEventListener("close", () => {
     replay.stop();
     checking.abort();
@@ -69,13 +78,16 @@ export function createEdit(page) {
 
   /**
    * Other rules run. A text that nobody has changed follows.
-   * @param {Rules} rules
+   * @param {Rules & {tag: string | null}} rules
    */
-  function follow({ version }) {
+  function follow({ version, tag: its }) {
     const isOther = version?.version !== current?.version;
     const wasDirty = isDirty();
-    current = version;
-    if (isOther && !wasDirty) take(version);
+    [current, tag] = [version, its];
+    if (!wasDirty) {
+      seen = its;
+      if (isOther) take(version);
+    }
     showDirty();
     if (isOther && dialog.open) void listVersions();
   }
@@ -91,6 +103,7 @@ export function createEdit(page) {
   function take(version) {
     if (version === null) return;
     base = version;
+    seen = tag;
     field.value = version.text;
     showDirty();
     if (dialog.open) void check();
@@ -177,7 +190,7 @@ export function createEdit(page) {
     const text = field.value;
     const isStill = () => field.value === text;
     await change("edit.saved.not", isStill, async () => {
-      const version = await api.applyRules(text);
+      const version = await api.applyRules(text, seen);
       return page.t("edit.saved", { version });
     });
   }
@@ -208,18 +221,30 @@ export function createEdit(page) {
     try {
       const done = await ask();
       await refresh(isTaken);
+      seen = tag;
       say(done);
     } catch (error) {
-      if (!showRefusal(error)) fail(failure, error);
+      if (error instanceof api.Refusal && error.status === 412) await warn();
+      else if (!showRefusal(error)) fail(failure, error);
     } finally {
       isChanging = false;
     }
   }
 
+  /** Somebody else has saved. What is written here stays; whoever saves again knows what it replaces. */
+  async function warn() {
+    await refresh(() => false);
+    seen = tag;
+    const { t, language } = page;
+    const [version, source] = [current?.version ?? 0, plain(current?.source ?? "")];
+    const time = stamp(current?.applied_at_micros ?? 0, language);
+    note("edit-outcome", t("edit.conflict", { version, source, time }), true);
+  }
+
   /** @param {() => boolean} isTaken */
   async function refresh(isTaken) {
     try {
-      current = (await api.rules()).version;
+      ({ version: current, tag } = await api.rules());
     } catch {
       // The panel says that the rules cannot be read; what was asked for is done all the same.
       return;
@@ -231,12 +256,37 @@ export function createEdit(page) {
 
   async function listVersions() {
     try {
-      const { versions } = await api.ruleVersions(VERSIONS_LEN);
+      const { versions, next } = await api.ruleVersions(VERSIONS_LEN, null);
       byId("edit-versions").replaceChildren(...versions.map(makeVersion));
-      showDirty();
+      showOlder(next);
     } catch (error) {
       fail("rules.failed", error);
     }
+  }
+
+  async function listOlder() {
+    const after = older;
+    more.disabled = true;
+    try {
+      const { versions, next } = await api.ruleVersions(VERSIONS_LEN, after);
+      // A newer one may have begun the list anew meanwhile.
+      if (after === older) {
+        byId("edit-versions").append(...versions.map((set) => makeVersion(set, 1)));
+        showOlder(next);
+      }
+    } catch (error) {
+      fail("rules.failed", error);
+    } finally {
+      more.disabled = false;
+    }
+  }
+
+  /** @param {number | null} next */
+  function showOlder(next) {
+    older = next;
+    setText(more, page.t("edit.versions.more"));
+    setShown(more, next !== null);
+    showDirty();
   }
 
   /**

@@ -198,7 +198,7 @@ export function rewritten(value, now, before) {
  * @param {string} all
  * @param {[string, string][]} others
  */
-function choices(select, all, others) {
+export function choices(select, all, others) {
   const chosen = select.value;
   const options = [/** @type {[string, string]} */ (["", all]), ...others].map(([value, text]) => {
     const made = el("option", "", text);

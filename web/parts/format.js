@@ -100,6 +100,19 @@ export function age(millis, t) {
 }
 
 /**
+ * How much time is left, as a clock that runs backwards: `0:09`, `1:59:58`. What has begun of a second counts.
+ * @param {number} millis
+ */
+export function countdown(millis) {
+  const seconds = Math.max(0, Math.ceil(millis / 1_000));
+  const two = (/** @type {number} */ part) => String(part).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const end = two(seconds % 60);
+  return hours > 0 ? `${hours}:${two(minutes % 60)}:${end}` : `${minutes}:${end}`;
+}
+
+/**
  * @param {number} micros
  * @param {Language} language
  */

@@ -92,10 +92,11 @@ function broker({ model, path, nowMillis }, t, language) {
 /**
  * @param {Known} known
  * @param {Translate} t
+ * @param {Language} language
  * @returns {Hop}
  */
-function gateway({ isOpen }, t) {
-  const hop = quiet("gateway", "");
+function gateway({ isOpen, path }, t, language) {
+  const hop = quiet("gateway", rate(path?.received_per_minute, t, language));
   if (!isOpen) return broken(hop, t("path.gateway.away"), t("path.gateway.next"));
   return { ...hop, state: "good" };
 }
@@ -127,9 +128,31 @@ function store({ path, database, nowMillis }, t, language) {
  * @param {Language} language
  * @returns {Hop}
  */
-function rules({ model, path }, t, language) {
+function rules({ model, path, nowMillis }, t, language) {
   const hop = quiet("rules", rate(path?.decided_per_minute, t, language));
   hop.latency = span(path?.arrived_to_decided_micros, language);
+  const [refused, blind, stuck] = [path?.rules_refused, path?.rules_blind, path?.alerts_stuck];
+  if (refused) {
+    const { version, reason } = refused;
+    const said = t("path.rules.refused", { version, reason: plain(reason) });
+    return broken(hop, said, t("path.rules.refused.next"));
+  }
+  if (blind) {
+    const time = moment(blind.since_micros, nowMillis, language);
+    const more = blind.more > 0 ? ` ${t("series.more", { count: blind.more })}` : "";
+    const said = t("path.rules.blind", { rule: plain(blind.rule), time });
+    return broken(hop, `${said}${more}`, t("path.rules.blind.next"));
+  }
+  if (stuck) {
+    const said = t("path.rules.alerts", {
+      count: number(stuck.waiting, language),
+      rule: plain(stuck.rule),
+      target: plain(stuck.target),
+      time: moment(stuck.since_micros, nowMillis, language),
+      reason: plain(stuck.reason),
+    });
+    return broken(hop, said, t("path.rules.alerts.next"));
+  }
   return { ...hop, state: model.rules.length === 0 ? "idle" : "good" };
 }
 

@@ -5,7 +5,7 @@
  * unseen, and is shown again at the end. The page says all the while that it is not the present.
  */
 
-import { commands, readings } from "./api.js";
+import { commands, Refusal, readings, rulesAt } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { plain, stamp } from "./format.js";
 import { framesOf, happenings, pastActuator } from "./past.js";
@@ -71,6 +71,11 @@ export function createPlayer(page, { onChange, sight }) {
   let logId = 0;
   let tickedAt = 0;
   let failure = "";
+  /** When other rules take the place of those that are shown. */
+  let rulesUntil = Number.POSITIVE_INFINITY;
+  /** The rules of then can no longer be read: today's are shown. */
+  let hasTodaysRules = false;
+  let isReruling = false;
   /** The time that is wanted could not be shown: there is nothing to go on from. */
   let hasFailed = false;
 
@@ -175,7 +180,11 @@ export function createPlayer(page, { onChange, sight }) {
    */
   async function show(micros, mine) {
     try {
-      const [latest, actuators] = await Promise.all([latestBy(micros), actuatorsBy(micros)]);
+      const [latest, actuators, ruled] = await Promise.all([
+        latestBy(micros),
+        actuatorsBy(micros),
+        rulesBy(micros),
+      ]);
       if (mine !== generation || wanted !== null) return;
       at = micros;
       const model = createModel();
@@ -187,9 +196,10 @@ export function createPlayer(page, { onChange, sight }) {
         actuators,
         log: [],
         counts: { received: 0, stored: 0, duplicate: 0, rejected: 0, in_flight: 0, ignored: 0 },
-        rules: live.rules,
+        rules: ruled.rules,
       };
       apply(model, frame, micros / 1_000);
+      takeRules(model, ruled);
       // The account is that of the present, and stays.
       model.counts = null;
       if (page.model.selected !== null && page.model.pinned) select(model, page.model.selected);
@@ -228,6 +238,57 @@ export function createPlayer(page, { onChange, sight }) {
       found.set(seriesKey(reading), reading);
     }
     return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reading]) => reading);
+  }
+
+  /**
+   * The rules that ran then; today's where those cannot be read by this version of mtom.
+   * @param {number} micros
+   */
+  async function rulesBy(micros) {
+    try {
+      const { rules, version, until_micros } = await rulesAt(micros);
+      return { rules, version, end: until_micros ?? Number.POSITIVE_INFINITY, isTodays: false };
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 422) throw error;
+      return { rules: live.rules, version: null, end: Number.POSITIVE_INFINITY, isTodays: true };
+    }
+  }
+
+  /**
+   * @param {Model} model
+   * @param {Awaited<ReturnType<typeof rulesBy>>} ruled
+   */
+  function takeRules(model, { rules, version, end, isTodays }) {
+    [model.rules, model.ruleSet] = [rules, version];
+    [rulesUntil, hasTodaysRules] = [end, isTodays];
+  }
+
+  /** Other rules have taken their place meanwhile. */
+  async function rerule() {
+    if (isReruling || at < rulesUntil) return;
+    isReruling = true;
+    const mine = generation;
+    try {
+      const ruled = await rulesBy(Math.ceil(at));
+      if (mine !== generation) return;
+      takeRules(page.model, ruled);
+      const { version } = ruled;
+      if (version === null) return;
+      const event = {
+        kind: /** @type {const} */ ("rules_applied"),
+        version: version.version,
+        count: ruled.rules.length,
+        source: version.source,
+      };
+      const { applied_at: time, applied_at_micros: micros } = version;
+      const entry = { id: logId, at: time, at_micros: micros, hop: "rules", text: "", event };
+      logId += 1;
+      onChange(apply(page.model, { type: "log", entry }, at / 1_000));
+    } catch (error) {
+      if (mine === generation) fail(error);
+    } finally {
+      isReruling = false;
+    }
   }
 
   /** @param {number} micros */
@@ -301,6 +362,7 @@ export function createPlayer(page, { onChange, sight }) {
       }
     }
     if (parts.size > 0) onChange([...parts]);
+    void rerule();
     if (at >= until) pause();
     else void fetchAhead();
     label();
@@ -323,6 +385,9 @@ export function createPlayer(page, { onChange, sight }) {
     // Not `disabled`: the focus stays on it while the first time is on its way.
     play.setAttribute("aria-disabled", String(!isReady()));
     setText(byId("player-time"), stamp(at, language));
+    const { ruleSet } = page.model;
+    const ruled = ruleSet === null ? "" : t("player.rules", { version: ruleSet.version });
+    setText(byId("player-rules"), hasTodaysRules ? t("player.rules.today") : ruled);
     setText(byId("player-failure"), failure);
     slider.max = String(Math.max(1, Math.ceil((until - from) / stepMicros())));
     if (!isSeeking) slider.value = String(Math.round((at - from) / stepMicros()));

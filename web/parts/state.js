@@ -9,6 +9,7 @@
 /** @typedef {import("../wire.d.ts").LogLine} LogLine */
 /** @typedef {import("../wire.d.ts").Counts} Counts */
 /** @typedef {import("../wire.d.ts").Rule} Rule */
+/** @typedef {import("../wire.d.ts").RuleSet} RuleSet */
 /** @typedef {"snapshot" | "series" | "readings" | "actuators" | "log" | "counts" | "lagged"} Part */
 
 /**
@@ -28,6 +29,7 @@
  * @property {LogLine[]} log oldest first
  * @property {Counts | null} counts
  * @property {Rule[]} rules
+ * @property {RuleSet | null} ruleSet the version of the rules at a time of the past
  * @property {Reading[]} fresh readings since they were last taken, oldest first
  * @property {number} skewMillis the gateway's clock minus ours
  * @property {number} lagged
@@ -56,6 +58,7 @@ export function createModel() {
     log: [],
     counts: null,
     rules: [],
+    ruleSet: null,
     fresh: [],
     skewMillis: 0,
     lagged: 0,

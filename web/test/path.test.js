@@ -25,6 +25,9 @@ const PATH = {
   broker_lost: null,
   failing_since: null,
   failing_since_micros: null,
+  rules_refused: null,
+  rules_blind: null,
+  alerts_stuck: null,
 };
 
 const RULE = { name: "r", when: "a/b", on: "celsius > 1", off: null, actuators: ["TEMP_LED"] };
@@ -55,6 +58,43 @@ test("where everything works, each part says how much passes and how long it too
   assert.deepEqual([of("store").figure, of("store").latency], ["29 / min", "2.1 ms"]);
   assert.deepEqual([of("actuator").figure, of("actuator").latency], ["2 / min", "900 µs"]);
   assert.equal(of("rules").latency, "300 µs");
+  assert.equal(of("gateway").figure, "30 / min");
+});
+
+test("rules that cannot decide are broken and say what to do", () => {
+  const since = { since: "", since_micros: NOW_MICROS };
+  const cases = /** @type {const} */ ([
+    [
+      { rules_refused: { version: 5, reason: "no actuator", ...since } },
+      /^version 5 could not be used at the start, .*\(no actuator\)$/,
+      /Edit and try/,
+    ],
+    [
+      { rules_blind: { rule: "damp\u202e", more: 2, ...since } },
+      /^damp\\u\{202e\} understands none of its readings since \d\d:\d\d:\d\d .*2/,
+      /mtom rules check/,
+    ],
+    [
+      {
+        alerts_stuck: {
+          waiting: 3,
+          rule: "heat",
+          target: "http://127.0.0.1:1",
+          reason: "refused",
+          ...since,
+        },
+      },
+      /^3 alerts wait; heat is not taken by http:\/\/127\.0\.0\.1:1 since .*\(refused\)$/,
+      /start what should take it/,
+    ],
+  ]);
+  for (const [more, trouble, next] of cases) {
+    const hop = judged({ path: { ...PATH, ...more } })("rules");
+    assert.equal(hop.state, "broken");
+    assert.match(hop.trouble, trouble);
+    assert.match(hop.next, next);
+    assert.equal(hop.figure, "2 / min");
+  }
 });
 
 test("an empty house waits and nothing is broken", () => {

@@ -2,25 +2,43 @@
 
 use crate::api::LedState;
 use crate::events::brief;
+#[cfg(test)]
+use crate::openapi::answers;
+use crate::past::OrderWord;
+use crate::problem::Problem;
+use crate::routes::{Asked, json, limit, number, taken};
+use crate::server::Shared;
+use axum::extract::State;
+use axum::response::Response;
 use mtom_protocol::time::UnixMicros;
+use mtom_store::history::{IdQuery, PAGE_LEN_MAX};
 use mtom_store::record::{AlertRow, AlertTarget};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// `GET /api/v1/alerts?limit=`
+/// `GET /api/v1/alerts?order=asc|desc&after=&limit=`
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
+    /// The newest first (left out: so), or the oldest.
+    #[cfg_attr(test, param(inline, example = "asc"))]
+    order: Option<OrderWord>,
+    /// The `next` of the page before; left out: the first page.
+    #[cfg_attr(test, param(minimum = 0, example = 42))]
+    after: Option<u64>,
     /// How many at most.
     #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
-    pub(crate) limit: Option<usize>,
+    limit: Option<usize>,
 }
 
-/// `GET /api/v1/alerts`, newest first.
+/// `GET /api/v1/alerts`
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Alerts<'a> {
     alerts: Vec<Alert<'a>>,
+    /// The `after` of the next page; null: this is the last.
+    next: Option<u64>,
 }
 
 /// A message of a rule and what has become of it.
@@ -59,9 +77,42 @@ pub(crate) struct Alert<'a> {
     last_error: Option<&'a str>,
 }
 
+/// What rules had to say, and whether it was taken.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/alerts",
+    tag = "rules",
+    params(AlertsQuery),
+    responses(
+        (status = 200, description = "as asked", body = Alerts<'static>),
+        answers::BadRequest,
+        answers::Unavailable,
+        answers::Unchanged,
+    )
+))]
+pub(crate) async fn alerts(
+    State(shared): State<Arc<Shared>>,
+    query: Asked<AlertsQuery>,
+) -> Result<Response, Problem> {
+    let asked = taken(query)?;
+    let (after, limit) = (number("after", asked.after)?, limit(asked.limit)?);
+    let order = OrderWord::or_newest(asked.order);
+    // One more than is shown tells whether there is a next page.
+    let query = IdQuery { order, after, limit: limit + 1 };
+    let rows = shared.read(move |history| history.alert_page(query)).await?;
+    Ok(json(&Alerts::new(&rows, limit)))
+}
+
 impl<'a> Alerts<'a> {
-    pub(crate) fn new(rows: &'a [AlertRow]) -> Self {
-        Self { alerts: rows.iter().map(Alert::from).collect() }
+    /// `rows` may hold one more than `limit`: then there is a next page. Where the store could not give one
+    /// more, there may be one.
+    fn new(rows: &'a [AlertRow], limit: usize) -> Self {
+        let shown = rows.get(..limit).unwrap_or(rows);
+        let more = rows.len() > shown.len() || rows.len() == PAGE_LEN_MAX;
+        Self {
+            alerts: shown.iter().map(Alert::from).collect(),
+            next: shown.last().filter(|_| more).map(|row| row.id),
+        }
     }
 }
 
@@ -98,3 +149,6 @@ impl<'a> From<&'a AlertRow> for Alert<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,6 +190,9 @@ pub(crate) struct Rules<'a> {
     rules: Vec<Rule<'a>>,
     /// The same as they were written; null: the journal has none.
     version: Option<RuleSet<'a>>,
+    /// When other rules took their place; null: they run.
+    until: Option<String>,
+    until_micros: Option<i64>,
 }
 
 /// A rule in the words of its configuration.
@@ -236,31 +239,6 @@ pub(crate) struct Log<'a> {
     log: Vec<LogLine<'a>>,
 }
 
-/// `GET /api/v1/rejects`, newest first.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
-pub(crate) struct Rejects<'a> {
-    rejects: Vec<Reject<'a>>,
-    /// The `after` of the next page; null: this is the last.
-    next: Option<u64>,
-}
-
-/// Something that was no reading.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
-pub(crate) struct Reject<'a> {
-    id: u64,
-    topic: &'a str,
-    /// The beginning of the payload; bytes that are no UTF-8 are shown as U+FFFD.
-    payload_head: String,
-    payload_len: u64,
-    /// One stable word for the reason.
-    code: &'a str,
-    reason: &'a str,
-    at: String,
-    at_micros: i64,
-}
-
 /// `GET /api/v1/commands`, newest first.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
@@ -279,11 +257,13 @@ pub(crate) struct Why<'a> {
     reading: Option<Reading<'a>>,
 }
 
-/// `GET /api/v1/rules/versions`, newest first: the first one runs.
+/// `GET /api/v1/rules/versions`: the newest one runs.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct RuleSets<'a> {
     versions: Vec<RuleSet<'a>>,
+    /// The `after` of the next page; null: this is the last.
+    next: Option<u64>,
 }
 
 /// A version of the rules.

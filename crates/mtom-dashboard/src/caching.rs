@@ -8,7 +8,9 @@
 //! Texts travel gzipped to those who take that ([`compress`]), once they are long enough to gain by it. Streams,
 //! sockets, and what is packed already pass as they are. A tag is weak, because the plain and the packed bytes
 //! share it (RFC 9110 §8.8.3), and is compared weakly, as `If-None-Match` asks for (§13.1.2). It holds for one
-//! run of the program: its key is drawn at the start, so that nobody can make two answers with one tag.
+//! run of the program: its key is drawn at the start, so that nobody can make two answers with one tag. What can
+//! be changed with `If-Match`, which compares strongly, has a strong tag: its handler says what it is of in
+//! `ETag`, without quotes, and that is what is compared; the packed bytes have a tag of their own.
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
@@ -22,6 +24,8 @@ use std::io::Write as _;
 
 /// Ours alone, and only after asking whether it still holds.
 const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// Stands at the end of a strong tag of packed bytes.
+const PACKED: &str = "-gzip";
 const VARY: HeaderValue = HeaderValue::from_static("accept-encoding");
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 /// Below it, gzip gains less than one packet.
@@ -38,6 +42,13 @@ impl Tags {
         let tag = format!("W/\"{:016x}\"", self.0.hash_one(body));
         HeaderValue::from_str(&tag).expect("hexadecimal digits and quotes are visible ASCII")
     }
+
+    /// A strong tag that begins with what the handler says that it is of; `None`: it says nothing.
+    fn named(&self, headers: &HeaderMap, body: &[u8]) -> Option<HeaderValue> {
+        let name = headers.get(header::ETAG)?.to_str().ok()?;
+        let tag = format!("\"{name}-{:016x}\"", self.0.hash_one(body));
+        HeaderValue::from_str(&tag).ok()
+    }
 }
 
 /// Tags what was found, and says 304 to those who have it.
@@ -52,19 +63,25 @@ pub(crate) async fn revalidate(State(tags): State<Tags>, request: Request, next:
         Ok(known) => known,
         Err(response) => return response,
     };
-    let tag = tags.of(&body);
+    let tag = tags.named(&parts.headers, &body).unwrap_or_else(|| tags.of(&body));
     let is_kept = is_known(&asked, &tag);
     let common = [(header::ETAG, tag), (header::CACHE_CONTROL, REVALIDATED), (header::VARY, VARY)];
     if is_kept {
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
-    parts.headers.extend(common);
+    for (name, value) in common {
+        parts.headers.insert(name, value);
+    }
     Response::from_parts(parts, Body::from(body))
 }
 
 /// Whether `If-None-Match` names `tag` (RFC 9110 §13.1.2), which is weak or strong.
 pub(crate) fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    let opaque = |tag: &str| {
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        // Both tell of the same plain bytes.
+        tag.replace(&format!("{PACKED}\""), "\"")
+    };
     let Ok(tag) = tag.to_str().map(opaque) else { return false };
     let values = asked.get_all(header::IF_NONE_MATCH).iter();
     // A comma within quotes parts a tag that is not ours: ours have none.
@@ -100,8 +117,17 @@ pub(crate) async fn compress(request: Request, next: Next) -> Response {
         return Response::from_parts(parts, Body::from(plain));
     };
     parts.headers.insert(header::CONTENT_ENCODING, GZIP);
+    if let Some(tag) = parts.headers.get(header::ETAG).and_then(of_packed) {
+        parts.headers.insert(header::ETAG, tag);
+    }
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(packed))
+}
+
+/// A strong tag is of the plain bytes or of the packed ones; a weak one of both.
+fn of_packed(tag: &HeaderValue) -> Option<HeaderValue> {
+    let plain = tag.to_str().ok()?.strip_prefix('"')?.strip_suffix('"')?;
+    HeaderValue::from_str(&format!("\"{plain}{PACKED}\"")).ok()
 }
 
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {

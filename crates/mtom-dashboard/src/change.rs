@@ -6,8 +6,9 @@
 use crate::api::{Applied, RuleSets};
 #[cfg(test)]
 use crate::openapi::answers;
+use crate::past::OrderWord;
 use crate::problem::Problem;
-use crate::routes::{json, limit, taken};
+use crate::routes::{json, limit, number, taken};
 use crate::server::Shared;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
@@ -17,6 +18,8 @@ use axum::response::Response;
 use mtom_gateway::control::{Control, ControlError};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
+use mtom_store::history::IdQuery;
+use mtom_store::record::RuleSetRow;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::sync::Arc;
@@ -30,6 +33,8 @@ const SECONDS_MAX: u64 = 366 * 24 * 3_600;
 const SOURCE_LEN_MAX: usize = 200;
 
 pub(crate) const RULES_NEXT: &str = "correct what is named; mtom rules check FILE says the same";
+const CHANGED_NEXT: &str =
+    "GET /api/v1/rules, bring your change into those, and send them with the ETag of that answer";
 const VERSIONS_NEXT: &str = "GET /api/v1/rules/versions lists them";
 const ACTUATORS_NEXT: &str = "GET /api/v1/actuators lists them";
 const BODY_NEXT: &str = "send what is expected, with its Content-Type";
@@ -52,11 +57,17 @@ pub(crate) struct ApplyQuery {
     check: bool,
 }
 
-/// `GET /api/v1/rules/versions?limit=`
+/// `GET /api/v1/rules/versions?order=asc|desc&after=&limit=`
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionsQuery {
+    /// The newest first (left out: so), or the oldest.
+    #[cfg_attr(test, param(inline, example = "asc"))]
+    order: Option<OrderWord>,
+    /// The `next` of the page before; left out: the first page.
+    #[cfg_attr(test, param(minimum = 0, example = 3))]
+    after: Option<u64>,
     /// How many at most.
     #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
     limit: Option<usize>,
@@ -102,11 +113,20 @@ enum Wish {
     put,
     path = "/api/v1/rules",
     tag = "rules",
-    params(ApplyQuery),
+    params(
+        ApplyQuery,
+        (
+            "If-Match" = Option<String>,
+            Header,
+            description = "The `ETag` of `GET /api/v1/rules`: taken only while those rules run.",
+            example = "*"
+        )
+    ),
     request_body(content = String, content_type = "application/toml"),
     responses(
         (status = 200, description = "as asked", body = Applied),
         answers::BadRequest,
+        answers::Changed,
         answers::TooLong,
         answers::OtherKind,
         answers::Mistaken,
@@ -123,6 +143,7 @@ pub(crate) async fn apply(
     expect_kind(&headers, "application/toml")?;
     let body = whole(body)?;
     let text = rules_text(&body)?;
+    let instead_of = named_version(&shared, &headers).await?;
     let control = control(&shared)?;
     if check {
         control.check(text).map_err(problem)?;
@@ -134,11 +155,49 @@ pub(crate) async fn apply(
             format!("`source`: expected at most {SOURCE_LEN_MAX} characters, none of control");
         return Err(Problem::bad_query(detail, BODY_NEXT));
     }
-    let version = control.apply(text, &source).await.map_err(problem)?;
+    let version = control.apply(text, &source, instead_of).await.map_err(problem)?;
     Ok(json(&Applied { version: Some(version) }))
 }
 
-/// Versions of the rules, newest first: the first one runs.
+/// The version that `If-Match` names, if it is the one that runs; `None`: it names nothing, or anything.
+async fn named_version(shared: &Shared, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let asked: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let newest = shared.read(|history| history.rule_sets(1)).await?.pop();
+    let tags =
+        || asked.iter().filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
+    let Some(newest) = newest else {
+        return Err(changed("no rules ran yet"));
+    };
+    if tags().any(|tag| tag.trim() == "*") {
+        return Ok(None);
+    }
+    let own = tag_of(&newest);
+    // Behind it stands which bytes they were, which is no matter here.
+    let is_own = |tag: &str| {
+        let tag = tag.trim().strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        tag.and_then(|tag| tag.strip_prefix(&*own))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    if tags().any(is_own) {
+        return Ok(Some(newest.version));
+    }
+    let RuleSetRow { version, source, .. } = newest;
+    Err(problem(ControlError::Changed { version, from: source }))
+}
+
+/// What tells a version of the rules from every other one, also of another journal.
+pub(crate) fn tag_of(set: &RuleSetRow) -> String {
+    format!("{}-{}", set.version, set.applied_at.0)
+}
+
+fn changed(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail, CHANGED_NEXT)
+}
+
+/// Versions of the rules: the newest one runs.
 #[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/rules/versions",
@@ -155,9 +214,13 @@ pub(crate) async fn versions(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<VersionsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let limit = limit(taken(query)?.limit)?;
-    let rows = shared.read(move |history| history.rule_sets(limit)).await?;
-    Ok(json(&RuleSets::new(&rows)))
+    let asked = taken(query)?;
+    let (after, limit) = (number("after", asked.after)?, limit(asked.limit)?);
+    let order = OrderWord::or_newest(asked.order);
+    // One more than is shown tells whether there is a next page.
+    let query = IdQuery { order, after, limit: limit + 1 };
+    let rows = shared.read(move |history| history.rule_set_page(query)).await?;
+    Ok(json(&RuleSets::new(&rows, limit)))
 }
 
 /// An earlier version of the rules runs again, as a new version.
@@ -186,7 +249,7 @@ pub(crate) async fn rollback(
     let row = shared.read(move |history| history.rule_set(version)).await?;
     let row = row.ok_or_else(|| problem(ControlError::Version(version)))?;
     let source = format!("version {version}");
-    let version = control.apply(&row.text, &source).await.map_err(problem)?;
+    let version = control.apply(&row.text, &source, None).await.map_err(problem)?;
     Ok(json(&Applied { version: Some(version) }))
 }
 
@@ -230,7 +293,7 @@ pub(crate) async fn set(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn control(shared: &Shared) -> Result<Control, Problem> {
+pub(crate) fn control(shared: &Shared) -> Result<Control, Problem> {
     shared.control.clone().ok_or_else(|| {
         Problem::unavailable("nothing can be changed here", "ask the gateway itself")
     })
@@ -245,6 +308,7 @@ pub(crate) fn problem(error: ControlError) -> Problem {
         ControlError::Actuator { .. } => {
             Problem::new(StatusCode::NOT_FOUND, detail, ACTUATORS_NEXT)
         }
+        ControlError::Changed { .. } => changed(detail),
         ControlError::Version(_) => Problem::new(StatusCode::NOT_FOUND, detail, VERSIONS_NEXT),
         ControlError::Disk(_) | ControlError::Stopping => {
             Problem::unavailable(detail, GATEWAY_NEXT)

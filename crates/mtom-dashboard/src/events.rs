@@ -26,6 +26,7 @@ pub(crate) enum LogEvent<'a> {
     Forged { actuator: &'a str, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: &'a str },
+    RulesRefused { version: u64, reason: &'a str },
     AlertDelivered { id: u64, rule: &'a str, target: &'a str, latency_micros: u64 },
     AlertFailed { id: u64, rule: &'a str, target: &'a str, reason: &'a str },
     AlertGivenUp { id: u64, rule: &'a str, target: &'a str, reason: &'a str },
@@ -77,6 +78,9 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
             E::Skipped { count } => Self::Skipped { count: *count },
             E::RulesApplied { version, count, source } => {
                 Self::RulesApplied { version: *version, count: *count, source: brief(source) }
+            }
+            E::RulesRefused { version, reason } => {
+                Self::RulesRefused { version: *version, reason: brief(reason) }
             }
             E::AlertDelivered { id, rule, target, latency_micros } => Self::AlertDelivered {
                 id: *id,

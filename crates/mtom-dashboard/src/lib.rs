@@ -21,11 +21,14 @@ mod past;
 mod path;
 mod problem;
 mod reach;
+mod rejects;
 pub mod replay;
 mod routes;
+mod ruled;
 pub mod scan;
 pub mod server;
 pub mod simulator;
+mod standing;
 pub mod trial;
 
 #[cfg(test)]

@@ -54,9 +54,19 @@ pub(crate) struct ReadingsQuery {
 #[derive(Clone, Copy, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-enum OrderWord {
+pub(crate) enum OrderWord {
     Asc,
     Desc,
+}
+
+impl OrderWord {
+    /// Left out: the newest first.
+    pub(crate) fn or_newest(word: Option<Self>) -> Order {
+        match word {
+            Some(Self::Asc) => Order::Ascending,
+            Some(Self::Desc) | None => Order::Descending,
+        }
+    }
 }
 
 /// `GET /api/v1/chart?device=&quantity=&from=&until=&points=`

@@ -1,8 +1,7 @@
 //! The addresses and their answers. What is read is here, what is changed in [`change`].
 
 use crate::access::{self, Access};
-use crate::alerts::{Alerts, AlertsQuery};
-use crate::api::{Actuator, Actuators, Counts, Latest, Log, ReadingPage, Rejects, Rules, Status};
+use crate::api::{Actuator, Actuators, Counts, Latest, Log, ReadingPage, Status};
 use crate::caching::Tags;
 #[cfg(test)]
 use crate::openapi::answers;
@@ -10,8 +9,8 @@ use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    assets, caching, change, clients, devices, ledger, live, metrics, openapi, pair, path, reach,
-    replay, scan, simulator, trial,
+    alerts, assets, caching, change, clients, devices, ledger, live, metrics, openapi, pair, path,
+    reach, rejects, replay, ruled, scan, simulator, standing, trial,
 };
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -23,7 +22,7 @@ use axum::routing::{get, post, put};
 use mtom_gateway::control::ControlError;
 use mtom_store::error::StoreError;
 use mtom_store::history::{History, PAGE_LEN_MAX};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Rows of a page where the query names no `limit`.
@@ -44,6 +43,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/", get(reference))
         .route("/api/v1/status", get(status))
         .route("/api/v1/actuators", get(actuators))
+        .route("/api/v1/rules/state", get(standing::states))
         .route("/api/v1/rules/replay", post(replay::replay))
         .route("/api/v1/rules/test", post(trial::test))
         .route("/api/v1/rules/rollback", post(change::rollback))
@@ -76,29 +76,16 @@ fn kept() -> Router<Arc<Shared>> {
         .route("/api/v1/latest", get(latest))
         .route("/api/v1/devices", get(devices::devices))
         .route("/api/v1/series", get(devices::series))
-        .route("/api/v1/rules", get(rules).put(change::apply))
+        .route("/api/v1/rules", get(ruled::rules).put(change::apply))
         .route("/api/v1/rules/versions", get(change::versions))
         .route("/api/v1/why", get(ledger::why))
         .route("/api/v1/log", get(log))
         .route("/api/v1/readings", get(readings))
         .route("/api/v1/chart", get(chart))
-        .route("/api/v1/rejects", get(rejects))
+        .route("/api/v1/rejects", get(rejects::rejects))
         .route("/api/v1/commands", get(ledger::commands))
-        .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/alerts", get(alerts::alerts))
         .route_layer(middleware::from_fn_with_state(Tags::default(), caching::revalidate))
-}
-
-/// `GET /api/v1/rejects?after=&limit=`
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-struct RejectsQuery {
-    /// The `next` of the page before; left out: the newest.
-    #[cfg_attr(test, param(minimum = 0, example = 4_711))]
-    after: Option<u64>,
-    /// How many at most.
-    #[cfg_attr(test, param(minimum = 1, maximum = 1000, default = 100, example = 20))]
-    limit: Option<usize>,
 }
 
 pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
@@ -233,22 +220,6 @@ async fn actuator(
     Ok(json(&Actuator::from(found)))
 }
 
-/// The rules that run, and their text.
-#[cfg_attr(test, utoipa::path(
-    get,
-    path = "/api/v1/rules",
-    tag = "rules",
-    responses(
-        (status = 200, description = "as asked", body = Rules<'static>),
-        answers::Unavailable,
-        answers::Unchanged,
-    )
-))]
-async fn rules(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
-    let newest = shared.read(|history| history.rule_sets(1)).await?;
-    Ok(json(&Rules::new(&shared.view.snapshot().rules, newest.first())))
-}
-
 /// The newest lines of the communication log, oldest first.
 #[cfg_attr(test, utoipa::path(
     get,
@@ -351,52 +322,6 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
     let text = metrics::text(&shared.view.snapshot(), size, (shared.clock)());
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
-}
-
-/// What was no reading, with its reason; newest first.
-#[cfg_attr(test, utoipa::path(
-    get,
-    path = "/api/v1/rejects",
-    tag = "readings",
-    params(RejectsQuery),
-    responses(
-        (status = 200, description = "as asked", body = Rejects<'static>),
-        answers::BadRequest,
-        answers::Unavailable,
-        answers::Unchanged,
-    )
-))]
-async fn rejects(
-    State(shared): State<Arc<Shared>>,
-    query: Asked<RejectsQuery>,
-) -> Result<Response, Problem> {
-    let asked = taken(query)?;
-    let (after, limit) = (number("after", asked.after)?, limit(asked.limit)?);
-    // One more than is shown tells whether there is a next page.
-    let rows = shared.read(move |history| history.rejects(after, limit + 1)).await?;
-    Ok(json(&Rejects::new(&rows, limit)))
-}
-
-/// What rules had to say, and whether it was taken; newest first.
-#[cfg_attr(test, utoipa::path(
-    get,
-    path = "/api/v1/alerts",
-    tag = "rules",
-    params(AlertsQuery),
-    responses(
-        (status = 200, description = "as asked", body = Alerts<'static>),
-        answers::BadRequest,
-        answers::Unavailable,
-        answers::Unchanged,
-    )
-))]
-async fn alerts(
-    State(shared): State<Arc<Shared>>,
-    query: Asked<AlertsQuery>,
-) -> Result<Response, Problem> {
-    let limit = limit(taken(query)?.limit)?;
-    let rows = shared.read(move |history| history.alerts(limit)).await?;
-    Ok(json(&Alerts::new(&rows)))
 }
 
 impl Shared {

@@ -2,6 +2,8 @@
 //!
 //! Whoever asks waits for the answer, which comes when what was asked for is on the disk.
 
+use crate::standing::Standing;
+use crate::view::RuleView;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
@@ -70,6 +72,14 @@ pub enum ControlError {
     /// There is no such version.
     #[error("there are no rules of version {0}: expected one that `mtom rules versions` lists")]
     Version(u64),
+    /// Other rules run by now than whoever asks has seen.
+    #[error("other rules run meanwhile: version {version}, from {from}")]
+    Changed {
+        /// The version that runs.
+        version: u64,
+        /// Who brought it.
+        from: String,
+    },
     /// The disk takes nothing.
     #[error("the journal cannot be written: {0}")]
     Disk(String),
@@ -85,6 +95,7 @@ pub(crate) enum Request {
         specs: Vec<RuleSpec>,
         text: String,
         source: String,
+        instead_of: Option<u64>,
         answer: oneshot::Sender<Result<u64, ControlError>>,
     },
     Override {
@@ -92,6 +103,9 @@ pub(crate) enum Request {
         led: Option<Led>,
         until: Option<UnixMicros>,
         answer: oneshot::Sender<Result<(), ControlError>>,
+    },
+    Standing {
+        answer: oneshot::Sender<Result<Standing, ControlError>>,
     },
 }
 
@@ -109,15 +123,30 @@ impl Control {
         self.compile(text).map(drop)
     }
 
-    /// Lets other rules take the place of those that run; the number of their version.
+    /// The rules that a text holds, as they would be shown.
+    ///
+    /// # Errors
+    /// [`ControlError::Rules`]
+    pub fn rules_of(&self, text: &str) -> Result<Vec<RuleView>, ControlError> {
+        let specs = (self.read)(text).map_err(ControlError::Rules)?;
+        Ok(specs.iter().map(RuleView::from).collect())
+    }
+
+    /// Lets other rules take the place of those that run; the number of their version. With `instead_of` only
+    /// where those of that version run.
     ///
     /// # Errors
     /// [`ControlError`]: the rules that ran run on.
-    pub async fn apply(&self, text: &str, source: &str) -> Result<u64, ControlError> {
+    pub async fn apply(
+        &self,
+        text: &str,
+        source: &str,
+        instead_of: Option<u64>,
+    ) -> Result<u64, ControlError> {
         let (specs, engine) = self.compile(text)?;
         let (text, source) = (text.to_owned(), source.to_owned());
         let engine = Box::new(engine);
-        self.ask(|answer| Request::Rules { engine, specs, text, source, answer }).await
+        self.ask(|answer| Request::Rules { engine, specs, text, source, instead_of, answer }).await
     }
 
     /// Says what an actuator is to be, whatever the rules want, until a time or for ever; `None` gives it
@@ -133,6 +162,14 @@ impl Control {
     ) -> Result<(), ControlError> {
         let actuator = actuator.to_owned();
         self.ask(|answer| Request::Override { actuator, led, until, answer }).await
+    }
+
+    /// How the rules are at this moment. Changes nothing.
+    ///
+    /// # Errors
+    /// [`ControlError::Stopping`]
+    pub async fn standing(&self) -> Result<Standing, ControlError> {
+        self.ask(|answer| Request::Standing { answer }).await
     }
 
     fn compile(&self, text: &str) -> Result<(Vec<RuleSpec>, Engine), ControlError> {

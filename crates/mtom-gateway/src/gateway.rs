@@ -15,7 +15,7 @@ use crate::known::Known;
 use crate::pairing::Pairings;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Ports, Settings};
-use crate::view::{Hop, LogEvent, RuleView, View};
+use crate::view::{Hop, LogEvent, View};
 use crate::{links, rules};
 use jiff::tz::TimeZone;
 use mtom_broker::intake::{Delivery, Intake};
@@ -129,8 +129,7 @@ impl Gateway {
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
         let progress = drain.as_ref().map(Drain::progress);
         let (control, requests) = Control::new(Arc::clone(&settings.rules.read));
-        let (specs, engine) = rules::in_force(&mut journal, &settings.rules, clock())?;
-        view.rules(specs.iter().map(RuleView::from).collect::<Vec<_>>());
+        let engine = rules::begin(&mut journal, &settings.rules, &view, clock())?;
         let raised = Arc::new(Notify::new());
         let relay = Relay::new(
             journal,

@@ -14,6 +14,7 @@ pub mod pairing;
 mod relay;
 mod rules;
 pub mod settings;
+pub mod standing;
 pub mod view;
 
 use mtom_protocol::time::UnixMicros;

@@ -149,7 +149,13 @@ impl Relay {
             let wait = self.wait_max();
             match runtime.block_on(inbox.next(&mut work, wait, end)) {
                 Wake::Request(request) => self.obey(request)?,
-                Wake::Work | Wake::Timer => self.turn(&mut work)?,
+                Wake::Work | Wake::Timer => {
+                    self.turn(&mut work)?;
+                    // Where readings never cease, persons are heard between two batches.
+                    if let Some(request) = inbox.request() {
+                        self.obey(request)?;
+                    }
+                }
                 Wake::End => break,
             }
         }

@@ -187,6 +187,7 @@ pub enum LogEvent {
     Forged { actuator: String, lines: u64 },
     Skipped { count: u64 },
     RulesApplied { version: u64, count: u64, source: String },
+    RulesRefused { version: u64, reason: String },
     AlertDelivered { id: u64, rule: String, target: String, latency_micros: u64 },
     AlertFailed { id: u64, rule: String, target: String, reason: String },
     AlertGivenUp { id: u64, rule: String, target: String, reason: String },

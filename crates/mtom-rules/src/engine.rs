@@ -257,7 +257,7 @@ impl Engine {
         self.follow(index, state, settled, now, pending, out);
         let State { entries, others, .. } = &mut *state;
         let Some(entry) = entries.get_mut(index) else { return };
-        let Entry { memory, windows, .. } = Arc::make_mut(entry);
+        let Entry { memory, windows, blind_since, .. } = Arc::make_mut(entry);
         let arrival = memory.meet(&rule.timing, stored, now);
         if arrival != Arrival::Again {
             if !rule.needs.windows.is_empty() {
@@ -266,7 +266,10 @@ impl Engine {
             if arrival == Arrival::News && memory.is_active() {
                 let about = rule.subject(stored, windows, others, now);
                 if let Some(wish) = rule.wish(&about) {
+                    *blind_since = None;
                     memory.hear(wish, stored, now, |led| rule.told(led, &about));
+                } else {
+                    blind_since.get_or_insert(now);
                 }
             }
         }
@@ -369,7 +372,15 @@ impl Engine {
         self.schedule_lamp(place, state);
     }
 
-    fn drivers<'a>(&'a self, place: usize, entries: &'a [Arc<Entry>]) -> Vec<Driver<'a>> {
+    pub(crate) fn timing(&self, index: usize) -> Option<&Timing> {
+        self.rules.get(index).map(|rule| &rule.timing)
+    }
+
+    pub(crate) fn drivers<'a>(
+        &'a self,
+        place: usize,
+        entries: &'a [Arc<Entry>],
+    ) -> Vec<Driver<'a>> {
         let rules = self.lamps.get(place).map_or(&[][..], |plan| &plan.rules);
         let driver = |index: &usize| {
             let (rule, entry) = (self.rules.get(*index)?, entries.get(*index)?);

@@ -5,6 +5,7 @@
 
 use crate::decision::{Cause, Decision, MANUAL};
 use crate::machine::Shown;
+use crate::outlook::{Effect, Timer, TimerKind};
 use crate::spec::{RuleVersion, Silent};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
@@ -132,6 +133,21 @@ impl Lamp {
         }
         let (driver, claim) = owner(drivers)?;
         if self.wants_change(claim) { self.due(driver, claim) } else { None }
+    }
+
+    /// What there is to do although nothing happens, and when.
+    pub(crate) fn timer(&self, drivers: &[Driver<'_>]) -> Option<Timer> {
+        let at = self.deadline(drivers)?;
+        let claimed = owner(drivers).map(|(_, claim)| Effect::Led(claim.led));
+        let (kind, effect) = match (&self.manual, claimed) {
+            (None, claimed) => (TimerKind::Dwell, claimed?),
+            (Some(_), Some(claimed)) => (TimerKind::Override, claimed),
+            (Some(_), None) => {
+                let left = drivers.first().map(|driver| Effect::from(driver.silent));
+                (TimerKind::Override, left.unwrap_or(Effect::Led(Led::Off)))
+            }
+        };
+        Some(Timer { kind, effect, at })
     }
 
     /// Takes for told what the owner says, where nothing is known: states of an older version.

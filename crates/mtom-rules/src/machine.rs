@@ -251,6 +251,16 @@ impl Memory {
         times.into_iter().flatten().min()
     }
 
+    /// When the schedule begins or ends; `None`: there is none, or it goes on for as long as anybody can tell.
+    pub(crate) fn turn_ends(&self, timing: &Timing) -> Option<UnixMicros> {
+        let (turn, schedule) = (self.turn?, timing.schedule.as_ref()?);
+        if matches!(turn.until, LOOK_AGAIN | UnixMicros(i64::MAX)) {
+            return None;
+        }
+        // Where turns touch it is only looked at again.
+        (schedule.at(turn.until).is_active != turn.is_active).then_some(turn.until)
+    }
+
     /// The clock was set back to `now`: nothing known lies after it, and every span starts again.
     pub(crate) fn set_back(&mut self, now: UnixMicros) {
         self.heard = self.heard.min(now);
@@ -294,16 +304,16 @@ impl Memory {
         Some((led, Cause::Silence { max_age, since: self.heard }))
     }
 
-    fn silence_at(&self, timing: &Timing) -> Option<UnixMicros> {
+    pub(crate) fn silence_at(&self, timing: &Timing) -> Option<UnixMicros> {
         let max_age = timing.max_age.filter(|_| !self.silent)?;
         Some(self.heard.saturating_add(max_age))
     }
 
-    fn forming_at(&self, timing: &Timing) -> Option<UnixMicros> {
+    pub(crate) fn forming_at(&self, timing: &Timing) -> Option<UnixMicros> {
         Some(self.forming.as_ref()?.since.saturating_add(timing.hold_for))
     }
 
-    fn settled_at(&self, timing: &Timing) -> Option<UnixMicros> {
+    pub(crate) fn settled_at(&self, timing: &Timing) -> Option<UnixMicros> {
         let wish = self.settled.as_ref()?;
         let shown = self.shown.as_ref();
         Some(shown.map_or(wish.since, |shown| shown.since.saturating_add(timing.dwell)))

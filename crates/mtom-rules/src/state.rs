@@ -43,6 +43,8 @@ pub(crate) struct Entry {
     pub(crate) memory: Memory,
     /// Not kept: rebuilt from the journal.
     pub(crate) windows: Windows,
+    /// Since when it knows nothing of the readings that come. Not kept.
+    pub(crate) blind_since: Option<UnixMicros>,
     /// The state's, when it last changed.
     pub(crate) revision: u64,
 }
@@ -196,6 +198,7 @@ impl State {
             let entry = Arc::make_mut(entry);
             entry.memory.set_back(now);
             entry.windows.clear();
+            entry.blind_since = None;
             // All of them: the time in each part is the new one.
             entry.revision = self.revision;
         }

@@ -16,7 +16,7 @@ use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
 use pool::Pool;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ mod original;
 mod page;
 pub mod play;
 mod pool;
+pub mod rejects;
 mod row;
 pub mod rules;
 mod scan;
@@ -164,24 +165,6 @@ impl History {
         self.pool.read(page::latest_temperature)
     }
 
-    /// Rejects, newest first, at most `limit` of them and [`PAGE_LEN_MAX`]. `after` is the number
-    /// of the last row of the page before.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn rejects(&self, after: Option<u64>, limit: usize) -> Result<Vec<RejectRow>, StoreError> {
-        let after = after.map_or(i64::MAX, u64::cast_signed);
-        self.pool.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, topic, payload_head, payload_len, code, reason, arrived_at_micros
-                     FROM reject WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-                )?
-                .query_map(params![after, sql_limit(limit)], reject_row)?
-                .collect()
-        })
-    }
-
     /// The ledger, newest first, at most `limit` commands and [`PAGE_LEN_MAX`].
     ///
     /// # Errors
@@ -292,15 +275,7 @@ impl maria::Source for History {
     }
 
     fn rejects_after(&self, number: u64, limit: usize) -> Result<Vec<RejectRow>, StoreError> {
-        self.pool.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, topic, payload_head, payload_len, code, reason, arrived_at_micros
-                     FROM reject WHERE id > ?1 ORDER BY id LIMIT ?2",
-                )?
-                .query_map(params![number.cast_signed(), sql_limit(limit)], reject_row)?
-                .collect()
-        })
+        self.rejects_by_id(IdQuery { order: Order::Ascending, after: Some(number), limit })
     }
 }
 

@@ -140,7 +140,7 @@ fn everything() -> Ask<'static> {
     }
 }
 
-fn nobody() -> Failure {
+pub(crate) fn nobody() -> Failure {
     Failure::Failed(anyhow!(
         "no gateway runs at dashboard.listen of this configuration: start mtom up, or name its file with --config"
     ))

@@ -14,6 +14,7 @@ mod feed;
 mod findings;
 mod junit;
 mod ledger;
+mod list;
 mod place;
 mod replay;
 mod run;
@@ -37,6 +38,7 @@ use arguments::Rules;
 
 pub(crate) fn run(arguments: &Rules) -> Result<(), Failure> {
     match arguments {
+        Rules::List(arguments) => list::list(arguments),
         Rules::Test(arguments) => trial::run(arguments),
         Rules::Check(arguments) => check::run(arguments),
         Rules::Replay(arguments) => replay::run(arguments),

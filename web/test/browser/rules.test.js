@@ -105,6 +105,50 @@ test("a rule is changed, tried on the history, saved, and rolled back", async ()
   }
 });
 
+test("rules that somebody else has changed meanwhile are not replaced unseen, and no text is lost", async () => {
+  const mtom = await startMtom([set("heat lamp")]);
+  try {
+    const { page, seen, close } = await browser.open(mtom.url);
+    await waitForText(page, "#rules-list li", /heat lamp/);
+    await page.click("#rules-edit");
+    await waitForText(page, "#edit-check", "These rules can be used.");
+    await replace(page, "celsius >= 25.0", "celsius >= 30.0");
+    const mine = await page.inputValue("#edit-text");
+    const put = { method: "PUT", headers: { "Content-Type": "application/toml" } };
+    for (let count = 0; count < 25; count += 1) {
+      const body = mine.replace("30.0", `${count}.5`);
+      const path = `${mtom.url}api/v1/rules?source=Ada`;
+      assert.equal((await fetch(path, { ...put, body })).status, 200);
+    }
+    await waitForText(page, "#edit-newer", /^Version 26 /);
+    await page.click("#edit-save");
+    await waitForText(
+      page,
+      "#edit-outcome",
+      /^Not saved: meanwhile version 26 by Ada runs, since .* Your text is kept/,
+    );
+    assert.equal(await page.inputValue("#edit-text"), mine);
+    await waitForText(page, "#rules-list li", /celsius >= 24\.5/);
+    // Of many versions the older ones come when they are asked for.
+    assert.equal(await page.locator("#edit-versions li").count(), 20);
+    await page.click("#edit-versions-more");
+    await waitForText(page, "#edit-versions li:last-child", /^version 1.*mtom\.toml/);
+    assert.equal(await page.locator("#edit-versions li").count(), 26);
+    assert.equal(await page.isVisible("#edit-versions-more"), false);
+    // Who has been told may do it.
+    await page.click("#edit-save");
+    await waitForText(page, "#edit-outcome", "Version 27 runs now.");
+    await waitForText(page, "#rules-list li", /celsius >= 30\.0/);
+    assert.deepEqual(
+      seen.errors.splice(0).filter((error) => !error.includes("412")),
+      [],
+    );
+    await close();
+  } finally {
+    await mtom.remove();
+  }
+});
+
 test("names that are made to harm stay texts, on a phone and in Chinese", async () => {
   const harm = "<img src=x onerror=alert(1)>";
   const mtom = await startMtom([set(`${harm}${"W".repeat(32)}`)]);

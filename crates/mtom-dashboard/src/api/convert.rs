@@ -2,8 +2,8 @@
 
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, RuleSet, RuleSets, Rules,
-    State, Status, TrustWord, Why,
+    Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State, Status,
+    TrustWord, Why,
 };
 use crate::events::{LogEvent, brief};
 use crate::server::Info;
@@ -16,7 +16,7 @@ use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::{Unit, fahrenheit};
 use mtom_store::history::{PAGE_LEN_MAX, Page};
-use mtom_store::record::{CommandRow, RejectRow, RuleSetRow};
+use mtom_store::record::{CommandRow, RuleSetRow};
 
 impl<'a> From<&'a StoredReading> for Reading<'a> {
     fn from(stored: &'a StoredReading) -> Self {
@@ -195,7 +195,14 @@ impl<'a> Actuators<'a> {
 
 impl<'a> Rules<'a> {
     pub(crate) fn new(rules: &'a [RuleView], newest: Option<&'a RuleSetRow>) -> Self {
-        Self { rules: rules.iter().map(Rule::from).collect(), version: newest.map(RuleSet::from) }
+        let rules = rules.iter().map(Rule::from).collect();
+        Self { rules, version: newest.map(RuleSet::from), until: None, until_micros: None }
+    }
+
+    /// The same of rules whose place others took then.
+    pub(crate) fn until(self, at: Option<UnixMicros>) -> Self {
+        let (until, until_micros) = (at.map(UnixMicros::rfc3339), at.map(|at| at.0));
+        Self { until, until_micros, ..self }
     }
 }
 
@@ -211,36 +218,9 @@ impl<'a> From<&'a RuleView> for Rule<'a> {
     }
 }
 
-impl<'a> Rejects<'a> {
+impl<'a> Commands<'a> {
     /// `rows` may hold one more than `limit`: then there is a next page. Where the store could not give one
     /// more, there may be one.
-    pub(crate) fn new(rows: &'a [RejectRow], limit: usize) -> Self {
-        let shown = rows.get(..limit).unwrap_or(rows);
-        let more = rows.len() > shown.len() || rows.len() == PAGE_LEN_MAX;
-        Self {
-            rejects: shown.iter().map(Reject::from).collect(),
-            next: shown.last().filter(|_| more).map(|row| row.id),
-        }
-    }
-}
-
-impl<'a> From<&'a RejectRow> for Reject<'a> {
-    fn from(row: &'a RejectRow) -> Self {
-        Self {
-            id: row.id,
-            topic: &row.topic,
-            payload_head: String::from_utf8_lossy(&row.payload_head).into_owned(),
-            payload_len: row.payload_len,
-            code: &row.code,
-            reason: &row.reason,
-            at: row.arrived_at.rfc3339(),
-            at_micros: row.arrived_at.0,
-        }
-    }
-}
-
-impl<'a> Commands<'a> {
-    /// `rows` as in [`Rejects::new`].
     pub(crate) fn new(rows: &'a [CommandRow], limit: usize) -> Self {
         let shown = rows.get(..limit).unwrap_or(rows);
         let more = rows.len() > shown.len() || rows.len() == PAGE_LEN_MAX;
@@ -284,8 +264,14 @@ impl<'a> Why<'a> {
 }
 
 impl<'a> RuleSets<'a> {
-    pub(crate) fn new(rows: &'a [RuleSetRow]) -> Self {
-        Self { versions: rows.iter().map(RuleSet::from).collect() }
+    /// `rows` as in [`Commands::new`].
+    pub(crate) fn new(rows: &'a [RuleSetRow], limit: usize) -> Self {
+        let shown = rows.get(..limit).unwrap_or(rows);
+        let more = rows.len() > shown.len() || rows.len() == PAGE_LEN_MAX;
+        Self {
+            versions: shown.iter().map(RuleSet::from).collect(),
+            next: shown.last().filter(|_| more).map(|row| row.version),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     Actuator, Actuators, Applied, Command, Commands, Counts, Desired, Frame, Latest, LedState,
-    LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Reject, Rejects, Rule, RuleSet,
-    RuleSets, Rules, State, Status, TrustWord, Why,
+    LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State,
+    Status, TrustWord, Why,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::clients;
@@ -11,11 +11,13 @@ use crate::devices::{Device, Devices, Series, SeriesList};
 use crate::events::LogEvent;
 use crate::pair::{Pairing, PairingWord};
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
-use crate::path::{BrokerLost, Path};
+use crate::path::{AlertsStuck, BrokerLost, Path, RulesBlind, RulesRefused};
 use crate::problem::{ProblemBody, RuleMistake, TextPlace};
+use crate::rejects::{Reject, Rejects};
 use crate::replay::wire;
 use crate::scan::{BluetoothKind, InReach, Reach};
 use crate::simulator::Simulated;
+use crate::standing::{ActuatorState, PendingTimer, RuleState, RuleStates, RuleTotals, StateWord};
 use crate::trial::{RuleCase, RuleCases};
 use expect_test::{Expect, expect, expect_file};
 use mtom_gateway::view::{
@@ -87,10 +89,12 @@ fn the_types_of_the_page_are_these() {
     declare::<clients::Refused<'_>>(&config, &mut text);
     declare::<Path<'_>>(&config, &mut text);
     declare::<BrokerLost<'_>>(&config, &mut text);
+    declare_rule_troubles(&config, &mut text);
     declare::<Simulated<'_>>(&config, &mut text);
     declare::<Device<'_>>(&config, &mut text);
     declare::<SeriesList<'_>>(&config, &mut text);
     declare::<Series<'_>>(&config, &mut text);
+    declare_rule_states(&config, &mut text);
     declare::<RuleCases>(&config, &mut text);
     declare::<RuleCase>(&config, &mut text);
     declare::<wire::Line<'_>>(&config, &mut text);
@@ -102,6 +106,21 @@ fn the_types_of_the_page_are_these() {
     declare::<wire::Only>(&config, &mut text);
     let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     expect_file!["../../../../web/wire.d.ts"].assert_eq(&text);
+}
+
+fn declare_rule_states(config: &Config, text: &mut String) {
+    declare::<RuleStates>(config, text);
+    declare::<RuleTotals>(config, text);
+    declare::<RuleState>(config, text);
+    declare::<StateWord>(config, text);
+    declare::<ActuatorState>(config, text);
+    declare::<PendingTimer>(config, text);
+}
+
+fn declare_rule_troubles(config: &Config, text: &mut String) {
+    declare::<RulesRefused<'_>>(config, text);
+    declare::<RulesBlind>(config, text);
+    declare::<AlertsStuck>(config, text);
 }
 
 fn declare<T: TS>(config: &Config, text: &mut String) {

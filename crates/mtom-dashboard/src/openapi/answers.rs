@@ -34,6 +34,11 @@ pub(crate) struct NotFound(ProblemBody);
 #[response(status = 409, content_type = "application/problem+json")]
 pub(crate) struct Conflict(ProblemBody);
 
+/// what `If-Match` names is no longer what is there
+#[derive(IntoResponses)]
+#[response(status = 412, content_type = "application/problem+json")]
+pub(crate) struct Changed(ProblemBody);
+
 /// the body is longer than a mebibyte
 #[derive(IntoResponses)]
 #[response(status = 413, content_type = "application/problem+json")]

@@ -11,6 +11,9 @@ use utoipa::{PartialSchema, ToSchema};
 const SPAN: &str = "^[0-9]{1,9}(ms|s|m|h|d|w|y)$";
 /// What [`mtom_store::record::Cursor`] reads.
 const CURSOR: &str = "^-?[0-9]{1,18}\\.[0-9]{1,18}$";
+/// What [`mtom_protocol::topic::check_filter`] takes.
+const TOPIC_FILTER: &str =
+    "^(([^/+#\\x00-\\x1f\\x7f-\\x9f]*|\\+)/)*([^/+#\\x00-\\x1f\\x7f-\\x9f]*|\\+|#)$";
 /// Spellings that [`Unit::parse`] takes beside the symbols.
 const UNITS_SEEN: [&str; 5] = ["C", "℃", "F", "℉", "lux"];
 
@@ -57,6 +60,15 @@ shapes! {
     };
     /// The `next` of an earlier page.
     Cursor: string().pattern(Some(CURSOR)).build().into();
+    /// A topic, or a topic filter [MQTT-4.7.1].
+    TopicFilter: string().pattern(Some(TOPIC_FILTER)).min_length(Some(1)).build().into();
+    /// Which time of a rule runs out.
+    TimerWord: {
+        let words = ["for", "dwell", "max_age", "schedule", "override"];
+        string().enum_values(Some(words)).build().into()
+    };
+    /// What is done when it has.
+    DoesWord: string().enum_values(Some(["on", "off", "hold", "begin"])).build().into();
     /// The symbol of a unit, or another spelling of it.
     UnitWord: {
         let symbols = Unit::ALL.into_iter().map(Unit::symbol).chain(UNITS_SEEN);

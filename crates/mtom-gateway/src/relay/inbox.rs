@@ -68,6 +68,11 @@ impl Inbox {
         }
     }
 
+    /// What a person asks for, if anybody does.
+    pub(super) fn request(&mut self) -> Option<Request> {
+        self.requests.try_recv().ok()
+    }
+
     /// Takes the outcomes that came before the end.
     pub(super) fn take_last(&mut self, work: &mut Work) {
         while let Ok(outcome) = self.outcomes.try_recv() {

@@ -3,13 +3,16 @@
 use super::ledger::{abandon, newest, record};
 use super::{Effects, Relay};
 use crate::control::{ControlError, Request};
+use crate::standing::Standing;
 use crate::view::{Hop, LogEvent, RuleView};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Engine, Event, Outputs, RuleSpec};
 use mtom_store::error::StoreError;
 use mtom_store::maria::chain;
+use mtom_store::record::RuleSetRow;
 use std::ops::Range;
+use std::sync::Arc;
 
 impl Relay {
     /// Does what was asked for.
@@ -24,9 +27,15 @@ impl Relay {
                 // Who no longer waits has no use for the answer.
                 let _ = answer.send(told(outcome)?);
             }
-            Request::Rules { engine, specs, text, source, answer } => {
-                let outcome = self.apply(*engine, &specs, &text, &source, now);
+            Request::Rules { engine, specs, text, source, instead_of, answer } => {
+                let outcome = self
+                    .expect_version(instead_of)
+                    .and_then(|()| self.apply(*engine, &specs, &text, &source, now));
                 let _ = answer.send(told(outcome)?);
+            }
+            Request::Standing { answer } => {
+                let (engine, state) = (Arc::clone(&self.rules.engine), self.rules.state.clone());
+                let _ = answer.send(Ok(Standing::new(engine, state)));
             }
         }
         Ok(())
@@ -50,6 +59,18 @@ impl Relay {
         self.rules.engine.step(&mut self.rules.state, event, now, &mut out);
         self.decide(out.decisions, now).inspect_err(|_| self.rules.state = before)?;
         Ok(())
+    }
+
+    /// Nobody else can bring rules between this look and what follows: all of them come through here.
+    fn expect_version(&self, expected: Option<u64>) -> Result<(), Refused> {
+        let Some(expected) = expected else { return Ok(()) };
+        let newest = self.journal.history().rule_sets(1)?.pop();
+        match newest.filter(|newest| newest.version != expected) {
+            None => Ok(()),
+            Some(RuleSetRow { version, source, .. }) => {
+                Err(Refused::Person(ControlError::Changed { version, from: source }))
+            }
+        }
     }
 
     /// Other rules, or an error and everything as it was.

@@ -11,6 +11,7 @@ use mtom_store::history::play::{Played, SeriesName};
 use mtom_store::journal::Journal;
 use mtom_store::record::{AlertRecord, AlertTarget};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The key of the state of all rules together, as an older version kept it.
@@ -18,7 +19,8 @@ const WHOLE: &str = "";
 
 /// Rules, and what they remember.
 pub(super) struct Rules {
-    pub(super) engine: Engine,
+    /// Shared with whoever looks at the state that was handed out.
+    pub(super) engine: Arc<Engine>,
     pub(super) state: State,
     /// What of the state is in the journal; `None`: nothing.
     kept: Option<u64>,
@@ -51,7 +53,7 @@ impl Rules {
             tracing::warn!(%error, "rules start anew: their state cannot be read");
             engine.initial(now)
         });
-        let mut rules = Self { engine, state, kept: None, stale };
+        let mut rules = Self { engine: Arc::new(engine), state, kept: None, stale };
         rules.warm(&journal.history(), now)?;
         Ok(rules)
     }
@@ -76,7 +78,7 @@ impl Rules {
         });
         let mut stale = self.stale.clone();
         stale.extend(self.engine.part_keys().filter(|key| !own.contains(key)));
-        let mut rules = Self { engine, state, kept: None, stale };
+        let mut rules = Self { engine: Arc::new(engine), state, kept: None, stale };
         rules.warm(history, now)?;
         let mut orphans = self.engine.standing(&self.state);
         orphans.retain(|decision| !own.contains(&format!("actuator/{}", decision.actuator)));

@@ -2,7 +2,7 @@
 //!
 //! For the eye: in memory, gone with the process. What is kept is counted by the journal.
 
-use super::{Counts, LogEvent};
+use super::{AlertCounts, Counts, LogEvent, View};
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use std::time::Duration;
@@ -45,6 +45,19 @@ pub struct Flow {
     pub broker_lost: Option<BrokerLost>,
     /// Since when nothing can be stored.
     pub failing_since: Option<UnixMicros>,
+    /// The rules that were applied last do not run.
+    pub rules_refused: Option<RulesRefused>,
+}
+
+/// Rules that could not be used at the start, so that others run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesRefused {
+    /// Their version.
+    pub version: u64,
+    /// Since when others run.
+    pub since: UnixMicros,
+    /// What is wrong with them.
+    pub reason: String,
 }
 
 /// An external broker that is away.
@@ -72,6 +85,14 @@ impl Default for Meter {
     }
 }
 
+impl View {
+    /// What became of alerts: cheap, however many series there are.
+    #[must_use]
+    pub fn alert_counts(&self) -> AlertCounts {
+        self.state().alerts
+    }
+}
+
 impl Meter {
     /// What was in the journal at the start has not flown now.
     pub(super) fn counts(&mut self, counts: Counts, now: UnixMicros) {
@@ -96,6 +117,11 @@ impl Meter {
                 let since = self.now.broker_lost.as_ref().map_or(at, |lost| lost.since);
                 let (url, reason) = (url.clone(), reason.clone());
                 self.now.broker_lost = Some(BrokerLost { url, since, reason });
+            }
+            LogEvent::RulesApplied { .. } => self.now.rules_refused = None,
+            LogEvent::RulesRefused { version, reason } => {
+                let (version, reason) = (*version, reason.clone());
+                self.now.rules_refused = Some(RulesRefused { version, since: at, reason });
             }
             LogEvent::Decided { .. } => self.add(What::Decided, 1, at),
             LogEvent::Applied { latency_micros, .. } => {

@@ -60,18 +60,29 @@ impl fmt::Display for LogEvent {
             Self::RulesApplied { version, count, source } => {
                 write!(f, "{count} rules of version {version} run now, from {source}")
             }
+            Self::RulesRefused { version, reason } => {
+                write!(f, "the rules of version {version} can no longer be used, ")?;
+                write!(f, "those of the configuration run: {}", reason.escape_debug())
+            }
             Self::AlertDelivered { id, rule, target, latency_micros } => {
                 write!(f, "rule {rule}: alert {id} is with {target}, ")?;
                 write!(f, "{:.1} ms after the decision", *latency_micros as f64 / 1_000.0)
             }
             Self::AlertFailed { id, rule, target, reason } => {
-                write!(f, "rule {rule}: alert {id} to {target} is tried again: ")?;
-                write!(f, "{}", reason.escape_debug())
+                alert(f, (*id, rule, target), "is tried again", reason)
             }
             Self::AlertGivenUp { id, rule, target, reason } => {
-                write!(f, "rule {rule}: alert {id} to {target} is given up: ")?;
-                write!(f, "{}", reason.escape_debug())
+                alert(f, (*id, rule, target), "is given up", reason)
             }
         }
     }
+}
+
+fn alert(
+    f: &mut fmt::Formatter<'_>,
+    (id, rule, target): (u64, &str, &str),
+    fate: &str,
+    reason: &str,
+) -> fmt::Result {
+    write!(f, "rule {rule}: alert {id} to {target} {fate}: {}", reason.escape_debug())
 }

@@ -68,7 +68,8 @@ impl Engine {
             let (name, version) = (rule.name.clone(), rule.version);
             let memory = memories.remove(&(name.clone(), version));
             let memory = memory.unwrap_or_else(|| Memory::new(&rule.timing, now));
-            Arc::new(Entry { name, version, memory, windows: Windows::default(), revision: 0 })
+            let windows = Windows::default();
+            Arc::new(Entry { name, version, memory, windows, blind_since: None, revision: 0 })
         });
         let mut lamps: HashMap<Arc<str>, Lamp> =
             kept.lamps.into_iter().map(|lamp| (lamp.name.clone(), lamp)).collect();

@@ -12,6 +12,7 @@ mod alerts;
 mod house;
 mod mistakes;
 mod order;
+mod outlook;
 mod properties;
 mod restarts;
 mod several;

@@ -1,8 +1,8 @@
 //! What rules left behind beside the ledger: their versions, and their alerts.
 
-use super::{History, sql_limit};
+use super::{History, IdQuery, sql_limit};
 use crate::error::StoreError;
-use crate::record::{AlertRecord, AlertRow, AlertTarget, RuleSetRow};
+use crate::record::{AlertRecord, AlertRow, AlertTarget, Order, RuleSetRow};
 use mtom_protocol::time::UnixMicros;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -29,11 +29,40 @@ impl History {
     /// # Errors
     /// When the file cannot be read.
     pub fn rule_sets(&self, limit: usize) -> Result<Vec<RuleSetRow>, StoreError> {
+        self.rule_set_page(IdQuery { order: Order::Descending, after: None, limit })
+    }
+
+    /// A page of the rules that ran, by the numbers of their versions.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rule_set_page(&self, query: IdQuery) -> Result<Vec<RuleSetRow>, StoreError> {
+        let (side, order, start) = bounds(query.order, query.after);
+        let sql = format!(
+            concat!(rule_sets!(), "WHERE version {} ?1 ORDER BY version {} LIMIT ?2"),
+            side, order
+        );
         self.pool.read(|connection| {
             connection
-                .prepare_cached(concat!(rule_sets!(), "ORDER BY version DESC LIMIT ?1"))?
-                .query_map([sql_limit(limit)], rule_set_row)?
+                .prepare_cached(&sql)?
+                .query_map(params![start, sql_limit(query.limit)], rule_set_row)?
                 .collect()
+        })
+    }
+
+    /// The version of the rules that ran at that time; `None`: none did yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rule_set_at(&self, at: UnixMicros) -> Result<Option<RuleSetRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(concat!(
+                    rule_sets!(),
+                    "WHERE applied_at_micros <= ?1 ORDER BY version DESC LIMIT 1"
+                ))?
+                .query_row([at.0], rule_set_row)
+                .optional()
         })
     }
 
@@ -55,10 +84,21 @@ impl History {
     /// # Errors
     /// When the file cannot be read.
     pub fn alerts(&self, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
+        self.alert_page(IdQuery { order: Order::Descending, after: None, limit })
+    }
+
+    /// A page of alerts, by their numbers.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn alert_page(&self, query: IdQuery) -> Result<Vec<AlertRow>, StoreError> {
+        let (side, order, start) = bounds(query.order, query.after);
+        let sql =
+            format!(concat!(alerts!(), "WHERE id {} ?1 ORDER BY id {} LIMIT ?2"), side, order);
         self.pool.read(|connection| {
             connection
-                .prepare_cached(concat!(alerts!(), "ORDER BY id DESC LIMIT ?1"))?
-                .query_map([sql_limit(limit)], alert_row)?
+                .prepare_cached(&sql)?
+                .query_map(params![start, sql_limit(query.limit)], alert_row)?
                 .collect()
         })
     }
@@ -85,6 +125,25 @@ impl History {
         })
     }
 
+    /// The oldest alert that was tried and that nobody has taken yet; `None`: all that were tried are taken or
+    /// given up.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn alert_stuck(&self) -> Result<Option<AlertRow>, StoreError> {
+        self.pool.read(|connection| {
+            connection
+                .prepare_cached(concat!(
+                    alerts!(),
+                    "INDEXED BY alert_waiting
+                     WHERE delivered_at_micros IS NULL AND given_up_at_micros IS NULL AND tries > 0
+                     ORDER BY id LIMIT 1"
+                ))?
+                .query_row([], alert_row)
+                .optional()
+        })
+    }
+
     /// One alert; `None` when there is none, or no longer.
     ///
     /// # Errors
@@ -96,6 +155,15 @@ impl History {
                 .query_row([id.cast_signed()], alert_row)
                 .optional()
         })
+    }
+}
+
+/// On which side of which number a page is, and its order, in SQL's words.
+pub(super) fn bounds(order: Order, after: Option<u64>) -> (&'static str, &'static str, i64) {
+    let number = after.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    match order {
+        Order::Ascending => (">", "ASC", number.unwrap_or(0)),
+        Order::Descending => ("<", "DESC", number.unwrap_or(i64::MAX)),
     }
 }
 

@@ -7,6 +7,11 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Rules {
+    /// The rules of the gateway that runs: what each wants, since when, and every time that it waits for
+    #[command(
+        after_help = "Examples:\n  mtom rules list\n  mtom rules list --limit 1000 --json\n\nWAITS FOR names the key whose time runs out: for, dwell, max_age, schedule, or override for a person's word."
+    )]
+    List(List),
     /// Runs the cases beside the rules of a file on a virtual clock; exit code 0 all pass, 1 one fails, 2 the file is wrong
     #[command(
         after_help = "Example: mtom rules test heat.toml --junit heat.xml\n\nA case stands below its [[rule]]:\n  [[rule.test]]\n  name   = \"on once while the heat lasts\"\n  given  = \"12:00:00 24.0 | 12:00:02 26.0 °C | silence 60s\"\n  expect = \"12:00:12 TEMP_LED off (silent)\""
@@ -35,6 +40,18 @@ pub(crate) enum Rules {
     /// Goes back to an older version of the rules, which becomes the newest
     #[command(after_help = "Example: mtom rules rollback 3")]
     Rollback(Rollback),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// How many rules at most
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) limit: u64,
+    /// As the API says it
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

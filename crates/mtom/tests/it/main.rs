@@ -39,6 +39,7 @@ mod original;
 #[path = "../../../mtom-store/tests/it/other_host.rs"]
 mod other_host;
 mod past;
+mod pending;
 mod rules;
 mod switches;
 mod topologies;

@@ -15,10 +15,18 @@ impl Begun {
     }
 
     fn apply(&mut self, specs: Vec<RuleSpec>) -> Result<u64, ControlError> {
+        self.apply_instead_of(specs, None)
+    }
+
+    fn apply_instead_of(
+        &mut self,
+        specs: Vec<RuleSpec>,
+        instead_of: Option<u64>,
+    ) -> Result<u64, ControlError> {
         let engine = Box::new(Engine::compile(&specs).unwrap());
         let (text, source) = (format!("{specs:?}"), "rules.toml".to_owned());
         let (answer, mut answered) = oneshot::channel();
-        let request = Request::Rules { engine, specs, text, source, answer };
+        let request = Request::Rules { engine, specs, text, source, instead_of, answer };
         self.relay.obey(request).unwrap();
         answered.try_recv().unwrap()
     }
@@ -96,4 +104,39 @@ async fn a_persons_word_that_the_journal_refuses_is_not_done() {
     outside.execute_batch("DROP TRIGGER refuse").unwrap();
     assert_eq!(set(Some(Led::On)), Ok(()));
     assert_eq!(begun.ledger().last(), Some(&("manual".to_owned(), true)));
+}
+
+#[tokio::test]
+async fn rules_take_the_place_of_those_that_whoever_brings_them_has_seen() {
+    let house = House::new();
+    let mut begun = house.begin();
+    let warm = || vec![rule("warm", "celsius >= 20.0", "TEMP_LED")];
+    let cold = || vec![rule("cold", "celsius < 20.0", "TEMP_LED")];
+    assert_eq!(begun.apply(warm()), Ok(1));
+    assert_eq!(begun.apply_instead_of(cold(), Some(1)), Ok(2));
+    let refused = begun.apply_instead_of(warm(), Some(1)).unwrap_err();
+    assert_eq!(refused, ControlError::Changed { version: 2, from: "rules.toml".into() });
+    assert_eq!(begun.rules(), ["cold"]);
+    assert_eq!(begun.history.rule_sets(10).unwrap().len(), 2);
+    assert_eq!(begun.apply_instead_of(warm(), Some(2)), Ok(3));
+}
+
+#[tokio::test]
+async fn how_the_rules_are_is_told_without_a_word_to_the_disk() {
+    let house = House::new();
+    let mut begun = house.begin();
+    begun.hear("22");
+    let standing = |begun: &mut Begun| {
+        let (answer, mut answered) = oneshot::channel();
+        begun.relay.obey(Request::Standing { answer }).unwrap();
+        answered.try_recv().unwrap().unwrap()
+    };
+    let before = standing(&mut begun);
+    assert_eq!((before.totals().off, before.totals().unknown), (1, 0));
+    let waits = &before.rules(0, 10)[0].pending[0];
+    assert_eq!((waits.timer, waits.does), ("max_age", "off"));
+    begun.hear("26");
+    assert_eq!(before.totals().on, 0, "a picture does not change");
+    let after = standing(&mut begun);
+    assert_eq!((after.totals().on, after.rules(0, 10)[0].led), (1, Some(Led::On)));
 }
