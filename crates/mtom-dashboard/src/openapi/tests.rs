@@ -72,7 +72,7 @@ mod served;
 struct Api;
 
 /// What is served beside the API: the pages, their files, and the live socket, which OpenAPI has no words for.
-const BESIDE: [&str; 5] = ["/", "/a/{hash}/{*name}", "/live", "/api/v1", "/api/v1/"];
+const BESIDE: [&str; 6] = ["/", "/worker.js", "/a/{hash}/{*name}", "/live", "/api/v1", "/api/v1/"];
 
 /// The document, with what the layers around the handlers add: tags of what is kept, and what the guard says.
 fn document() -> Value {
