@@ -8,6 +8,7 @@
 /** @typedef {import("../../wire.d.ts").LogEvent} LogEvent */
 /** @typedef {import("../../wire.d.ts").Actuator} Actuator */
 /** @typedef {import("../../wire.d.ts").Command} Command */
+/** @typedef {import("../../wire.d.ts").RuleStates} RuleStates */
 /** @typedef {import("../../wire.d.ts").Frame} Frame */
 
 /** 2026-11-23T08:06:30Z */
@@ -120,6 +121,46 @@ const VERSION = {
   applied_at_micros: NOW - 7_200 * SECOND,
   source: "the page",
   text: "",
+};
+
+/** What they wait for at that moment. @type {RuleStates} */
+const STATES = {
+  now: text(NOW),
+  now_micros: NOW,
+  rules: [
+    {
+      name: "heat",
+      state: "on",
+      since: text(NOW - 88 * SECOND),
+      since_micros: NOW - 88 * SECOND,
+      reading: 4_166,
+      condition: "celsius >= 25.0 (25.1)",
+      silent: false,
+      in_force: true,
+      blind_since: null,
+      blind_since_micros: null,
+      pending: [
+        { timer: "max_age", does: "off", at: text(NOW + 9 * SECOND), at_micros: NOW + 9 * SECOND },
+      ],
+    },
+    {
+      name: "damp cellar",
+      state: "unknown",
+      since: null,
+      since_micros: null,
+      reading: null,
+      condition: "",
+      silent: false,
+      in_force: true,
+      blind_since: null,
+      blind_since_micros: null,
+      pending: [],
+    },
+  ],
+  totals: { on: 1, off: 0, unknown: 1 },
+  actuators: [],
+  actuators_len: 0,
+  next: null,
 };
 
 /** @param {number} number @param {"on" | "off"} led @param {number} seconds ago @returns {Command} */
@@ -269,6 +310,7 @@ function client(name, topic, left) {
  * @property {(asked: URLSearchParams) => import("../../wire.d.ts").Commands} commands
  * @property {() => import("../../wire.d.ts").Rejects} rejects
  * @property {() => import("../../wire.d.ts").Rules} rules
+ * @property {() => import("../../wire.d.ts").Alerts} alerts
  * @property {() => import("../../wire.d.ts").Why} why
  */
 
@@ -302,6 +344,9 @@ const ANSWERS = {
     broker_lost: null,
     failing_since: null,
     failing_since_micros: null,
+    rules_refused: null,
+    rules_blind: null,
+    alerts_stuck: null,
   }),
   clients: () => ({
     admission: "everyone",
@@ -326,7 +371,8 @@ const ANSWERS = {
     next: null,
   }),
   rejects: () => ({ rejects: [], next: null }),
-  rules: () => ({ rules: RULES, version: VERSION }),
+  rules: () => ({ rules: RULES, version: VERSION, until: null, until_micros: null }),
+  alerts: () => ({ alerts: [], next: null }),
   why: () => ({
     command: command(18, "on", 88),
     reading: reading("Environ", "Temperature", 25.1, "°C", 4_166, 88),
@@ -349,7 +395,7 @@ export async function standStill(page) {
   await page.route(/\/api\/v1\//, (route) => {
     const { pathname, searchParams } = new URL(route.request().url());
     /** @type {Partial<Record<string, (asked: URLSearchParams) => unknown>>} */
-    const answers = { ...ANSWERS };
+    const answers = { ...ANSWERS, "rules/state": () => STATES };
     const answer = answers[pathname.slice("/api/v1/".length)];
     // What the house has no word for the real and empty one answers.
     return answer === undefined ? route.fallback() : route.fulfill({ json: answer(searchParams) });

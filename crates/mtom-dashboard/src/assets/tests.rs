@@ -57,6 +57,40 @@ fn names_from_outside_reach_nothing_but_the_table() {
     assert!(file("0000000000000000", "app.js", &headers).is_none(), "another tree");
 }
 
+/// Which of the modules named by its arguments are none.
+const PARSE: &str = "const { SourceTextModule } = require('vm');
+const { readFileSync } = require('fs');
+for (const file of process.argv.slice(1)) {
+  try { new SourceTextModule(readFileSync(file, 'utf8')); }
+  catch (error) { console.log(file + ': ' + error); }
+}";
+
+#[test]
+fn without_its_comments_each_module_still_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours =
+        ASSETS.iter().filter(|it| it.name.ends_with(".js") && !it.name.starts_with("vendor/"));
+    let mut files = Vec::new();
+    for asset in ours {
+        let text = std::str::from_utf8(asset.plain).unwrap();
+        assert!(!text.contains("\n/**"), "{}", asset.name);
+        files.push(folder.path().join(asset.name.replace('/', "-")));
+        std::fs::write(files.last().unwrap(), text).unwrap();
+    }
+    files.push(folder.path().join("broken.js"));
+    std::fs::write(files.last().unwrap(), "const = 1;").unwrap();
+    let mut node = std::process::Command::new("node");
+    node.args(["--no-warnings", "--experimental-vm-modules", "-e", PARSE, "--"]).args(&files);
+    let Ok(output) = node.output() else {
+        println!("SKIPPED: node is not installed");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("broken.js: SyntaxError"), "{said}");
+}
+
 #[test]
 fn gzip_is_sent_to_those_who_take_it() {
     for (value, takes) in [
