@@ -58,7 +58,7 @@ export const en = {
   "path.rules.blind.next":
     "look at its condition and its topic: mtom rules check tells what does not fit",
   "path.rules.alerts":
-    "{count} alerts wait; {rule} is not taken by {target} since {time} ({reason})",
+    "Alerts wait: {count}; {rule} is not taken by {target} since {time} ({reason})",
   "path.rules.alerts.next":
     "start what should take it, or correct its address; it is tried for a day",
   "path.actuator.down": "{name}: the link is {state}",

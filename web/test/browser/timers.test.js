@@ -105,7 +105,7 @@ test("an alert that nobody takes is red, says what to do, and stands among the o
     await waitForText(
       page,
       "#path-troubles [data-place=rules]",
-      /^Rules: 1 alerts wait; heat is not taken by http:\/\/127\.0\.0\.1:1.*\. Start what should take it/,
+      /^Rules: Alerts wait: 1; heat is not taken by http:\/\/127\.0\.0\.1:1.*\. Start what should take it/,
     );
     assert.equal(await page.getAttribute(".hop[data-place=rules]", "data-state"), "broken");
     await waitForText(page, "#alerts-list li", /^heat on: http:\/\/127\.0\.0\.1:1.*waits: /);
