@@ -323,13 +323,16 @@ fn page_tool(repo: &Repo, name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// `node --test` over `files`, one file at a time: the machine has few cores and each may start a broker.
+/// `node --test` over `files`, one file at a time: the machine has few cores and each may start a broker. What a
+/// failed test leaves open holds nobody up.
 fn node_test(repo: &Repo, files: Vec<PathBuf>, place: &str) -> Result<Command> {
     if files.is_empty() {
         bail!("there is no *.test.js or *.test.mjs in {place}");
     }
     let mut node = repo.program("node")?;
-    node.current_dir(repo.web()).args(["--test", "--test-concurrency=1"]).args(files);
+    node.current_dir(repo.web())
+        .args(["--test", "--test-force-exit", "--test-concurrency=1"])
+        .args(files);
     Ok(node)
 }
 
