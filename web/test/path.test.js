@@ -84,7 +84,7 @@ test("rules that cannot decide are broken and say what to do", () => {
           ...since,
         },
       },
-      /^3 alerts wait; heat is not taken by http:\/\/127\.0\.0\.1:1 since .*\(refused\)$/,
+      /^Alerts wait: 3; heat is not taken by http:\/\/127\.0\.0\.1:1 since .*\(refused\)$/,
       /start what should take it/,
     ],
   ]);
