@@ -8,6 +8,7 @@ import { createAlerts } from "./parts/alerts.js";
 import { status } from "./parts/api.js";
 import { createAway } from "./parts/away.js";
 import { createChart } from "./parts/chart.js";
+import { createClocks } from "./parts/clocks.js";
 import { byId, setShown, setText } from "./parts/dom.js";
 import { createEdit } from "./parts/edit.js";
 import { createFirst } from "./parts/first.js";
@@ -83,6 +84,7 @@ const storage = createStorage(page);
 const footer = createFooter(page);
 const player = createPlayer(page, { onChange: change, sight: chart.sight });
 const away = createAway(page, hear);
+const clocks = createClocks(page);
 
 /** @type {Set<Part>} */
 const changed = new Set();
@@ -185,6 +187,7 @@ function translate() {
   relabel(page.t, page.language);
   showConnection();
   away.render();
+  clocks.render();
   showLagged();
   overview.renderList();
   now.render();
@@ -270,6 +273,7 @@ setInterval(
     rules.tick();
     chart.draw();
     away.render();
+    clocks.render();
     // Nothing that somebody has written, and no past that somebody looks at, is lost.
     renew(page.isReplay || edit.isDirty());
     if (connection.state === "waiting") showConnection();

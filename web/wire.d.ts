@@ -150,7 +150,11 @@ export type Status = { version: string, started_at: string, started_at_micros: n
 /**
  * The gateway's clock.
  */
-now: string, now_micros: number, listens: Listens,
+now: string, now_micros: number,
+/**
+ * Of the gateway's computer.
+ */
+zone: Zone, listens: Listens,
 /**
  * Addresses of the broker for other computers, the likeliest first; empty: this one alone reaches it.
  */
@@ -163,6 +167,19 @@ insecure: string | null,
  * Simulated devices take part.
  */
 simulated: boolean, };
+
+/**
+ * A zone of time, as it is now.
+ */
+export type Zone = {
+/**
+ * `Asia/Shanghai`; null: only the offset is known.
+ */
+name: string | null,
+/**
+ * What its clocks show more than UTC.
+ */
+offset_seconds: number, };
 
 /**
  * Where things listen, `host:port`; empty where nothing does.
@@ -576,6 +593,10 @@ left_at: string | null, left_at_micros: number | null,
  * It left without a word: its connection was lost.
  */
 lost: boolean,
+/**
+ * It had left before anybody could see it: `left_at` is when that was learnt.
+ */
+left_at_latest: boolean,
 /**
  * The readings' topics on which it published, the newest last; a few.
  */

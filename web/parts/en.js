@@ -14,6 +14,10 @@ export const en = {
   "away.picture":
     "The gateway does not answer; trying again. This is its last picture, of {time}, {age} ago.",
   "away.nothing": "The gateway does not answer; trying again. Nothing of it is kept here.",
+  "clock.ahead":
+    "The clock of this device is {span} ahead of the gateway's. Ages here go by the gateway's clock.",
+  "clock.behind":
+    "The clock of this device is {span} behind the gateway's. Ages here go by the gateway's clock.",
 
   "insecure.title": "Open to everybody on this network",
   "insecure.text":
@@ -24,6 +28,7 @@ export const en = {
   "overview.summary": "{speaking} of {count} devices are heard",
   "device.silent": "silent: three readings missed",
   "device.offline": "offline since {time}",
+  "device.offline.latest": "offline, since {time} or longer",
 
   "path.title": "The path",
   "path.sensor": "Sensor",
@@ -466,7 +471,8 @@ export const en = {
   "footer.copy": "Copy",
   "footer.copied": "Copied",
   "footer.selected": "Selected: copy it with your keyboard",
-  "footer.zone": "Times in {zone}",
+  "footer.zone": "Times in your zone, {zone}",
+  "footer.gateway": "The gateway's clock: {time} ({zone})",
   "footer.version": "mtom {version}, up since {time}",
 
   "age.seconds": "{count} s",

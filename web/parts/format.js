@@ -135,6 +135,20 @@ export function stamp(micros, language) {
 }
 
 /**
+ * Date and time in another zone, as long as its offset stays.
+ * @param {number} micros
+ * @param {Language} language
+ * @param {import("../wire.d.ts").Zone} zone
+ */
+export function stampIn(micros, language, { offset_seconds: seconds }) {
+  return inZone(micros + seconds * 1_000_000, `${language} elsewhere`, () => ({
+    locale: LOCALES[language],
+    // It is moved already.
+    options: { ...dateOptions(language), ...CLOCK, timeZone: "UTC" },
+  }));
+}
+
+/**
  * The date alone in the zone of the browser.
  * @param {number} micros
  * @param {Language} language

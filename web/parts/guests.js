@@ -16,23 +16,26 @@ import { single } from "./single.js";
 
 const PERIOD_MILLIS = 3_000;
 
+/** @typedef {{micros: number, isAtLatest: boolean}} Away `isAtLatest`: nobody saw it, it may be longer */
+
 /**
- * Since when those are away who publish on a topic, in microseconds; null where one is there, or nobody is known.
+ * Since when those are away who publish on a topic; null where one is there, or nobody is known.
  *
  * A client that says goodbye after each reading is not away: only one whose connection was lost, or whose readings
  * are missed.
  * @param {Clients["clients"]} all
  * @param {string} topic
  * @param {boolean} isMissed
- * @returns {number | null}
+ * @returns {Away | null}
  */
 export function awaySince(all, topic, isMissed) {
-  /** @type {number | null} */
+  /** @type {Away | null} */
   let since = null;
-  for (const { topics, left_at_micros: left, lost } of all) {
+  for (const { topics, left_at_micros: left, lost, left_at_latest: isAtLatest } of all) {
     if (!topics.includes(topic)) continue;
     if (left === null) return null;
-    if (lost || isMissed) since = Math.max(since ?? left, left);
+    if (!lost && !isMissed) continue;
+    if (since === null || left > since.micros) since = { micros: left, isAtLatest };
   }
   return since;
 }

@@ -16,6 +16,7 @@ import { inUnit } from "./unit.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./state.js").Series} Series */
+/** @typedef {import("./guests.js").Away} Away */
 /** @typedef {import("../wire.d.ts").Reading} Reading */
 
 /**
@@ -53,8 +54,7 @@ const LOADS_MAX = 2;
 /**
  * @param {Page} page
  * @param {(key: string) => void} onSelect
- * @param {(topic: string, isMissed: boolean) => number | null} offlineSince in microseconds, where whoever sends
- *   there has left
+ * @param {(topic: string, isMissed: boolean) => Away | null} offlineSince where whoever sends there has left
  */
 export function createOverview(page, onSelect, offlineSince) {
   const list = byId("devices");
@@ -262,7 +262,7 @@ export function createOverview(page, onSelect, offlineSince) {
     const { model, t, language } = page;
     const now = page.nowMillis();
     let isSilent = true;
-    /** @type {number | null} */
+    /** @type {Away | null} */
     let left = null;
     for (const measure of card.measures.values()) {
       const series = model.series.get(measure.key);
@@ -279,9 +279,16 @@ export function createOverview(page, onSelect, offlineSince) {
       drawLine(measure, series, now);
     }
     card.element.dataset.state = left !== null ? "offline" : isSilent ? "stale" : "fresh";
-    const time = left === null ? "" : moment(left, now, language);
-    const said = left !== null ? t("device.offline", { time }) : isSilent ? t("device.silent") : "";
-    setText(card.said, said);
+    setText(card.said, left !== null ? offline(left, now) : isSilent ? t("device.silent") : "");
+  }
+
+  /**
+   * @param {Away} left
+   * @param {number} nowMillis
+   */
+  function offline({ micros, isAtLatest }, nowMillis) {
+    const key = isAtLatest ? "device.offline.latest" : "device.offline";
+    return page.t(key, { time: moment(micros, nowMillis, page.language) });
   }
 
   /**

@@ -14,6 +14,8 @@ export const zh = {
   "connection.lagged": "本页面处理过慢，跳过了 {count} 条更新",
   "away.picture": "网关没有应答，正在重试。这是它最后的画面：{time}，{age}前。",
   "away.nothing": "网关没有应答，正在重试。此处没有保存它的画面。",
+  "clock.ahead": "此设备的时钟比网关快 {span}。这里的时长以网关时钟为准。",
+  "clock.behind": "此设备的时钟比网关慢 {span}。这里的时长以网关时钟为准。",
 
   "insecure.title": "此网络中的任何人都可访问",
   "insecure.text":
@@ -24,6 +26,7 @@ export const zh = {
   "overview.summary": "{count} 台设备中有 {speaking} 台正在上报",
   "device.silent": "无数据：已错过三次读数",
   "device.offline": "自 {time} 起离线",
+  "device.offline.latest": "离线，自 {time} 或更早",
 
   "path.title": "数据路径",
   "path.sensor": "传感器",
@@ -451,7 +454,8 @@ export const zh = {
   "footer.copy": "复制",
   "footer.copied": "已复制",
   "footer.selected": "已选中，请用键盘复制",
-  "footer.zone": "时间按 {zone} 显示",
+  "footer.zone": "时间按本机时区 {zone} 显示",
+  "footer.gateway": "网关时钟：{time}（{zone}）",
   "footer.version": "mtom {version}，自 {time} 运行",
 
   "age.seconds": "{count} 秒",

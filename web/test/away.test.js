@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pictureOf } from "../parts/away.js";
+import { zoneName } from "../parts/clocks.js";
 import { ageMillis, apply, createModel } from "../parts/state.js";
 import { actuator, NOW_MICROS, NOW_MILLIS, reading, snapshot } from "./fixtures.js";
 
@@ -40,4 +41,18 @@ test("of a very large house as many series are kept as have a card", () => {
   assert.equal(picture?.frame.readings.length, 1_000);
   // Browsers give a page five million characters.
   assert.ok(JSON.stringify(picture).length < 1_000_000);
+});
+
+test("a zone is named as far as it is known", () => {
+  /** @type {[string | null, number, string][]} */
+  const cases = [
+    ["Asia/Shanghai", 28_800, "Asia/Shanghai, UTC+8"],
+    ["America/St_Johns", -12_600, "America/St_Johns, UTC−3:30"],
+    [null, 20_700, "UTC+5:45"],
+    ["UTC", 0, "UTC"],
+    [null, 0, "UTC"],
+  ];
+  for (const [name, offset_seconds, expected] of cases) {
+    assert.equal(zoneName({ name, offset_seconds }), expected);
+  }
 });

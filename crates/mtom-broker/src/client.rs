@@ -38,6 +38,8 @@ pub struct Settings {
     pub credentials: Option<(String, String)>,
     /// Topic filters to subscribe to, QoS 1.
     pub filters: Vec<String>,
+    /// Further ones, that the broker may refuse.
+    pub filters_wished: Vec<String>,
 }
 
 impl fmt::Debug for Settings {
@@ -161,6 +163,10 @@ impl<'a> Connection<'a> {
                         }
                     }
                     Ok(Event::Incoming(Incoming::SubAck(ack))) => {
+                        // Those that are only wished for are asked for last.
+                        if unanswered == 0 {
+                            continue;
+                        }
                         if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
                             return format!("refused a subscription among {:?}", self.settings.filters);
                         }
@@ -195,7 +201,7 @@ impl<'a> Connection<'a> {
         if self.known && session_present {
             return Ok(0);
         }
-        for filter in &self.settings.filters {
+        for filter in self.settings.filters.iter().chain(&self.settings.filters_wished) {
             self.client
                 .try_subscribe(filter.as_str(), QoS::AtLeastOnce)
                 .map_err(|error| format!("cannot subscribe to {filter}: {error}"))?;
@@ -236,7 +242,7 @@ enum Handed {
 
 async fn hand_over(intake: &Intake, publish: &Publish) -> Handed {
     let Ok(topic) = std::str::from_utf8(&publish.topic) else { return Handed::Done };
-    if !intake.wants(topic) {
+    if intake.is_aside(topic, &publish.payload, publish.retain) || !intake.wants(topic) {
         return Handed::Done;
     }
     let message = Message {

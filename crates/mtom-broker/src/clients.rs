@@ -1,4 +1,5 @@
-//! Who is at the embedded broker: who is connected, who has left, and who was not let in.
+//! Who is at the broker: who is connected, who has left, and who was not let in. An external broker does not tell;
+//! of its clients those are known that speak about themselves.
 //!
 //! With [`Admission::Named`] a client of another computer is let in only under a name that somebody has
 //! allowed. That keeps strangers out who knock by chance. It is no proof: who listens on the network learns
@@ -76,6 +77,8 @@ pub struct Left {
     pub at_micros: i64,
     /// It said goodbye. Else its connection was lost.
     pub is_graceful: bool,
+    /// It had left before anybody could see it: `at_micros` is when that was learnt.
+    pub is_learnt_late: bool,
 }
 
 /// Somebody who was not let in.
@@ -269,7 +272,7 @@ impl Clients {
         // A newer connection may have taken the place of the one that ends.
         let known = state.clients.get_mut(name).filter(|known| known.address == address);
         if let Some(known) = known {
-            known.left = Some(Left { at_micros, is_graceful });
+            known.left = Some(Left { at_micros, is_graceful, is_learnt_late: false });
         }
     }
 
@@ -286,6 +289,41 @@ impl Clients {
             client.topics.remove(0);
         }
         client.topics.push(Arc::from(topic));
+    }
+
+    /// Somebody at another broker says that it is there.
+    pub fn says_online(&self, name: &str) {
+        let is_news = self.state().clients.get(name).is_none_or(|known| known.left.is_some());
+        if is_news {
+            self.connected(name, None);
+        }
+    }
+
+    /// Somebody at another broker has said so, or its last will does. `is_learnt_late`: some time ago.
+    pub fn says_offline(&self, name: &str, is_learnt_late: bool) {
+        let at_micros = (self.now)();
+        self.know(name);
+        let mut state = self.state();
+        let known = state.clients.get_mut(name).filter(|known| known.left.is_none());
+        if let Some(known) = known {
+            known.left = Some(Left { at_micros, is_graceful: false, is_learnt_late });
+        }
+    }
+
+    /// Somebody at another broker says on which topic its readings come, and on no other.
+    pub fn says_topic(&self, name: &str, topic: &str) {
+        self.know(name);
+        if let Some(known) = self.state().clients.get_mut(name) {
+            known.topics.clear();
+        }
+        self.published(name, topic);
+    }
+
+    /// Of whom nothing else is known it is assumed to be there.
+    fn know(&self, name: &str) {
+        if !self.state().clients.contains_key(name) {
+            self.connected(name, None);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

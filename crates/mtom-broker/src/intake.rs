@@ -73,8 +73,12 @@ pub struct Intake {
     queue: mpsc::Sender<Delivery>,
     wanted: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     ignored: Arc<dyn Fn(&str) + Send + Sync>,
+    aside: Arc<Aside>,
     tally: Tally,
 }
+
+/// Whether a message on that topic goes no further; told its payload, and whether it is a kept copy.
+type Aside = dyn Fn(&str, &[u8], bool) -> bool + Send + Sync;
 
 /// What an [`Intake`] has counted, without the right to hand anything over. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -127,13 +131,29 @@ impl Intake {
     ) -> (Self, mpsc::Receiver<Delivery>) {
         let (queue, deliveries) = mpsc::channel(len);
         let (wanted, ignored) = (Arc::new(wanted), Arc::new(|_: &str| ()));
-        (Self { queue, wanted, ignored, tally: Tally::default() }, deliveries)
+        let aside = Arc::new(|_: &str, _: &[u8], _: bool| false);
+        (Self { queue, wanted, ignored, aside, tally: Tally::default() }, deliveries)
     }
 
     /// Tells `ignored` the topic of each message that nobody listens to.
     #[must_use]
     pub fn telling(self, ignored: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { ignored: Arc::new(ignored), ..self }
+    }
+
+    /// Shows `aside` each message of an external broker first: its topic, its payload, and whether it is a copy
+    /// that the broker had kept. Where that says true the message goes no further.
+    #[must_use]
+    pub fn showing(
+        self,
+        aside: impl Fn(&str, &[u8], bool) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { aside: Arc::new(aside), ..self }
+    }
+
+    /// Whether the message goes no further.
+    pub(crate) fn is_aside(&self, topic: &str, payload: &[u8], retained_copy: bool) -> bool {
+        (self.aside)(topic, payload, retained_copy)
     }
 
     /// Says whether anybody listens to `topic`, and counts the message if nobody does.

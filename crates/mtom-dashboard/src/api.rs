@@ -164,6 +164,8 @@ pub(crate) struct Status<'a> {
     /// The gateway's clock.
     now: String,
     now_micros: i64,
+    /// Of the gateway's computer.
+    zone: Zone<'a>,
     listens: Listens<'a>,
     /// Addresses of the broker for other computers, the likeliest first; empty: this one alone reaches it.
     reach: &'a [String],
@@ -171,6 +173,16 @@ pub(crate) struct Status<'a> {
     insecure: Option<&'a str>,
     /// Simulated devices take part.
     simulated: bool,
+}
+
+/// A zone of time, as it is now.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+pub(crate) struct Zone<'a> {
+    /// `Asia/Shanghai`; null: only the offset is known.
+    name: Option<&'a str>,
+    /// What its clocks show more than UTC.
+    offset_seconds: i32,
 }
 
 /// Where things listen, `host:port`; empty where nothing does.

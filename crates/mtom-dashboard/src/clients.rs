@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Clients that one answer names; those that are connected come first.
 const CLIENTS_LEN_MAX: usize = 1_000;
 
+/// Another broker decides.
+const EXTERNAL: &str = "external";
+
 const NAME_NEXT: &str = "send the name as GET /api/v1/clients tells it";
 const LIST_NEXT: &str = "GET /api/v1/clients lists who is allowed";
 const EXTERNAL_NEXT: &str = "ask the broker that broker.url names";
@@ -32,7 +35,8 @@ const DISK_NEXT: &str =
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct Clients<'a> {
-    /// Who of other computers is let in: `everyone`, `allowed` ones, or `external`: another broker decides.
+    /// Who of other computers is let in: `everyone`, `allowed` ones, or `external`: another broker decides. Of its
+    /// clients those are known that speak about themselves below `mtom/<id>/`.
     admission: &'static str,
     /// Those that are connected first, then those that left last; so many at most.
     clients: Vec<Client<'a>>,
@@ -60,6 +64,8 @@ pub(crate) struct Client<'a> {
     left_at_micros: Option<i64>,
     /// It left without a word: its connection was lost.
     lost: bool,
+    /// It had left before anybody could see it: `left_at` is when that was learnt.
+    left_at_latest: bool,
     /// The readings' topics on which it published, the newest last; a few.
     topics: Vec<&'a str>,
 }
@@ -108,8 +114,11 @@ pub(crate) struct WithdrawQuery {
     responses((status = 200, description = "as asked", body = Clients<'static>))
 ))]
 pub(crate) async fn clients(State(shared): State<Arc<Shared>>) -> Response {
-    let Some(guests) = &shared.guests else { return json(&Clients::external()) };
-    let everybody = guests.everybody();
+    let (admission, everybody) = match (&shared.guests, &shared.presence) {
+        (Some(guests), _) => (guests.admission().word(), guests.everybody()),
+        (None, Some(presence)) => (EXTERNAL, presence.everybody()),
+        (None, None) => (EXTERNAL, Default::default()),
+    };
     let mut clients: Vec<_> = everybody.clients.iter().collect();
     // The sort is stable: by name where they left together.
     clients.sort_by_key(|client| {
@@ -126,6 +135,7 @@ pub(crate) async fn clients(State(shared): State<Arc<Shared>>) -> Response {
             left_at: left_at.map(UnixMicros::rfc3339),
             left_at_micros: left_at.map(|at| at.0),
             lost: client.left.is_some_and(|left| !left.is_graceful),
+            left_at_latest: client.left.is_some_and(|left| left.is_learnt_late),
             topics: client.topics.iter().map(AsRef::as_ref).collect(),
         }
     });
@@ -138,7 +148,7 @@ pub(crate) async fn clients(State(shared): State<Arc<Shared>>) -> Response {
         reason: refused.reason.word(),
     });
     json(&Clients {
-        admission: guests.admission().word(),
+        admission,
         clients: named.collect(),
         clients_count: everybody.clients.len() as u64,
         refused: refused.collect(),
@@ -213,20 +223,6 @@ fn problem(error: GuestError) -> Problem {
         GuestError::Name(_) => Problem::bad_query(detail, NAME_NEXT),
         GuestError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, detail, LIST_NEXT),
         GuestError::Disk(_) => Problem::unavailable(detail, DISK_NEXT),
-    }
-}
-
-impl Clients<'_> {
-    /// Of another broker nothing is known.
-    fn external() -> Self {
-        Self {
-            admission: "external",
-            clients: Vec::new(),
-            clients_count: 0,
-            refused: Vec::new(),
-            refused_count: 0,
-            allowed: &[],
-        }
     }
 }
 

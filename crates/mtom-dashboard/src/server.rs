@@ -14,10 +14,12 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use jiff::tz::TimeZone;
 use mtom_gateway::Clock;
 use mtom_gateway::control::Control;
 use mtom_gateway::guests::Guests;
 use mtom_gateway::pairing::Pairings;
+use mtom_gateway::presence::Presence;
 use mtom_gateway::view::View;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
@@ -52,6 +54,8 @@ pub struct Dashboard {
     pub pairings: Option<Pairings>,
     /// Whom the embedded broker knows; `None`: the broker is not ours.
     pub guests: Option<Guests>,
+    /// Who speaks about itself at another broker; `None`: the broker is ours.
+    pub presence: Option<Presence>,
     /// The simulated sensor that can be held; `None`: there is none.
     pub simulator: Option<Simulator>,
 }
@@ -63,6 +67,8 @@ pub struct Info {
     pub version: String,
     /// When the process started.
     pub started_at: UnixMicros,
+    /// Of the computer's clock.
+    pub zone: TimeZone,
     /// Where sensors publish.
     pub mqtt: String,
     /// The original's live port.
@@ -124,6 +130,7 @@ pub(crate) struct Shared {
     pub(crate) scan: Option<Scan>,
     pub(crate) pairings: Option<Pairings>,
     pub(crate) guests: Option<Guests>,
+    pub(crate) presence: Option<Presence>,
     pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
@@ -168,6 +175,7 @@ pub(crate) async fn serve_within(
         scan,
         pairings,
         guests,
+        presence,
         simulator,
     } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
@@ -185,6 +193,7 @@ pub(crate) async fn serve_within(
         scan,
         pairings,
         guests,
+        presence,
         simulator,
         limits,
         readers: Semaphore::new(limits.readers_max),

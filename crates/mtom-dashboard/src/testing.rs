@@ -5,6 +5,7 @@ use crate::scan::Scan;
 use crate::server::{Dashboard, Info, Limits, serve_within};
 use crate::simulator::Simulator;
 use futures_util::StreamExt;
+use jiff::tz::TimeZone;
 use mtom_gateway::pairing::Pairings;
 use mtom_gateway::view::View;
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -87,6 +88,7 @@ impl Server {
         let info = Info {
             version: "1.2.3".into(),
             started_at: UnixMicros(NOW.0 - 1_000_000),
+            zone: TimeZone::fixed(jiff::tz::offset(8)),
             mqtt: "127.0.0.1:1883".into(),
             live: "127.0.0.1:8765".into(),
             history: "127.0.0.1:8768".into(),
@@ -105,6 +107,7 @@ impl Server {
             scan: None,
             pairings: None,
             guests: None,
+            presence: None,
             simulator: None,
         };
         change(&mut dashboard);

@@ -13,6 +13,7 @@ use crate::guests::Guests;
 use crate::history::Pages;
 use crate::known::Known;
 use crate::pairing::Pairings;
+use crate::presence::Presence;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Ports, Settings};
 use crate::view::{Hop, LogEvent, View};
@@ -79,6 +80,7 @@ pub struct Gateway {
     inbox: Inbox,
     control: Control,
     guests: Option<Guests>,
+    presence: Option<Presence>,
     alerts: Alerts,
     /// Ends what feeds the relay.
     feeding: CancellationToken,
@@ -164,6 +166,7 @@ impl Gateway {
             zone,
             intake,
             guests: feeder.guests(&path),
+            presence: feeder.presence(),
             feeder,
             ports,
             hub,
@@ -284,6 +287,12 @@ impl Gateway {
     #[must_use]
     pub fn guests(&self) -> Option<Guests> {
         self.guests.clone()
+    }
+
+    /// Who speaks about itself at its broker; `None`: the broker is its own, or there is none.
+    #[must_use]
+    pub fn presence(&self) -> Option<Presence> {
+        self.presence.clone()
     }
 
     /// What it has kept.

@@ -11,6 +11,7 @@ mod history;
 mod known;
 mod links;
 pub mod pairing;
+pub mod presence;
 mod relay;
 mod rules;
 pub mod settings;

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::{Failure, clock, devices, files, plan, ready, report, rules, scan, sensors, stop};
 use anyhow::Context;
+use jiff::tz::TimeZone;
 use mtom_dashboard::server::{self, Dashboard, Info};
 use mtom_dashboard::simulator::Simulator;
 use mtom_gateway::Clock;
@@ -55,7 +56,8 @@ async fn serve(
     }
     let replay = rules::replayer(settings.rules.read.clone());
     let trial = rules::trier(settings.rules.read.clone());
-    let gateway = Gateway::start(settings, clock.clone(), jiff::tz::TimeZone::system()).await?;
+    let zone = TimeZone::system();
+    let gateway = Gateway::start(settings, clock.clone(), zone.clone()).await?;
     let sensors = if role == Role::Up { plan::sensors(&config) } else { 0 };
     let ready = ready::Addresses::new(gateway.addresses(), page_address);
     if let Some(path) = ready_file {
@@ -63,7 +65,7 @@ async fn serve(
     }
     announce(&config, role, &ready, sensors, &simulated);
     let any_simulated = sensors > 0 || !simulated.is_empty();
-    let mut dashboard = dashboard(&config, &gateway, &ready, any_simulated, clock);
+    let mut dashboard = dashboard(&config, &gateway, &ready, any_simulated, (clock, zone));
     dashboard.replay = Some(replay);
     dashboard.trial = Some(trial);
     let hand = Hand::default();
@@ -110,7 +112,7 @@ fn dashboard(
     gateway: &Gateway,
     ready: &ready::Addresses,
     simulated: bool,
-    clock: Clock,
+    (clock, zone): (Clock, TimeZone),
 ) -> Dashboard {
     Dashboard {
         view: gateway.view(),
@@ -118,6 +120,7 @@ fn dashboard(
         info: Info {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: clock(),
+            zone,
             mqtt: ready.mqtt.clone(),
             live: ready.live.clone(),
             history: ready.history.clone(),
@@ -132,6 +135,7 @@ fn dashboard(
         scan: Some(scan::for_page()),
         pairings: Some(gateway.pairings()),
         guests: gateway.guests(),
+        presence: gateway.presence(),
         simulator: None,
     }
 }

@@ -293,6 +293,7 @@ function client(name, topic, left) {
     left_at: gone === null ? null : text(gone),
     left_at_micros: gone,
     lost: gone !== null,
+    left_at_latest: false,
     topics: [topic],
   };
 }
@@ -329,6 +330,7 @@ const ANSWERS = {
       dashboard: "127.0.0.1:8080",
     },
     reach: ["192.168.1.10"],
+    zone: { name: "UTC", offset_seconds: 0 },
     insecure: null,
     simulated: false,
   }),

@@ -90,7 +90,7 @@ fn a_client_is_connected_until_it_leaves_and_its_topics_stay_known() {
     assert_eq!(client.topics, ["Environ/Temperature".into()]);
     everyone.left("esp32", second, true);
     let client = everyone.everybody().clients.pop().unwrap();
-    assert_eq!(client.left, Some(Left { at_micros: 3, is_graceful: true }));
+    assert_eq!(client.left, Some(Left { at_micros: 3, is_graceful: true, is_learnt_late: false }));
     for number in 0..20 {
         everyone.published("esp32", &format!("Environ/{number}"));
     }

@@ -26,6 +26,7 @@ fn client(broker: &Mosquitto) -> Client {
         client_id: "mtom-test".into(),
         credentials: None,
         filters: vec!["Environ/#".into()],
+        filters_wished: vec!["mtom/+/status".into()],
     };
     let (change, changes) = mpsc::channel(64);
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());

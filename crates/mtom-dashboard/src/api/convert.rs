@@ -3,10 +3,12 @@
 use super::{
     Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
     Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State, Status,
-    TrustWord, Why,
+    TrustWord, Why, Zone,
 };
 use crate::events::{LogEvent, brief};
 use crate::server::Info;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use mtom_gateway::view::{
     ActuatorView, Counts as Account, LinkState, LogEntry, RuleView, Snapshot, Told, Trust, Update,
     Wanted,
@@ -153,6 +155,7 @@ impl<'a> Status<'a> {
             started_at_micros: info.started_at.0,
             now: now.rfc3339(),
             now_micros: now.0,
+            zone: Zone::new(&info.zone, now),
             listens: Listens {
                 mqtt: &info.mqtt,
                 live: &info.live,
@@ -163,6 +166,14 @@ impl<'a> Status<'a> {
             insecure: info.insecure.as_deref(),
             simulated: info.simulated,
         }
+    }
+}
+
+impl<'a> Zone<'a> {
+    fn new(zone: &'a TimeZone, now: UnixMicros) -> Self {
+        // What is no time of this world has the zone's offset of 1970.
+        let now = Timestamp::from_microsecond(now.0).unwrap_or_default();
+        Self { name: zone.iana_name(), offset_seconds: zone.to_offset(now).seconds() }
     }
 }
 

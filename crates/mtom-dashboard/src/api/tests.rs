@@ -3,7 +3,7 @@
 use super::{
     Actuator, Actuators, Applied, Command, Commands, Counts, Desired, Frame, Latest, LedState,
     LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State,
-    Status, TrustWord, Why,
+    Status, TrustWord, Why, Zone,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::clients;
@@ -54,6 +54,7 @@ fn the_types_of_the_page_are_these() {
     declare::<LogEvent<'_>>(&config, &mut text);
     declare::<Counts>(&config, &mut text);
     declare::<Status<'_>>(&config, &mut text);
+    declare::<Zone<'_>>(&config, &mut text);
     declare::<Listens<'_>>(&config, &mut text);
     declare::<Rules<'_>>(&config, &mut text);
     declare::<Rule<'_>>(&config, &mut text);

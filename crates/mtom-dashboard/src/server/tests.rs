@@ -29,6 +29,7 @@ async fn the_status_says_where_everything_is() {
     assert_eq!(status["version"], "1.2.3");
     assert_eq!(status["now_micros"], NOW.0);
     assert_eq!(status["now"], "2026-11-23T08:06:30.123456Z");
+    assert_eq!(status["zone"], json!({"name": null, "offset_seconds": 28_800}));
     assert_eq!(status["listens"]["mqtt"], "127.0.0.1:1883");
     assert_eq!((&status["insecure"], &status["simulated"]), (&json!("open"), &json!(true)));
     server.stop().await;

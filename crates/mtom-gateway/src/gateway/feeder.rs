@@ -4,6 +4,7 @@ use super::{StartError, own_client_id};
 use crate::Clock;
 use crate::forwarded;
 use crate::guests::{self, Guests};
+use crate::presence::{self, Presence};
 use crate::settings::Source;
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// Where messages come from, ready to start.
 pub(super) enum Feeder {
     Embedded(Box<Embedded>),
-    External(client::Settings, Outgoings),
+    External(client::Settings, Outgoings, Presence),
     Forwarded(String),
 }
 
@@ -31,6 +32,14 @@ impl Feeder {
         match self {
             Self::Embedded(embedded) => Some(Guests::new(embedded.door(), dir)),
             Self::External(..) | Self::Forwarded(_) => None,
+        }
+    }
+
+    /// Who speaks about itself at the external broker; `None`: there is none.
+    pub(super) fn presence(&self) -> Option<Presence> {
+        match self {
+            Self::External(_, _, presence) => Some(presence.clone()),
+            Self::Embedded(_) | Self::Forwarded(_) => None,
         }
     }
 
@@ -46,7 +55,7 @@ impl Feeder {
                 };
                 Some(Broker { host: ip.to_string(), port: address.port(), credentials: None })
             }
-            Self::External(client::Settings { host, port, credentials, .. }, _) => {
+            Self::External(client::Settings { host, port, credentials, .. }, ..) => {
                 let (host, credentials) = (host.clone(), credentials.clone());
                 Some(Broker { host, port: *port, credentials })
             }
@@ -86,9 +95,12 @@ pub(super) async fn feeder(
                 Some(id) => id,
                 None => own_client_id(dir)?,
             };
-            let settings = client::Settings { host, port, client_id, credentials, filters };
+            let filters_wished = presence::FILTERS.map(str::to_owned).into();
+            let settings =
+                client::Settings { host, port, client_id, credentials, filters, filters_wished };
             let (outlet, outgoings) = Outlet::external();
-            Ok((Feeder::External(settings, outgoings), address, Some(outlet)))
+            let presence = Presence::new(clock);
+            Ok((Feeder::External(settings, outgoings, presence), address, Some(outlet)))
         }
         Source::Forwarded { url } => Ok((Feeder::Forwarded(url), String::new(), None)),
     }
@@ -109,7 +121,10 @@ pub(super) fn feed(
         Feeder::Embedded(broker) => {
             tasks.spawn(broker.run(stop));
         }
-        Feeder::External(settings, outgoings) => {
+        Feeder::External(settings, outgoings, presence) => {
+            let intake = intake.showing(move |topic, payload, retained_copy| {
+                presence.heard(topic, payload, retained_copy)
+            });
             let url = format!("mqtt://{}:{}", settings.host, settings.port);
             let changed = move |change| match change {
                 Change::Connected { session_lost } => {
