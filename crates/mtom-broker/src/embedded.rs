@@ -161,6 +161,15 @@ impl Embedded {
     }
 }
 
+/// Who closes the connection at once after its DISCONNECT, as it should [MQTT-3.14.4-1], has more than one reason.
+fn has_said_goodbye(reason: &Reason) -> bool {
+    match reason {
+        Reason::ConnectDisconnect(_) => true,
+        Reason::Reasons(reasons) => reasons.iter().any(has_said_goodbye),
+        _ => false,
+    }
+}
+
 /// A runtime that may be dropped anywhere. A plain one panics when dropped inside another.
 struct OwnRuntime(Option<Runtime>);
 
@@ -342,9 +351,8 @@ impl Handler for Gate {
                 self.clients.connected(&session.id.client_id, session.id.remote_addr);
             }
             Parameter::ClientDisconnected(session, reason) => {
-                let is_graceful = matches!(reason, Reason::ConnectDisconnect(_));
                 let id = &session.id;
-                self.clients.left(&id.client_id, id.remote_addr, is_graceful);
+                self.clients.left(&id.client_id, id.remote_addr, has_said_goodbye(reason));
             }
             _ => {}
         }

@@ -84,6 +84,27 @@ async fn who_is_there_who_has_left_and_where_it_published_is_known() {
 }
 
 #[tokio::test]
+async fn one_that_says_goodbye_and_hangs_up_at_once_is_not_lost() {
+    const CONNECT: &[u8] = b"\x10\x13\0\x04MQTT\x04\x02\0\x3c\0\x07goodbye";
+    const PUBLISH: &[u8] = b"\x30\x18\0\x13Environ/Temperature21\n";
+    const DISCONNECT: &[u8] = b"\xe0\0";
+    let mut broker = running(Ipv4Addr::LOCALHOST, everyone()).await;
+    for is_polite in [true, false] {
+        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, broker.port)).await.unwrap();
+        socket.write_all(CONNECT).await.unwrap();
+        socket.read_exact(&mut [0; 4]).await.unwrap();
+        let end = if is_polite { DISCONNECT } else { &[] };
+        socket.write_all(&[PUBLISH, end].concat()).await.unwrap();
+        drop(socket);
+        delivery(&mut broker.deliveries).await.safe();
+        until("its end", || broker.client("goodbye").is_some_and(|it| it.left.is_some())).await;
+        let left = broker.client("goodbye").and_then(|client| client.left).unwrap();
+        assert_eq!(left.is_graceful, is_polite, "{left:?}");
+    }
+    broker.stop().await;
+}
+
+#[tokio::test]
 async fn a_stranger_of_another_computer_is_let_in_when_somebody_allows_it_and_put_out_again() {
     let Some(ip) = from_outside() else {
         eprintln!("skipped: this computer is in no network");
