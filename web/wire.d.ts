@@ -553,7 +553,8 @@ export type Devices = { devices: Array<Device>, };
  */
 export type Clients = {
 /**
- * Who of other computers is let in: `everyone`, `allowed` ones, or `external`: another broker decides.
+ * Who of other computers is let in: `everyone`, `allowed` ones, or `external`: another broker decides. Of its
+ * clients those are known that speak about themselves below `mtom/<id>/`.
  */
 admission: string,
 /**
