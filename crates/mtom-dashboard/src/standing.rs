@@ -108,14 +108,14 @@ pub(crate) struct PendingTimer {
     #[cfg_attr(
         test,
         ts(type = "\"for\" | \"dwell\" | \"max_age\" | \"schedule\" | \"override\""),
-        schema(inline, value_type = shapes::TimerWord)
+        schema(value_type = shapes::TimerWord)
     )]
     timer: &'static str,
     /// What is done then: it is or stays `on` or `off`, stays as it is (`hold`), or a schedule begins (`begin`).
     #[cfg_attr(
         test,
         ts(type = "\"on\" | \"off\" | \"hold\" | \"begin\""),
-        schema(inline, value_type = shapes::DoesWord)
+        schema(value_type = shapes::DoesWord)
     )]
     does: &'static str,
     at: String,
