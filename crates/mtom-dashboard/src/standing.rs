@@ -7,7 +7,7 @@ use crate::routes::{Asked, json, limit, number, taken};
 use crate::server::Shared;
 use axum::extract::State;
 use axum::response::Response;
-use mtom_gateway::standing::{ActuatorStanding, Pending, RuleStanding, Standing};
+use mtom_gateway::standing::{ActuatorOutlook, Effect, RuleOutlook, Standing, Timer, TimerKind};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,7 @@ pub(crate) async fn states(
 impl RuleStates {
     fn new(standing: &Standing, from: usize, limit: usize, now: UnixMicros) -> Self {
         let totals = standing.totals();
+        let [on, off, unknown] = [totals.on, totals.off, totals.unknown].map(|count| count as u64);
         let mut actuators = standing.actuators();
         let actuators_len = actuators.len();
         actuators.truncate(limit);
@@ -157,16 +158,16 @@ impl RuleStates {
             now: now.rfc3339(),
             now_micros: now.0,
             rules: standing.rules(from, limit).into_iter().map(RuleState::from).collect(),
-            totals: RuleTotals { on: totals.on, off: totals.off, unknown: totals.unknown },
+            totals: RuleTotals { on, off, unknown },
             actuators: actuators.into_iter().map(ActuatorState::from).collect(),
             actuators_len,
-            next: (end < totals.on + totals.off + totals.unknown).then_some(end),
+            next: (end < on + off + unknown).then_some(end),
         }
     }
 }
 
-impl From<RuleStanding> for RuleState {
-    fn from(rule: RuleStanding) -> Self {
+impl From<RuleOutlook> for RuleState {
+    fn from(rule: RuleOutlook) -> Self {
         Self {
             name: rule.name.to_string(),
             state: rule.led.into(),
@@ -178,17 +179,17 @@ impl From<RuleStanding> for RuleState {
             in_force: rule.is_active,
             blind_since: rule.blind_since.map(UnixMicros::rfc3339),
             blind_since_micros: rule.blind_since.map(|at| at.0),
-            pending: rule.pending.into_iter().map(PendingTimer::from).collect(),
+            pending: rule.timers.into_iter().map(PendingTimer::from).collect(),
         }
     }
 }
 
-impl From<ActuatorStanding> for ActuatorState {
-    fn from(one: ActuatorStanding) -> Self {
+impl From<ActuatorOutlook> for ActuatorState {
+    fn from(one: ActuatorOutlook) -> Self {
         Self {
             name: one.name.to_string(),
             manual: one.manual.into(),
-            pending: one.pending.map(PendingTimer::from),
+            pending: one.timer.map(PendingTimer::from),
         }
     }
 }
@@ -203,8 +204,21 @@ impl From<Option<Led>> for StateWord {
     }
 }
 
-impl From<Pending> for PendingTimer {
-    fn from(Pending { timer, does, at }: Pending) -> Self {
+impl From<Timer> for PendingTimer {
+    fn from(Timer { kind, effect, at }: Timer) -> Self {
+        let timer = match kind {
+            TimerKind::For => "for",
+            TimerKind::Dwell => "dwell",
+            TimerKind::MaxAge => "max_age",
+            TimerKind::Schedule => "schedule",
+            TimerKind::Override => "override",
+        };
+        let does = match effect {
+            Effect::Led(Led::On) => "on",
+            Effect::Led(Led::Off) => "off",
+            Effect::Hold => "hold",
+            Effect::Begin => "begin",
+        };
         Self { timer, does, at: at.rfc3339(), at_micros: at.0 }
     }
 }

@@ -3,7 +3,7 @@ use crate::relay::inbox::Work;
 use crate::relay::tests::{Begun, House, message};
 use mtom_broker::intake::Delivery;
 use mtom_protocol::link::Led;
-use mtom_rules::{Engine, RuleSpec};
+use mtom_rules::{Effect, Engine, RuleSpec, TimerKind};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -133,8 +133,8 @@ async fn how_the_rules_are_is_told_without_a_word_to_the_disk() {
     };
     let before = standing(&mut begun);
     assert_eq!((before.totals().off, before.totals().unknown), (1, 0));
-    let waits = &before.rules(0, 10)[0].pending[0];
-    assert_eq!((waits.timer, waits.does), ("max_age", "off"));
+    let waits = &before.rules(0, 10)[0].timers[0];
+    assert_eq!((waits.kind, waits.effect), (TimerKind::MaxAge, Effect::Led(Led::Off)));
     begun.hear("26");
     assert_eq!(before.totals().on, 0, "a picture does not change");
     let after = standing(&mut begun);
