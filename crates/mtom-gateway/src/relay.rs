@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 mod inbox;
@@ -192,7 +193,7 @@ impl Relay {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the journal can be written again");
                 }
-                work.told.clear();
+                work.close_told();
                 for note in work.notes.drain(..) {
                     // Who no longer waits has no use for it.
                     let _ = note.written.send(());
@@ -206,6 +207,7 @@ impl Relay {
                 self.go_on_without_disk(&work.batch, now);
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
                 work.batch.clear();
+                work.put_off_told(Instant::now());
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -222,7 +224,7 @@ impl Relay {
 
     fn write(
         &mut self,
-        Work { batch, told, notes }: &Work,
+        Work { batch, told, notes, .. }: &Work,
         now: UnixMicros,
         effects: &mut Effects,
     ) -> Result<bool, StoreError> {

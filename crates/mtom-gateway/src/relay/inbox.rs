@@ -5,8 +5,10 @@ use crate::alerts::Note;
 use crate::board::Outcome;
 use crate::control::Request;
 use mtom_broker::intake::Delivery;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// The queues of the relay; each says where it is made what happens when it is full.
@@ -22,7 +24,27 @@ pub(crate) struct Inbox {
 pub(super) struct Work {
     pub(super) batch: Vec<Delivery>,
     pub(super) told: Vec<Outcome>,
+    /// When `told` is to be written at the latest, whatever else happens until then.
+    pub(super) told_due: Option<Instant>,
     pub(super) notes: Vec<Note>,
+}
+
+impl Work {
+    fn tell(&mut self, outcome: Outcome, now: Instant) {
+        self.told.push(outcome);
+        self.told_due.get_or_insert(now + OUTCOME_DELAY);
+    }
+
+    /// The outcomes are written.
+    pub(super) fn close_told(&mut self) {
+        self.told.clear();
+        self.told_due = None;
+    }
+
+    /// The outcomes could not be written.
+    pub(super) fn put_off_told(&mut self, now: Instant) {
+        self.told_due = (!self.told.is_empty()).then(|| now + OUTCOME_DELAY);
+    }
 }
 
 pub(super) enum Wake {
@@ -37,14 +59,12 @@ impl Inbox {
     pub(super) async fn next(
         &mut self,
         work: &mut Work,
-        mut wait: Duration,
+        wait: Duration,
         end: &CancellationToken,
     ) -> Wake {
-        let mut delayed = !work.told.is_empty();
+        let mut rest = pin!(sleep(wait));
         loop {
-            if delayed {
-                wait = wait.min(OUTCOME_DELAY);
-            }
+            let told_due = work.told_due;
             tokio::select! {
                 biased;
                 count = self.deliveries.recv_many(&mut work.batch, BATCH_LEN_MAX) => {
@@ -52,8 +72,7 @@ impl Inbox {
                     return if count == 0 { Wake::End } else { Wake::Work };
                 }
                 Some(outcome) = self.outcomes.recv() => {
-                    work.told.push(outcome);
-                    delayed = true;
+                    work.tell(outcome, Instant::now());
                 }
                 // The next alert of its target waits for it.
                 Some(note) = self.notes.recv() => {
@@ -61,9 +80,13 @@ impl Inbox {
                     self.take_notes(work);
                     return Wake::Work;
                 }
+                // Before the requests: whoever asks again and again holds nothing up.
+                () = sleep_until(told_due.unwrap_or_else(Instant::now)), if told_due.is_some() => {
+                    return Wake::Timer;
+                }
+                () = &mut rest => return Wake::Timer,
                 Some(request) = self.requests.recv() => return Wake::Request(request),
                 () = end.cancelled(), if !self.deliveries.is_closed() => self.deliveries.close(),
-                () = tokio::time::sleep(wait) => return Wake::Timer,
             }
         }
     }
@@ -76,7 +99,7 @@ impl Inbox {
     /// Takes the outcomes that came before the end.
     pub(super) fn take_last(&mut self, work: &mut Work) {
         while let Ok(outcome) = self.outcomes.try_recv() {
-            work.told.push(outcome);
+            work.tell(outcome, Instant::now());
         }
         self.take_notes(work);
     }
@@ -97,3 +120,6 @@ impl Relay {
         if self.failing { wait.min(super::RETRY_PERIOD) } else { wait }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ const LWT: &str = "tele/plug/LWT";
 struct Plug {
     client: AsyncClient,
     events: EventLoop,
+    /// What it is; `None`: it was not told yet.
+    is: Option<String>,
 }
 
 impl Plug {
@@ -30,7 +32,7 @@ impl Plug {
         // Tasmota keeps its session: what its broker keeps for it reaches it.
         options.set_clean_session(false);
         let (client, events) = AsyncClient::builder(options).capacity(16).build();
-        let mut plug = Self { client, events };
+        let mut plug = Self { client, events, is: None };
         plug.until(|event| matches!(event, Incoming::ConnAck(_)).then_some(())).await;
         plug.client.try_subscribe(SET, QoS::AtLeastOnce).unwrap();
         plug.until(|event| matches!(event, Incoming::SubAck(_)).then_some(())).await;
@@ -68,11 +70,22 @@ impl Plug {
         self.client.try_publish(topic, payload.to_owned(), options).unwrap();
     }
 
-    /// Does as it is told, and says so.
+    /// Does as it is told, and says so; what it was before it is told again until it has greeted, and
+    /// whenever nobody hears its answer.
     async fn obey(&mut self) -> String {
-        let word = self.command().await;
+        loop {
+            let word = self.command().await;
+            self.say(RESULT, &format!(r#"{{"POWER":"{word}"}}"#), false);
+            if self.is.replace(word.clone()).as_ref() != Some(&word) {
+                return word;
+            }
+        }
+    }
+
+    /// Somebody presses its button.
+    fn press(&mut self, word: &str) {
+        self.is = Some(word.to_owned());
         self.say(RESULT, &format!(r#"{{"POWER":"{word}"}}"#), false);
-        word
     }
 
     /// Lives on until `done`.
@@ -105,8 +118,7 @@ async fn follow_the_rule(mtom: &Mtom, broker: SocketAddr) {
     hot("24.9");
     assert_eq!(plug.obey().await, "OFF");
     plug.while_waiting(mtom.actuator_when("off", reported("off"))).await;
-    // Somebody presses its button.
-    plug.say(RESULT, r#"{"POWER":"ON"}"#, false);
+    plug.press("ON");
     assert_eq!(plug.obey().await, "OFF");
     plug.while_waiting(mtom.actuator_when("off again", reported("off"))).await;
     // It dies without a word; meanwhile it gets hot and cold and hot.
