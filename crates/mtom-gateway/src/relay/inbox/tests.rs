@@ -1,6 +1,7 @@
 use super::*;
 use mtom_protocol::time::UnixMicros;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 const NEVER: Duration = Duration::from_secs(3_600);
 
@@ -19,7 +20,8 @@ async fn an_outcome_is_written_in_time_however_often_somebody_asks() {
     let (mut work, end) = (Work::default(), CancellationToken::new());
     let begun = Instant::now();
     outcome.send(sent(1)).await.unwrap();
-    let asking = tokio::spawn(async move {
+    let mut asking = JoinSet::new();
+    asking.spawn(async move {
         loop {
             sleep(Duration::from_millis(300)).await;
             let (answer, _) = oneshot::channel();
@@ -43,5 +45,5 @@ async fn an_outcome_is_written_in_time_however_often_somebody_asks() {
     work.close_told();
     assert!(work.told.is_empty() && work.told_due.is_none());
     drop(inbox);
-    asking.await.unwrap();
+    asking.join_next().await.unwrap().unwrap();
 }
