@@ -1,7 +1,7 @@
 /**
  * The page: joins the live socket, what is known, and the parts that show it.
  *
- * Frames change the model at once; the picture follows at most once per frame of the screen.
+ * Frames change the model at once; the picture follows at its own pace.
  */
 
 import { createAlerts } from "./parts/alerts.js";
@@ -22,6 +22,7 @@ import { connect } from "./parts/live.js";
 import { createLog } from "./parts/log.js";
 import { createNow } from "./parts/now.js";
 import { createOverview } from "./parts/overview.js";
+import { createPace } from "./parts/pace.js";
 import { createPage } from "./parts/page.js";
 import { createPath } from "./parts/pathview.js";
 import { createPlay } from "./parts/play.js";
@@ -82,46 +83,54 @@ const history = createHistory(page);
 const rejects = createRejects(page);
 const storage = createStorage(page);
 const footer = createFooter(page);
+const change = createPace(paint);
 const player = createPlayer(page, { onChange: change, sight: chart.sight });
 const away = createAway(page, hear);
 const clocks = createClocks(page);
 
-/** @type {Set<Part>} */
-const changed = new Set();
-let isScheduled = false;
 /** @type {string | null} */
 let charted = null;
-/** Shows what has changed since the last picture. */
-function paint() {
-  isScheduled = false;
+/** Shows what has changed since the last picture. @param {Set<Part>} parts */
+function paint(parts) {
   const { model } = page;
-  const parts = new Set(changed);
-  changed.clear();
+  const all = parts.has("snapshot");
+  const isAnotherSeries = all || parts.has("series");
+  const fresh = model.fresh.splice(0);
+  if (all) overview.reload();
+  else if (isAnotherSeries) overview.renderList();
+  if (fresh.length > 0) overview.add(fresh);
+  if (isAnotherSeries || fresh.length > 0) now.render();
+  if (isAnotherSeries) first.render();
+  if (all || parts.has("actuators")) {
+    leds.render();
+    play.render();
+  }
+  if (isAnotherSeries || parts.has("actuators")) path.render();
+  if (parts.has("lagged")) showLagged();
+  // What a person looks at first is on the screen first.
+  if (all) requestAnimationFrame(() => paintBelow(parts, fresh));
+  else paintBelow(parts, fresh);
+}
+
+/**
+ * What is further down, and asks the gateway for more.
+ * @param {Set<Part>} parts
+ * @param {readonly import("./wire.d.ts").Reading[]} fresh
+ */
+function paintBelow(parts, fresh) {
+  const { model } = page;
   const all = parts.has("snapshot");
   if (all || parts.has("series")) {
-    if (all) overview.reload();
-    else overview.renderList();
-    now.render();
     if (!page.isReplay) history.listSeries();
     chart.offer();
   }
-  const fresh = model.fresh.splice(0);
   if (all || charted !== model.selected) {
     charted = model.selected;
     void chart.load();
   } else if (fresh.length > 0) {
     chart.add(fresh);
   }
-  if (fresh.length > 0) {
-    overview.add(fresh);
-    now.render();
-    if (!page.isReplay) history.note(fresh);
-  }
-  if (all || parts.has("series")) first.render();
-  if (all || parts.has("actuators")) {
-    leds.render();
-    play.render();
-  }
+  if (fresh.length > 0 && !page.isReplay) history.note(fresh);
   if (parts.has("actuators") && !all) chart.loadDriven();
   if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
   if (all || parts.has("log")) {
@@ -131,16 +140,6 @@ function paint() {
   if (all) log.renderAll();
   else if (parts.has("log")) log.append();
   if (all || parts.has("counts")) void rejects.render();
-  if (parts.has("lagged")) showLagged();
-  if (all || parts.has("series") || parts.has("actuators")) path.render();
-}
-
-/** @param {Part[]} parts */
-function change(parts) {
-  for (const part of parts) changed.add(part);
-  if (isScheduled || changed.size === 0) return;
-  isScheduled = true;
-  requestAnimationFrame(paint);
 }
 
 /** Asked again at each connection: another gateway may have taken its place. */
@@ -236,9 +235,6 @@ for (const button of unitButtons()) {
   });
 }
 
-translate();
-void history.reset();
-
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 /** The first connection finds the page as it was served just now. */
 let isAgain = false;
@@ -260,6 +256,9 @@ const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
   }
   void keepFiles();
 });
+// Meanwhile the connection is made.
+translate();
+void history.reset();
 addEventListener("online", () => live.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") live.hurry();

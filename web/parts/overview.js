@@ -9,6 +9,7 @@
 import { readings } from "./api.js";
 import { byId, el, setShown, setText } from "./dom.js";
 import { age, moment, plain } from "./format.js";
+import { createSight } from "./sight.js";
 import * as spark from "./spark.js";
 import { ageMillis, isStale, seedTimes, seriesKey, usualMillis } from "./state.js";
 import { svg } from "./svg.js";
@@ -48,6 +49,8 @@ const CARDS_LEN_MAX = 1_000;
 const SUMMARY_MILLIS = 1_000;
 /** A line is drawn anew no more often than that. */
 const LINE_MILLIS = 1_000;
+/** Cards that are made in one frame: more than a screen has, and the others soon after. */
+const CARDS_AT_ONCE = 40;
 /** Histories that are loaded at a time. */
 const LOADS_MAX = 2;
 
@@ -68,16 +71,15 @@ export function createOverview(page, onSelect, offlineSince) {
   /** Answers about another time are not taken. */
   let generation = 0;
   let summarizedAtMillis = 0;
+  let isSoon = false;
 
-  const watcher = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const card = ofElement.get(target);
-      if (card === undefined) continue;
-      card.isSeen = isIntersecting;
-      if (!isIntersecting) continue;
-      for (const measure of card.measures.values()) wantHistory(measure);
-      drawCard(card);
-    }
+  const sight = createSight(list, (element, isSeen) => {
+    const card = ofElement.get(element);
+    if (card === undefined) return;
+    card.isSeen = isSeen;
+    if (!isSeen) return;
+    for (const measure of card.measures.values()) wantHistory(measure);
+    drawCard(card);
   });
 
   /** @param {Measure} measure */
@@ -160,9 +162,13 @@ export function createOverview(page, onSelect, offlineSince) {
     }
     const shown = [...devices].slice(0, CARDS_LEN_MAX);
     let place = list.firstElementChild;
+    let made = 0;
     for (const [device, all] of shown) {
       gone.delete(device);
-      const card = cards.get(device) ?? makeCard(device);
+      const known = cards.get(device);
+      if (known === undefined) made += 1;
+      if (made > CARDS_AT_ONCE) continue;
+      const card = known ?? makeCard(device);
       for (const series of all) if (!card.measures.has(series.key)) addMeasure(card, series);
       if (card.measures.size > all.length) removeGone(card);
       if (card.element === place) place = place.nextElementSibling;
@@ -174,7 +180,19 @@ export function createOverview(page, onSelect, offlineSince) {
     setShown(byId("devices-more"), more > 0);
     setText(byId("devices-more"), page.t("series.more", { count: more }));
     summarizedAtMillis = 0;
+    sight.look();
     render();
+    if (made > CARDS_AT_ONCE) soon();
+  }
+
+  /** Makes further cards in the next frame. */
+  function soon() {
+    if (isSoon) return;
+    isSoon = true;
+    requestAnimationFrame(() => {
+      isSoon = false;
+      renderList();
+    });
   }
 
   /** @param {string} device */
@@ -188,7 +206,6 @@ export function createOverview(page, onSelect, offlineSince) {
     element.dataset.device = device;
     cards.set(device, card);
     ofElement.set(element, card);
-    watcher.observe(element);
     return card;
   }
 
@@ -196,7 +213,6 @@ export function createOverview(page, onSelect, offlineSince) {
   function removeCard(device) {
     const card = cards.get(device);
     if (card === undefined) return;
-    watcher.unobserve(card.element);
     card.element.remove();
     cards.delete(device);
   }
