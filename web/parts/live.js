@@ -55,13 +55,13 @@ export function connect(url, onFrame, onConnection, world = BROWSER) {
     onConnection({ state: "connecting" });
     const socket = world.open(url);
     socket.onmessage = (message) => {
-      const frame = parse(message.data);
-      if (frame === null) return;
-      if (frame.type === "snapshot") {
-        tries = 0;
-        onConnection({ state: "open" });
+      for (const frame of framesOf(message.data)) {
+        if (frame.type === "snapshot") {
+          tries = 0;
+          onConnection({ state: "open" });
+        }
+        onFrame(frame);
       }
-      onFrame(frame);
     };
     // An error is always followed by a close.
     socket.onclose = () => {
@@ -81,6 +81,17 @@ export function connect(url, onFrame, onConnection, world = BROWSER) {
       open();
     },
   };
+}
+
+/**
+ * What a message says, in its order: the gateway packs what comes at about the same time into one.
+ * @param {unknown} data
+ * @returns {Frame[]}
+ */
+function framesOf(data) {
+  const frame = parse(data);
+  const frames = frame?.type === "batch" ? frame.frames : [frame];
+  return frames.filter((each) => each !== null);
 }
 
 /**

@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, delayMillis } from "../parts/live.js";
-import { NOW_MILLIS, snapshot } from "./fixtures.js";
+import { apply, createModel } from "../parts/state.js";
+import { NOW_MILLIS, reading, snapshot } from "./fixtures.js";
+
+/** @typedef {import("../wire.d.ts").Frame} Frame */
 
 /** A world that a test holds in its hands. */
 function createWorld() {
@@ -84,8 +87,26 @@ test("it is open when the snapshot has come, and starts over from there", () => 
 
 test("what is no frame disturbs nothing", () => {
   const { frames, say } = connected();
-  for (const data of ["{", "", new ArrayBuffer(1)]) say(data);
+  for (const data of ["{", "", "null", new ArrayBuffer(1)]) say(data);
   assert.deepEqual(frames, []);
+});
+
+test("a batch is heard as the frames in it, in their order, whatever else is among them", () => {
+  const { frames, say } = connected();
+  const [first, second] = [20, 21].map((value) => ({
+    type: "reading",
+    reading: reading({ value }),
+  }));
+  const isNew = { type: "new", frames: [second] };
+  say(JSON.stringify({ type: "batch", frames: [first, isNew, null, second] }));
+  say(JSON.stringify(first));
+  assert.deepEqual(frames, [first, isNew, second, first]);
+  const model = createModel();
+  for (const frame of frames) apply(model, /** @type {Frame} */ (frame), NOW_MILLIS);
+  assert.deepEqual(
+    model.fresh.map(({ value }) => value),
+    [20, 21, 20],
+  );
 });
 
 test("when the computer wakes up it does not wait any longer", () => {

@@ -1,4 +1,8 @@
-//! `/live`: a snapshot, then every change, as JSON text frames (`Frame` in `web/wire.d.ts`).
+//! `/live`: a snapshot, then every change in its order, as JSON text frames (`Frame` in `web/wire.d.ts`).
+//!
+//! A change is told at once where nothing was said for a moment; what comes within that moment is gathered
+//! and told in one `batch` (`gather.rs`). What was gathered goes before anything else that is told, the goodbye
+//! too; before `lagged` it is told, not dropped, because it was not lost and is not counted there.
 //!
 //! A viewer that is too slow loses updates, is told how many, and gets a new snapshot; one whose socket
 //! takes nothing at all is closed. Viewers have nothing to say: whoever says something is closed with
@@ -13,9 +17,14 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::StatusCode;
 use axum::response::Response;
 use mtom_gateway::view::Feed;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
+
+mod gather;
+
+use gather::{Change, Due, Gathered};
 
 /// A viewer says nothing but ping and close.
 const MESSAGE_LEN_MAX: usize = 4 * 1024;
@@ -55,7 +64,7 @@ pub(crate) async fn upgrade(
     let task = shared.tasks.token();
     Ok(upgrade
         .read_buffer_size(READ_BUFFER_LEN)
-        // Each frame is written at once and awaited: no more than one is ever held.
+        // Each message is written at once and awaited: no more than one is ever held.
         .write_buffer_size(0)
         .max_message_size(MESSAGE_LEN_MAX)
         .max_frame_size(MESSAGE_LEN_MAX)
@@ -69,13 +78,18 @@ struct Viewer<'a> {
     socket: WebSocket,
     shared: &'a Shared,
     counts: Option<Counts>,
+    gathered: Gathered,
+    /// When what is gathered is due. Set once for each message, not once for each change.
+    alarm: Pin<Box<Sleep>>,
     ticks: u32,
     heard_at: Instant,
 }
 
 impl<'a> Viewer<'a> {
     fn new(socket: WebSocket, shared: &'a Shared) -> Self {
-        Self { socket, shared, counts: None, ticks: 0, heard_at: Instant::now() }
+        let now = Instant::now();
+        let (gathered, alarm) = (Gathered::new(now), Box::pin(sleep_until(now)));
+        Self { socket, shared, counts: None, gathered, alarm, ticks: 0, heard_at: now }
     }
 
     async fn run(mut self) {
@@ -90,6 +104,9 @@ impl<'a> Viewer<'a> {
         // reset. Whoever takes longer is cut by dropping the socket.
         let _ = tokio::time::timeout(grace, async {
             if let Some((code, reason)) = close {
+                if let Some(text) = self.gathered.take() {
+                    self.socket.send(Message::Text(Utf8Bytes::from(text))).await?;
+                }
                 let frame = CloseFrame { code, reason: reason.into() };
                 self.socket.send(Message::Close(Some(frame))).await?;
             }
@@ -120,14 +137,16 @@ impl<'a> Viewer<'a> {
             () = self.shared.stop.cancelled() => Err(End::Stopping),
             heard = self.socket.recv() => self.hear(heard),
             update = feed.next() => match update {
-                Some(Ok(update)) => self.send(&Frame::from(&*update)).await,
+                Some(Ok(update)) => self.tell(Change::Update(update)).await,
                 Some(Err(lagged)) => {
+                    self.flush().await?;
                     self.send(&Frame::Lagged { lagged }).await?;
                     *feed = self.snapshot().await?;
                     Ok(())
                 }
                 None => Err(End::Stopping),
             },
+            () = self.alarm.as_mut(), if !self.gathered.is_empty() => self.flush().await,
             _ = tick.tick() => self.tick().await,
         }
     }
@@ -152,7 +171,7 @@ impl<'a> Viewer<'a> {
             return Ok(());
         }
         self.counts = Some(counts);
-        self.send(&Frame::Counts { counts }).await
+        self.tell(Change::Counts(counts)).await
     }
 
     fn hear(&mut self, heard: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -165,9 +184,36 @@ impl<'a> Viewer<'a> {
         }
     }
 
+    /// At once or together with what comes soon.
+    async fn tell(&mut self, change: Change) -> Result<(), End> {
+        match self.gathered.add(change, Instant::now()) {
+            Due::Now => self.flush().await,
+            Due::At(at) => {
+                if self.alarm.deadline() != at {
+                    self.alarm.as_mut().reset(at);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells what is gathered.
+    async fn flush(&mut self) -> Result<(), End> {
+        match self.gathered.take() {
+            Some(text) => self.say(text).await,
+            None => Ok(()),
+        }
+    }
+
     async fn send(&mut self, frame: &Frame<'_>) -> Result<(), End> {
-        let text = serde_json::to_string(frame).expect("our own types always have a JSON form");
-        self.write(Message::Text(Utf8Bytes::from(text))).await
+        self.say(frame.json()).await
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), End> {
+        self.write(Message::Text(Utf8Bytes::from(text))).await?;
+        // From its end: a socket that takes little gets more with each message, not more messages.
+        self.gathered.said(Instant::now());
+        Ok(())
     }
 
     /// Full socket: waits, while the feed drops what does not fit its queue; then closes.

@@ -14,6 +14,7 @@ use mtom_protocol::unit::Unit;
 use mtom_store::journal::Journal;
 use mtom_store::record::Stored;
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -189,7 +190,7 @@ impl Server {
             request.headers_mut().insert("origin", origin.parse().unwrap());
         }
         let (socket, _) = soon("a connection", connect_async(request)).await.map_err(Box::new)?;
-        Ok(Watcher { socket })
+        Ok(Watcher { socket, frames: VecDeque::new() })
     }
 }
 
@@ -227,6 +228,8 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Of a batch, those that were not asked for yet.
+    frames: VecDeque<Value>,
 }
 
 impl Watcher {
@@ -234,8 +237,16 @@ impl Watcher {
         soon("a frame", self.socket.next()).await.map(Result::unwrap)
     }
 
-    /// The next text frame.
+    /// The next frame, by itself or out of a batch.
     pub(crate) async fn frame(&mut self) -> Value {
+        if self.frames.is_empty() {
+            self.frames = unpacked(self.message().await).into();
+        }
+        self.frames.pop_front().unwrap()
+    }
+
+    /// The next message, which is a frame or a batch of them.
+    pub(crate) async fn message(&mut self) -> Value {
         loop {
             match self.next().await {
                 Some(Message::Text(text)) => return serde_json::from_str(&text).unwrap(),
@@ -265,6 +276,16 @@ impl Watcher {
             }
         }
     }
+}
+
+/// The frames of a message.
+pub(crate) fn unpacked(mut message: Value) -> Vec<Value> {
+    if message["type"] != "batch" {
+        return vec![message];
+    }
+    let Value::Array(frames) = message["frames"].take() else { panic!("{message}") };
+    assert!(frames.len() > 1, "one alone is no batch");
+    frames
 }
 
 pub(crate) fn celsius(value: f64) -> Reading {

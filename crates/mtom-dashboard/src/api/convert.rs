@@ -320,4 +320,8 @@ impl<'a> Frame<'a> {
             rules: snapshot.rules.iter().map(Rule::from).collect(),
         }
     }
+
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).expect("our own types always have a JSON form")
+    }
 }

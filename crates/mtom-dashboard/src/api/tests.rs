@@ -379,3 +379,11 @@ fn a_lost_update_is_said_in_numbers() {
     "#]],
     );
 }
+
+#[test]
+fn several_changes_are_one_batch() {
+    let frames = vec![Frame::Lagged { lagged: 1 }, Frame::Lagged { lagged: 2 }];
+    let json = Frame::Batch { frames }.json();
+    let frames = r#"[{"type":"lagged","lagged":1},{"type":"lagged","lagged":2}]"#;
+    assert_eq!(json, format!(r#"{{"type":"batch","frames":{frames}}}"#));
+}

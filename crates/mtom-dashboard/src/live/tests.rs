@@ -1,10 +1,129 @@
 //! The live socket: what a viewer hears, in which order, and who is refused.
 
+use super::gather::{CHANGES_LEN_MAX, PAUSE};
 use crate::server::Limits;
-use crate::testing::{NOW, Server, limits, soon};
+use crate::testing::{LIMIT, NOW, Server, Watcher, limits, soon, unpacked};
 use futures_util::{SinkExt, StreamExt};
 use mtom_gateway::view::{Counts, Hop, LogEvent};
+use std::sync::mpsc;
+use std::time::Duration;
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Time stands still while it lives, but for what `advance` lets pass.
+struct Still {
+    _end: mpsc::Sender<()>,
+}
+
+impl Still {
+    fn begin() -> Self {
+        tokio::time::pause();
+        let (end, ended) = mpsc::channel();
+        // A paused clock runs ahead whenever nobody has anything to do, which a socket on its way looks like;
+        // not so while this is at work. At the latest after the limit it runs again, and waiting fails.
+        drop(tokio::task::spawn_blocking(move || ended.recv_timeout(LIMIT)));
+        Self { _end: end }
+    }
+
+    /// Lets the server take all that it was given.
+    async fn settle(&self) {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn advance(&self) {
+        self.settle().await;
+        // Timers go by whole milliseconds.
+        tokio::time::advance(PAUSE + Duration::from_millis(1)).await;
+    }
+}
+
+/// A viewer that has its snapshot and to whom nothing was said of late.
+async fn rested(server: &Server) -> (Watcher, Still) {
+    let mut viewer = server.watch().await;
+    assert_eq!(viewer.frame().await["type"], "snapshot");
+    let still = Still::begin();
+    still.advance().await;
+    (viewer, still)
+}
+
+fn ids(frames: &[serde_json::Value]) -> Vec<u64> {
+    frames.iter().map(|frame| frame["reading"]["id"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_change_after_a_pause_is_told_alone_and_at_once() {
+    let mut server = Server::start().await;
+    let (mut viewer, still) = rested(&server).await;
+    for celsius in [20.0, 21.0] {
+        server.store(&[celsius]);
+        // Without a tick of the clock.
+        let message = viewer.message().await;
+        assert_eq!(message["type"], "reading");
+        assert_eq!(message["reading"]["celsius"], celsius);
+        still.advance().await;
+    }
+    drop(still);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_thousand_readings_come_in_a_few_messages_in_their_order() {
+    let mut server = Server::start().await;
+    let (mut viewer, still) = rested(&server).await;
+    let stored = server.store(&[20.0; 1_000]);
+    let mut got = Vec::new();
+    let mut lens = Vec::new();
+    while got.len() < stored.len() {
+        let frames = unpacked(viewer.message().await);
+        lens.push(frames.len());
+        got.extend(ids(&frames));
+        if lens.len() == 4 {
+            // Fewer than a message holds: they wait for the clock.
+            still.advance().await;
+        }
+    }
+    assert_eq!(got, stored.iter().map(|reading| reading.id).collect::<Vec<_>>());
+    let full = CHANGES_LEN_MAX;
+    assert_eq!(lens, [1, full, full, full, 999 - 3 * full]);
+    drop(still);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_gathered_before_updates_were_lost_is_told_before_that() {
+    let mut server = Server::start().await;
+    let (mut viewer, still) = rested(&server).await;
+    let first = server.store(&[20.0])[0].id;
+    still.settle().await;
+    let gathered = server.store(&[21.0, 22.0])[0].id;
+    still.settle().await;
+    // At once, so more than the queue holds.
+    let lost = server.store(&[23.0; 2_000]);
+    assert_eq!(ids(&[viewer.message().await]), [first]);
+    assert_eq!(ids(&unpacked(viewer.message().await)), [gathered, gathered + 1]);
+    assert_eq!(viewer.message().await["type"], "lagged");
+    let snapshot = viewer.message().await;
+    assert_eq!(snapshot["readings"][0]["id"], lost.last().unwrap().id);
+    drop(still);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_gathered_before_the_end_is_told_before_the_goodbye() {
+    let mut server = Server::start().await;
+    let (mut viewer, still) = rested(&server).await;
+    server.store(&[20.0]);
+    still.settle().await;
+    let last = server.store(&[21.0, 22.0])[1].id;
+    still.settle().await;
+    server.cancel();
+    assert_eq!(viewer.message().await["type"], "reading");
+    assert_eq!(ids(&unpacked(viewer.message().await))[1], last);
+    assert_eq!(viewer.close_code().await, 1001);
+    drop(still);
+    server.stop().await;
+}
 
 #[tokio::test]
 async fn a_viewer_gets_the_present_and_then_every_change_once() {
@@ -38,6 +157,10 @@ async fn the_account_follows_when_it_has_changed() {
     assert_eq!(viewer.frame().await["counts"]["rejected"], 0);
     server.view.counts(Counts { received: 4, rejected: 4, ..Counts::default() }, NOW);
     assert_eq!(viewer.frame_of("counts").await["counts"]["rejected"], 4);
+    server.view.log(NOW, Hop::Broker, LogEvent::Skipped { count: 1 });
+    server.view.counts(Counts { received: 5, rejected: 5, ..Counts::default() }, NOW);
+    let next = [viewer.frame().await, viewer.frame().await];
+    assert_eq!([&next[0]["type"], &next[1]["type"]], ["log", "counts"], "in their order");
     server.stop().await;
 }
 
@@ -68,8 +191,7 @@ async fn a_slow_viewer_is_told_what_it_lost_and_gets_the_present_again() {
 
 #[tokio::test]
 async fn a_viewer_that_takes_nothing_is_closed() {
-    let limits =
-        Limits { stall: std::time::Duration::from_millis(100), viewers_max: 1, ..limits() };
+    let limits = Limits { stall: Duration::from_millis(100), viewers_max: 1, ..limits() };
     let mut server = Server::within(limits, None).await;
     let mut dead = server.watch().await;
     assert_eq!(dead.frame().await["type"], "snapshot");

@@ -82,6 +82,7 @@ impl Model {
                 self.count(&frame["counts"]);
                 Vec::new()
             }
+            Some("batch") => items(&frame["frames"]).iter().flat_map(|it| self.take(it)).collect(),
             Some("lagged") => vec![format!("({} updates not shown)", frame["lagged"])],
             _ => Vec::new(),
         }

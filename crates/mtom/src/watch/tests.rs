@@ -78,14 +78,32 @@ fn a_plain_terminal_gets_a_line_per_event_and_no_repetition() {
 }
 
 #[test]
+fn each_frame_of_a_batch_is_taken_in_its_order_and_unknown_ones_are_passed_over() {
+    let mut model = Model::new(TimeZone::UTC);
+    let frames = [reading(20.0), reading(21.0)].map(|it| json!({"type": "reading", "reading": it}));
+    let [first, second] = frames;
+    let frames = [first, json!({"type": "new"}), json!(null), second];
+    let lines = model.take(&json!({"type": "batch", "frames": frames}));
+    let words = lines.iter().map(|line| line.split("  ").nth(2).unwrap());
+    assert_eq!(words.collect::<Vec<_>>(), ["20.0 °C", "21.0 °C"]);
+    assert_eq!(model.series["Environ/Temperature"].value, 21.0);
+}
+
+#[test]
 fn what_a_terminal_would_obey_and_unknown_frames_do_nothing() {
     let mut model = Model::new(TimeZone::UTC);
     let mut hostile = reading(1.0);
     hostile["device"] = json!("\u{1b}[2J");
     let line = model.take(&json!({"type": "reading", "reading": hostile})).remove(0);
     assert!(!line.contains('\u{1b}'));
-    for frame in [json!({}), json!({"type": 7}), json!([]), json!({"type": "reading"}), json!(null)]
-    {
+    for frame in [
+        json!({}),
+        json!({"type": 7}),
+        json!([]),
+        json!({"type": "reading"}),
+        json!(null),
+        json!({"type": "batch"}),
+    ] {
         assert!(model.take(&frame).is_empty(), "{frame}");
     }
 }
