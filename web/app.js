@@ -41,6 +41,8 @@ import { createWhy } from "./parts/why.js";
 const TICK_MILLIS = 250;
 /** With reduced motion the chart moves in steps. */
 const TICK_MILLIS_REDUCED = 1_000;
+/** Files for when the gateway is away are fetched after what somebody waits for. */
+const KEEP_MILLIS = 1_000;
 
 const page = createPage();
 /** What the gateway says, also while the page shows the past. */
@@ -244,7 +246,12 @@ const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
   showConnection();
   path.render();
   if (connection.state === "waiting") isAgain = true;
-  if (connection.state !== "open") return;
+  // The readings first: the snapshot is drawn in the next frame, and all else is asked for after that.
+  if (connection.state === "open") requestAnimationFrame(() => setTimeout(greet));
+});
+
+/** Asks for what the live socket does not say. */
+function greet() {
   void path.load();
   void play.load();
   void guests.load();
@@ -254,8 +261,8 @@ const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
     history.resume();
     void look();
   }
-  void keepFiles();
-});
+  setTimeout(() => void keepFiles(), KEEP_MILLIS);
+}
 // Meanwhile the connection is made.
 translate();
 void history.reset();
