@@ -2,6 +2,9 @@
 //!
 //! No network. A missing `web/vendor` is no error: the page then names the command that fetches it.
 //! The hash is over names and contents, so the address of every file changes with any of them.
+//!
+//! `index.html` names every module that the page begins with: a browser that learns of each only from
+//! those that import it asks in as many rounds as they are deep. What is loaded by `import()` can wait.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,6 +18,8 @@ use std::path::{Path, PathBuf};
 const FOLDERS: [&str; 3] = ["", "parts", "vendor"];
 /// The only files without the hash in their address: they name the others with it.
 const PAGES: [&str; 3] = ["api.html", "index.html", "worker.js"];
+/// The module that the page begins with.
+const FIRST: &str = "app.js";
 /// What a browser need not keep for when the gateway is away: the API is away with it.
 const NOT_KEPT: [&str; 3] = ["api.html", "parts/reference.js", "worker.js"];
 
@@ -53,14 +58,16 @@ fn main() -> io::Result<()> {
     let kept: Vec<_> =
         kept.filter(|name| !NOT_KEPT.contains(name) && !name.ends_with("LICENSE")).collect();
     let kept = kept.join(" ");
+    let preloads = imported(&files).map(|name| preload(&hash, &name)).collect::<Vec<_>>().concat();
+    let marks = [("@tree@", &*hash), ("@files@", &kept), ("<!-- @modules@ -->", &preloads)];
     let mut table = String::from("[\n");
     for (index, file) in files.iter().enumerate() {
-        write_file(&out, index, file, [&hash, &kept], &mut table)?;
+        write_file(&out, index, file, &marks, &mut table)?;
     }
     table.push(']');
     fs::write(out.join("assets.rs"), table)?;
+    fs::write(out.join("marks.rs"), format!("{marks:?}"))?;
     println!("cargo::rustc-env=MTOM_TREE_HASH={hash}");
-    println!("cargo::rustc-env=MTOM_KEPT_FILES={kept}");
     Ok(())
 }
 
@@ -97,11 +104,58 @@ fn bare(source: &str) -> String {
     bare
 }
 
+/// What `FIRST` imports, and what that imports, nearest first: in this order they are asked for.
+fn imported(files: &[File]) -> impl Iterator<Item = String> {
+    let mut names = vec![FIRST.to_owned()];
+    let mut next = 0;
+    while let Some(name) = names.get(next).cloned() {
+        next += 1;
+        let Some(file) = files.iter().find(|file| file.name == name) else {
+            panic!("web/{name} is imported and not there");
+        };
+        for path in imports(&bare(&String::from_utf8_lossy(&file.bytes))) {
+            let path = beside(&name, path);
+            if !names.contains(&path) {
+                names.push(path);
+            }
+        }
+    }
+    names.into_iter().skip(1)
+}
+
+/// The addresses in the statements that import or hand on from another module. The formatter puts each at the
+/// beginning of a line, and its end on one.
+fn imports(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().filter_map(|line| {
+        let begins = ["import ", "export ", "} from "].iter().any(|word| line.starts_with(word));
+        let (before, path) = line.strip_suffix("\";")?.rsplit_once('"')?;
+        (begins && (before == "import " || before.ends_with("from "))).then_some(path)
+    })
+}
+
+/// The name of what the module `name` calls `path`.
+fn beside(name: &str, path: &str) -> String {
+    let mut parts: Vec<_> = name.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn preload(hash: &str, name: &str) -> String {
+    format!("<link rel=\"modulepreload\" href=\"/a/{hash}/{name}\">")
+}
+
 fn write_file(
     out: &Path,
     index: usize,
     file: &File,
-    [hash, kept]: [&str; 2],
+    marks: &[(&str, &str)],
     table: &mut String,
 ) -> io::Result<()> {
     let mut bytes = file.bytes.clone();
@@ -110,8 +164,9 @@ fn write_file(
     }
     let is_page = PAGES.contains(&&*file.name);
     if is_page {
-        let text = String::from_utf8_lossy(&bytes);
-        bytes = text.replace("@tree@", hash).replace("@files@", kept).into_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = marks.iter().fold(text, |text, (mark, by)| text.replace(mark, by));
+        bytes = text.into_bytes();
     }
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&bytes)?;

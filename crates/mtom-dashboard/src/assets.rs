@@ -25,8 +25,8 @@ const ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// Changes with every file of the page; part of the address of all but the pages themselves.
 const HASH: &str = env!("MTOM_TREE_HASH");
 
-/// What a browser keeps for when the gateway is away, with spaces between.
-const KEPT: &str = env!("MTOM_KEPT_FILES");
+/// What stands in the pages for what only the build knows, and that.
+const MARKS: [(&str, &str); 3] = include!(concat!(env!("OUT_DIR"), "/marks.rs"));
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const NO_CACHE: &str = "no-cache";
@@ -87,8 +87,8 @@ fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
     if !asset.is_page {
         return Some(bytes);
     }
-    let text = String::from_utf8_lossy(&bytes);
-    Some(text.replace("@tree@", HASH).replace("@files@", KEPT).into_bytes())
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Some(MARKS.iter().fold(text, |text, (mark, by)| text.replace(mark, by)).into_bytes())
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
 //! The embedded page.
 
-use super::{ASSETS, Asset, HASH, IMMUTABLE, KEPT, file, find, from_disk, page, serve, takes_gzip};
+use super::{
+    ASSETS, Asset, HASH, IMMUTABLE, MARKS, file, find, from_disk, page, serve, takes_gzip,
+};
+use crate::testing::Server;
 use axum::http::{HeaderMap, HeaderValue, header};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
 fn asks(name: header::HeaderName, value: &'static str) -> HeaderMap {
     HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
@@ -27,8 +33,8 @@ fn the_page_is_embedded_with_its_hash_in_every_address() {
 fn the_worker_keeps_the_files_of_its_own_tree_and_all_that_the_page_needs() {
     let worker = std::str::from_utf8(find("worker.js").unwrap().plain).unwrap();
     assert!(worker.contains(&format!("TREE = \"{HASH}\"")));
-    assert!(worker.contains(&format!("FILES = \"{KEPT}\"")));
-    let kept: Vec<_> = KEPT.split(' ').collect();
+    let (_, rest) = worker.split_once("FILES = \"").unwrap();
+    let kept: Vec<_> = rest.split('"').next().unwrap().split(' ').collect();
     for name in ["index.html", "app.js", "style.css", "manifest.webmanifest", "icon.png"] {
         assert!(kept.contains(&name), "{name}");
     }
@@ -79,13 +85,70 @@ fn without_its_comments_each_module_still_is_one() {
     }
     files.push(folder.path().join("broken.js"));
     std::fs::write(files.last().unwrap(), "const = 1;").unwrap();
-    let mut node = std::process::Command::new("node");
-    node.args(["--no-warnings", "--experimental-vm-modules", "-e", PARSE, "--"]).args(&files);
-    let output = node.output().expect("node, which the page's tools need anyway");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = node(PARSE, &files);
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("broken.js: SyntaxError"), "{said}");
+}
+
+fn node(script: &str, files: &[impl AsRef<std::ffi::OsStr>]) -> String {
+    let mut node = Command::new("node");
+    node.args(["--no-warnings", "--experimental-vm-modules", "-e", script, "--"]).args(files);
+    let output = node.output().expect("node, which the page's tools need anyway");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The modules that the one named by its argument imports, at any depth, as JavaScript itself reads them.
+const REACH: &str = "const { SourceTextModule } = require('vm');
+const { readFileSync } = require('fs');
+const { dirname, join } = require('path');
+const seen = new Set();
+const reach = (file) => {
+  const { dependencySpecifiers } = new SourceTextModule(readFileSync(file, 'utf8'));
+  for (const path of dependencySpecifiers) {
+    const next = join(dirname(file), path);
+    if (seen.has(next)) continue;
+    seen.add(next);
+    console.log(next);
+    reach(next);
+  }
+};
+reach(process.argv[1]);";
+
+/// The addresses of the modules that a page has loaded before it asks for them.
+fn preloaded(page: &str) -> Vec<String> {
+    let links = page.split("<link rel=\"modulepreload\" href=\"").skip(1);
+    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_module_that_the_page_begins_with_is_asked_for_at_once() {
+    let web = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web");
+    let found = node(REACH, &[format!("{web}/app.js")]);
+    let web = Path::new(web).canonicalize().unwrap();
+    let reached: BTreeSet<_> = found
+        .lines()
+        .map(|file| Path::new(file).canonicalize().unwrap())
+        .map(|file| format!("/a/{HASH}/{}", file.strip_prefix(&web).unwrap().display()))
+        .collect();
+    assert!(reached.len() > 30, "{reached:?}");
+    let links = preloaded(std::str::from_utf8(find("index.html").unwrap().plain).unwrap());
+    let preloaded: BTreeSet<_> = links.iter().cloned().collect();
+    assert_eq!(preloaded, reached);
+    assert_eq!(preloaded.len(), links.len(), "each once");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_at_once_is_there() {
+    let server = Server::start().await;
+    let links = preloaded(&server.get("/").await.body);
+    assert!(!links.is_empty());
+    for link in links {
+        let answer = server.get(&link).await;
+        assert_eq!(answer.status, 200, "{link}");
+        assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"), "{link}");
+    }
+    server.stop().await;
 }
 
 #[test]
@@ -114,9 +177,10 @@ fn the_whole_page_is_small() {
 #[test]
 fn the_folder_wins_over_the_table_where_it_has_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("index.html"), "new @tree@").unwrap();
+    let source = "new @tree@ <!-- @modules@ -->";
+    std::fs::write(folder.path().join("index.html"), source).unwrap();
     let read = from_disk(find("index.html").unwrap(), folder.path()).unwrap();
-    assert_eq!(read, format!("new {HASH}").into_bytes());
+    assert_eq!(read, format!("new {HASH} {}", MARKS[2].1).into_bytes());
     assert!(from_disk(find("app.js").unwrap(), folder.path()).is_none());
 }
 
