@@ -4,36 +4,26 @@
  * Frames change the model at once; the picture follows at its own pace.
  */
 
-import { createAlerts } from "./parts/alerts.js";
 import { status } from "./parts/api.js";
 import { createAway } from "./parts/away.js";
-import { createChart } from "./parts/chart.js";
 import { createClocks } from "./parts/clocks.js";
 import { byId, setShown, setText } from "./parts/dom.js";
-import { createEdit } from "./parts/edit.js";
 import { createFirst } from "./parts/first.js";
 import { createFooter } from "./parts/footer.js";
 import { createGuests } from "./parts/guests.js";
-import { createHistory } from "./parts/history.js";
 import { rememberLanguage, translator } from "./parts/i18n.js";
 import { languageButtons, relabel } from "./parts/labels.js";
 import { createLeds } from "./parts/leds.js";
 import { connect } from "./parts/live.js";
-import { createLog } from "./parts/log.js";
 import { createNow } from "./parts/now.js";
 import { createOverview } from "./parts/overview.js";
 import { createPace } from "./parts/pace.js";
 import { createPage } from "./parts/page.js";
 import { createPath } from "./parts/pathview.js";
 import { createPlay } from "./parts/play.js";
-import { createPlayer } from "./parts/player.js";
-import { createRejects } from "./parts/rejects.js";
 import { keepFiles, look, renew } from "./parts/renew.js";
-import { createRules } from "./parts/rules.js";
 import { apply, select } from "./parts/state.js";
-import { createStorage } from "./parts/storage.js";
 import { rememberUnit, unitButtons } from "./parts/unit.js";
-import { createWhy } from "./parts/why.js";
 
 /** @typedef {import("./parts/state.js").Part} Part */
 /** @typedef {import("./parts/live.js").Connection} Connection */
@@ -56,7 +46,7 @@ const overview = createOverview(
     select(page.model, key);
     overview.render();
     now.render();
-    void chart.load();
+    below?.loadChart();
   },
   // Who was away at a time of the past is not kept.
   (topic, isMissed) => (page.isReplay ? null : guests.awaySince(topic, isMissed)),
@@ -69,29 +59,40 @@ const guests = createGuests(
   () => connection.state === "open",
   () => overview.render(),
 );
-const chart = createChart(page);
-const leds = createLeds(page, (name) => why.open(name));
-const why = createWhy(page, (name) => leds.focus(name));
-const edit = createEdit(page);
-const rules = createRules(
-  page,
-  () => connection.state === "open",
-  () => edit.open(),
-  (found) => edit.follow(found),
-);
-const alerts = createAlerts(page);
-const log = createLog(page);
-const history = createHistory(page);
-const rejects = createRejects(page);
-const storage = createStorage(page);
+const leds = createLeds(page, (name) => void joined().then((parts) => parts?.tellWhy(name)));
 const footer = createFooter(page);
 const change = createPace(paint);
-const player = createPlayer(page, { onChange: change, sight: chart.sight });
 const away = createAway(page, hear);
 const clocks = createClocks(page);
 
-/** @type {string | null} */
-let charted = null;
+/** What is further down the page; null: it is not fetched yet. */
+/** @type {import("./parts/below.js").Below | null} */
+let below = null;
+/** @type {Promise<import("./parts/below.js").Below | null> | null} */
+let joining = null;
+
+/** Fetches what is further down, once; null: the gateway went away meanwhile, and it is tried again. */
+function joined() {
+  joining ??= join();
+  return joining;
+}
+
+async function join() {
+  /** @type {typeof import("./parts/below.js").createBelow} */
+  let createBelow;
+  try {
+    ({ createBelow } = await import("./parts/below.js"));
+  } catch {
+    joining = null;
+    return null;
+  }
+  const isOpen = () => connection.state === "open";
+  below = createBelow(page, { isOpen, focusLed: leds.focus, onChange: change });
+  byId("main").removeAttribute("aria-busy");
+  if (present.counts !== null) below.paint(new Set(/** @type {const} */ (["snapshot"])), []);
+  return below;
+}
+
 /** Shows what has changed since the last picture. @param {Set<Part>} parts */
 function paint(parts) {
   const { model } = page;
@@ -110,38 +111,13 @@ function paint(parts) {
   if (isAnotherSeries || parts.has("actuators")) path.render();
   if (parts.has("lagged")) showLagged();
   // What a person looks at first is on the screen first.
-  if (all) requestAnimationFrame(() => paintBelow(parts, fresh));
-  else paintBelow(parts, fresh);
+  if (all) afterPicture(() => (below === null ? void joined() : below.paint(parts, fresh)));
+  else below?.paint(parts, fresh);
 }
 
-/**
- * What is further down, and asks the gateway for more.
- * @param {Set<Part>} parts
- * @param {readonly import("./wire.d.ts").Reading[]} fresh
- */
-function paintBelow(parts, fresh) {
-  const { model } = page;
-  const all = parts.has("snapshot");
-  if (all || parts.has("series")) {
-    if (!page.isReplay) history.listSeries();
-    chart.offer();
-  }
-  if (all || charted !== model.selected) {
-    charted = model.selected;
-    void chart.load();
-  } else if (fresh.length > 0) {
-    chart.add(fresh);
-  }
-  if (fresh.length > 0 && !page.isReplay) history.note(fresh);
-  if (parts.has("actuators") && !all) chart.loadDriven();
-  if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
-  if (all || parts.has("log")) {
-    rules.follow(all);
-    if (!page.isReplay) alerts.follow(all);
-  }
-  if (all) log.renderAll();
-  else if (parts.has("log")) log.append();
-  if (all || parts.has("counts")) void rejects.render();
+/** @param {() => void} run when what is drawn in the next frame is on the screen */
+function afterPicture(run) {
+  requestAnimationFrame(() => setTimeout(run));
 }
 
 /** Asked again at each connection: another gateway may have taken its place. */
@@ -197,16 +173,9 @@ function translate() {
   play.render();
   guests.render();
   showUnit();
-  chart.relabel();
   leds.render(true);
-  rules.render();
-  alerts.render();
-  log.relabel();
-  history.relabel();
-  rejects.relabel();
-  player.relabel();
-  storage.render();
   footer.render();
+  below?.relabel();
 }
 
 for (const button of languageButtons()) {
@@ -232,8 +201,7 @@ for (const button of unitButtons()) {
     overview.render();
     play.render();
     now.render();
-    chart.relabel();
-    history.relabel();
+    below?.convert();
   });
 }
 
@@ -245,9 +213,12 @@ const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
   away.follow(connection);
   showConnection();
   path.render();
-  if (connection.state === "waiting") isAgain = true;
+  if (connection.state === "waiting") {
+    isAgain = true;
+    void joined();
+  }
   // The readings first: the snapshot is drawn in the next frame, and all else is asked for after that.
-  if (connection.state === "open") requestAnimationFrame(() => setTimeout(greet));
+  if (connection.state === "open") afterPicture(greet);
 });
 
 /** Asks for what the live socket does not say. */
@@ -256,16 +227,14 @@ function greet() {
   void play.load();
   void guests.load();
   void loadStatus();
-  void storage.load();
   if (isAgain) {
-    history.resume();
+    below?.resume();
     void look();
   }
   setTimeout(() => void keepFiles(), KEEP_MILLIS);
 }
 // Meanwhile the connection is made.
 translate();
-void history.reset();
 addEventListener("online", () => live.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") live.hurry();
@@ -276,12 +245,11 @@ setInterval(
   () => {
     now.tick();
     overview.render();
-    rules.tick();
-    chart.draw();
+    below?.tick();
     away.render();
     clocks.render();
     // Nothing that somebody has written, and no past that somebody looks at, is lost.
-    renew(page.isReplay || edit.isDirty());
+    renew(page.isReplay || below?.isDirty() === true);
     if (connection.state === "waiting") showConnection();
   },
   isReduced ? TICK_MILLIS_REDUCED : TICK_MILLIS,

@@ -34,7 +34,6 @@ export function createChart(page) {
   let span = { seconds: 600 };
   /** @type {Span[]} */
   let back = [];
-  let isBegun = false;
 
   const presets = PRESETS.map(({ key, seconds }) => {
     const button = el("button", "");
@@ -127,9 +126,6 @@ export function createChart(page) {
   }
 
   function load() {
-    // Whoever has just come sees the values first.
-    if (!isBegun) void picture.start();
-    isBegun = true;
     legend.follow();
     return curves.load();
   }
@@ -174,6 +170,7 @@ export function createChart(page) {
   }
 
   relabel();
+  void picture.start();
   return {
     load,
     add,

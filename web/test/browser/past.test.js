@@ -207,6 +207,47 @@ describe("the history", () => {
     await house.remove();
   });
 
+  test("rejects are narrowed by device, topic, reason and time, and all are back at a press", async () => {
+    const house = await startMtom();
+    house.publish("Environ/Temperature", ["20 °C", "23,4 °C", "-127 °C"]);
+    house.publish("Environ/attic/Temperature", ["20 °C", "warm"]);
+    const { page, close } = await browser.open(house.url);
+    const rows = () => page.locator("#rejects li");
+    /** @param {number} count */
+    const has = (count) =>
+      page.waitForFunction(
+        (wanted) => document.querySelectorAll("#rejects li").length === wanted,
+        count,
+      );
+    const clear = async () => {
+      await page.click("#rejects-filters button[type=reset]");
+      await has(3);
+    };
+    await has(3);
+    await page.selectOption("#rejects-code", "decimal_comma");
+    await has(1);
+    assert.match((await rows().textContent()) ?? "", /23,4/);
+    await clear();
+    await page.focus("#rejects-device");
+    await page.selectOption("#rejects-device", "Environ/attic");
+    await has(1);
+    assert.match((await rows().textContent()) ?? "", /warm/);
+    await clear();
+    await page.fill("#rejects-topic", "Environ/+");
+    await page.press("#rejects-topic", "Enter");
+    await has(2);
+    await clear();
+    await page.fill("#rejects-until", "2001-01-01T00:00:00");
+    await has(0);
+    await waitForText(page, "#rejects-notice", "No reject is like that.");
+    await clear();
+    await page.fill("#rejects-from", "2001-01-01T00:00:00");
+    await page.selectOption("#rejects-code", "sensor_lost");
+    await has(1);
+    await close();
+    await house.remove();
+  });
+
   test("older rejects are a press away, and the log shows what is looked for", async () => {
     const house = await startMtom();
     house.publish("Environ/Humidity", "41 %");

@@ -191,6 +191,8 @@ export async function startBrowser(defaults = {}) {
       const seen = watchPage(page, url);
       await prepare(page);
       await page.goto(url);
+      // What is further down the page comes after what is looked at first.
+      await page.waitForFunction(() => document.querySelector("main[aria-busy]") === null);
       return {
         page,
         seen,
