@@ -178,8 +178,9 @@ export async function startBrowser(defaults = {}) {
      * @param {string} url
      * @param {ContextOptions} [options]
      * @param {(page: Page) => Promise<void>} [prepare]
+     * @param {string} [begin] what is opened first, where it is not the page itself
      */
-    async open(url, options = {}, prepare = async () => {}) {
+    async open(url, options = {}, prepare = async () => {}, begin = url) {
       const context = await browser.newContext({
         viewport: { width: 1440, height: 900 },
         locale: "en-US",
@@ -190,7 +191,7 @@ export async function startBrowser(defaults = {}) {
       const page = await context.newPage();
       const seen = watchPage(page, url);
       await prepare(page);
-      await page.goto(url);
+      await page.goto(begin);
       // What is further down the page comes after what is looked at first.
       await page.waitForFunction(() => document.querySelector("main[aria-busy]") === null);
       return {

@@ -31,47 +31,82 @@ const { values } = parseArgs({
 const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 assert.ok(seconds > 0 && rounds > 0, "--seconds and --rounds take numbers");
 
-const fleet = await startFleet(DEVICES);
 const browser = await startBrowser();
+const one = await startFleet(1);
+/** @type {Record<string, number>[]} */
+const firsts = [];
+for (let round = 0; round < rounds; round += 1) {
+  const floor = await looked(one.mtom.url, true, first);
+  const page = await looked(one.mtom.url, false, first);
+  firsts.push(Object.fromEntries([...named("floor.one", floor), ...named("page.one", page)]));
+}
+await one.stop();
+
+const fleet = await startFleet(DEVICES);
 /** @type {Record<string, number>[]} */
 const measured = [];
-for (let round = 0; round < rounds; round += 1) {
-  const floor = await figures(`${fleet.mtom.url}${BARE}`, 0);
-  const page = await figures(fleet.mtom.url, DEVICES);
-  measured.push(Object.fromEntries([...named("floor", floor), ...named("page", page)]));
+for (const ofOne of firsts) {
+  const floor = await looked(fleet.mtom.url, true, figures);
+  const page = await looked(fleet.mtom.url, false, figures);
+  measured.push({
+    ...ofOne,
+    ...Object.fromEntries([...named("floor", floor), ...named("page", page)]),
+  });
 }
 await browser.close();
 await fleet.stop();
 process.stdout.write(`${JSON.stringify(measured)}\n`);
 
 /**
+ * What `measure` finds of the page, or of a bare one, of the gateway at `url`.
+ * @template Found
  * @param {string} url
- * @param {number} cards that it shows
+ * @param {boolean} isBare
+ * @param {(page: Page, url: string, isBare: boolean) => Promise<Found>} measure
  */
-async function figures(url, cards) {
-  const isBare = cards === 0;
-  const { page, close } = await browser.open(url, { bypassCSP: isBare }, async (page) => {
+async function looked(url, isBare, measure) {
+  /** @param {Page} page */
+  const prepare = async (page) => {
     if (isBare) {
-      // A document without a head has the browser look for an icon.
+      // A document without a head has the browser look for an icon. Whoever asks so has no cache: not the page.
       await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
       await page.addInitScript(showCount);
     }
     await page.addInitScript(noteFirst);
-  });
-  const cold = await first(page);
-  await page.goto("about:blank");
-  await page.goto(url);
-  const warm = await first(page);
-  if (cards > 0) await waitForCards(page, cards);
+  };
+  const { page, close } = await browser.open(url, { bypassCSP: isBare }, prepare, "about:blank");
+  const found = await measure(page, isBare ? `${url}${BARE}` : url, isBare);
+  await close();
+  return found;
+}
+
+/**
+ * How soon the first reading is on the screen, with nothing in the browser's cache and then with all of it.
+ * @param {Page} page
+ * @param {string} url
+ */
+async function first(page, url) {
+  const [cold, warm] = [await firstOf(page, url), await firstOf(page, url)];
+  return { cold, warm };
+}
+
+/**
+ * That, and what the page costs when all of its cards are there.
+ * @param {Page} page
+ * @param {string} url
+ * @param {boolean} isBare
+ */
+async function figures(page, url, isBare) {
+  const firsts = await first(page, url);
+  if (!isBare) await waitForCards(page, DEVICES);
   // Histories of the cards that are seen are loaded, and code is compiled.
   await page.waitForTimeout(SETTLE_MILLIS);
   const [before, start] = [await fleet.stored(), performance.now()];
   const spent = await cost(page, seconds);
   const rate = ((await fleet.stored()) - before) / ((performance.now() - start) / 1_000);
   assert.ok(rate >= RATE_MIN, `only ${Math.round(rate)} readings/s of ${DEVICES} were stored`);
-  const updatesLost = cards > 0 ? await lost(page) : 0;
-  await close();
-  return { ...spent, cold, warm, rate, updatesLost };
+  const updatesLost = isBare ? 0 : await lost(page);
+  return { ...spent, ...firsts, rate, updatesLost };
 }
 
 /** The floor, in a bare page: the same socket, its first value and then how much it has said. */
@@ -106,8 +141,14 @@ function noteFirst() {
   requestAnimationFrame(look);
 }
 
-/** @param {Page} page @returns {Promise<number>} milliseconds since the navigation began */
-async function first(page) {
+/**
+ * @param {Page} page
+ * @param {string} url
+ * @returns {Promise<number>} milliseconds since the navigation began
+ */
+async function firstOf(page, url) {
+  await page.goto("about:blank");
+  await page.goto(url);
   const found = await page.waitForFunction(() => Reflect.get(globalThis, "mtomFirst"));
   return found.jsonValue();
 }
