@@ -2,8 +2,9 @@
  * Every device as a card: its values in the person's unit, their age, a line of the last while; grey after
  * three missed readings, and said where it is offline.
  *
- * Only cards on the screen are drawn; the others are when they come into sight. A reading draws its own card, and
- * its line moves on once in a while, so that a thousand devices cost no more than those that are seen.
+ * Cards on the screen are drawn at once, and the others when they come into sight or when it is their turn, so that
+ * whoever searches, prints or hears the page finds them filled. A reading draws its own card, and its line moves on
+ * once in a while: a thousand devices cost little more than those that are seen.
  */
 
 import { readings } from "./api.js";
@@ -51,6 +52,8 @@ const SUMMARY_MILLIS = 1_000;
 const LINE_MILLIS = 1_000;
 /** Cards that are made in one frame: more than a screen has, and the others soon after. */
 const CARDS_AT_ONCE = 40;
+/** Cards out of sight that are drawn at a time. */
+const TURN_LEN = 20;
 /** Histories that are loaded at a time. */
 const LOADS_MAX = 2;
 
@@ -72,6 +75,8 @@ export function createOverview(page, onSelect, offlineSince) {
   let generation = 0;
   let summarizedAtMillis = 0;
   let isSoon = false;
+  /** Of the cards out of sight the next to be drawn. */
+  let turn = 0;
 
   const sight = createSight(list, (element, isSeen) => {
     const card = ofElement.get(element);
@@ -267,9 +272,16 @@ export function createOverview(page, onSelect, offlineSince) {
     summarize();
   }
 
-  /** What is on the screen. */
+  /** What is on the screen, and some of what is not. */
   function render() {
-    for (const card of cards.values()) if (card.isSeen) drawCard(card);
+    const unseen = [];
+    for (const card of cards.values()) {
+      if (card.isSeen) drawCard(card);
+      else unseen.push(card);
+    }
+    turn = turn < unseen.length ? turn : 0;
+    for (const card of unseen.slice(turn, turn + TURN_LEN)) drawCard(card);
+    turn += TURN_LEN;
     summarize();
   }
 

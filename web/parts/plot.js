@@ -132,7 +132,8 @@ export function plotOptions(scene) {
   }
   return {
     ...scene.size(),
-    padding: [8, 6, 0, 0],
+    // Room for half a label at the end of either axis.
+    padding: [8 * large, 18 * large, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

@@ -82,6 +82,23 @@ describe("devices", () => {
     });
   });
 
+  test("of many those out of sight are filled too, and have their line when they are scrolled to", async () => {
+    await withMtom([], async (mtom) => {
+      const sensors = startSensor(mtom.ready.mqtt, ["--count", "60"]);
+      const { page, close } = await browser.open(mtom.url);
+      await page.waitForFunction(() => {
+        const values = [...document.querySelectorAll(".device .value")];
+        return values.length === 60 && values.every(({ textContent }) => textContent !== "");
+      });
+      // In the order of their names the last one.
+      const asked = page.waitForRequest(/readings\?device=Environ%2Fsim9&/);
+      await page.$eval("#devices", (list) => list.scrollTo(0, list.scrollHeight));
+      await asked;
+      await sensors.kill();
+      await close();
+    });
+  });
+
   test("one that has missed three readings turns grey and says so; its age grows", async () => {
     await withMtom([], async (mtom) => {
       const [host = "", port = ""] = mtom.ready.mqtt.split(":");
