@@ -39,6 +39,14 @@ const page = createPage();
 const present = page.model;
 /** @type {Connection} */
 let connection = { state: "connecting" };
+/** The first connection finds the page as it was served just now. */
+let isAgain = false;
+// First of all: while it is made, so are the parts that show what it says.
+const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
+  // It begins as it is known to, and nothing is there yet that could show it.
+  if (connection.state !== changedTo.state || changedTo.state === "waiting") follow(changedTo);
+});
 const now = createNow(page);
 const overview = createOverview(
   page,
@@ -86,9 +94,10 @@ async function join() {
     joining = null;
     return null;
   }
+  // It has no size as long as this stands.
+  byId("main").removeAttribute("aria-busy");
   const isOpen = () => connection.state === "open";
   below = createBelow(page, { isOpen, focusLed: leds.focus, onChange: change });
-  byId("main").removeAttribute("aria-busy");
   if (present.counts !== null) below.paint(new Set(/** @type {const} */ (["snapshot"])), []);
   return below;
 }
@@ -205,10 +214,8 @@ for (const button of unitButtons()) {
   });
 }
 
-const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-/** The first connection finds the page as it was served just now. */
-let isAgain = false;
-const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
+/** @param {Connection} changedTo */
+function follow(changedTo) {
   connection = changedTo;
   away.follow(connection);
   showConnection();
@@ -219,7 +226,7 @@ const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
   }
   // The readings first: the snapshot is drawn in the next frame, and all else is asked for after that.
   if (connection.state === "open") afterPicture(greet);
-});
+}
 
 /** Asks for what the live socket does not say. */
 function greet() {
@@ -233,7 +240,7 @@ function greet() {
   }
   setTimeout(() => void keepFiles(), KEEP_MILLIS);
 }
-// Meanwhile the connection is made.
+
 translate();
 addEventListener("online", () => live.hurry());
 document.addEventListener("visibilitychange", () => {

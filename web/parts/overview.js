@@ -52,8 +52,10 @@ const SUMMARY_MILLIS = 1_000;
 const LINE_MILLIS = 1_000;
 /** Cards that are made in one frame: more than a screen has, and the others soon after. */
 const CARDS_AT_ONCE = 40;
-/** Cards out of sight that are drawn at a time. */
+/** Cards out of sight that are drawn at a time … */
 const TURN_LEN = 20;
+/** … and how often. */
+const TURN_MILLIS = 1_000;
 /** Histories that are loaded at a time. */
 const LOADS_MAX = 2;
 
@@ -77,6 +79,7 @@ export function createOverview(page, onSelect, offlineSince) {
   let isSoon = false;
   /** Of the cards out of sight the next to be drawn. */
   let turn = 0;
+  let turnedAtMillis = Number.NEGATIVE_INFINITY;
 
   const sight = createSight(list, (element, isSeen) => {
     const card = ofElement.get(element);
@@ -178,6 +181,7 @@ export function createOverview(page, onSelect, offlineSince) {
       if (card.measures.size > all.length) removeGone(card);
       if (card.element === place) place = place.nextElementSibling;
       else list.insertBefore(card.element, place);
+      if (known === undefined) drawCard(card);
     }
     for (const device of gone) removeCard(device);
     setShown(list, shown.length > 0);
@@ -274,15 +278,20 @@ export function createOverview(page, onSelect, offlineSince) {
 
   /** What is on the screen, and some of what is not. */
   function render() {
-    const unseen = [];
-    for (const card of cards.values()) {
-      if (card.isSeen) drawCard(card);
-      else unseen.push(card);
-    }
+    for (const card of cards.values()) if (card.isSeen) drawCard(card);
+    drawTurn();
+    summarize();
+  }
+
+  /** By the browser's own clock: that of a replay may stand still, or jump. */
+  function drawTurn() {
+    const millis = performance.now();
+    if (millis - turnedAtMillis < TURN_MILLIS) return;
+    turnedAtMillis = millis;
+    const unseen = [...cards.values()].filter(({ isSeen }) => !isSeen);
     turn = turn < unseen.length ? turn : 0;
     for (const card of unseen.slice(turn, turn + TURN_LEN)) drawCard(card);
     turn += TURN_LEN;
-    summarize();
   }
 
   /** @param {Card} card */
