@@ -33,6 +33,8 @@ const TICK_MILLIS = 250;
 const TICK_MILLIS_REDUCED = 1_000;
 /** Files for when the gateway is away are fetched after what somebody waits for. */
 const KEEP_MILLIS = 1_000;
+/** What is further down does not wait longer than that for the first readings. */
+const PATIENCE_MILLIS = 3_000;
 
 const page = createPage();
 /** What the gateway says, also while the page shows the past. */
@@ -252,7 +254,8 @@ setInterval(
   () => {
     now.tick();
     overview.render();
-    below?.tick();
+    if (below !== null) below.tick();
+    else if (performance.now() > PATIENCE_MILLIS && connection.state !== "waiting") void joined();
     away.render();
     clocks.render();
     // Nothing that somebody has written, and no past that somebody looks at, is lost.

@@ -299,6 +299,19 @@ describe("when something is wrong", () => {
     });
   });
 
+  test("what is further down comes even where the live socket says nothing", async () => {
+    await withMtom([], async (mtom) => {
+      mtom.publish("Environ/Temperature", "23.4 °C");
+      const { page, close } = await browser.open(mtom.url, {}, async (page) => {
+        await page.addInitScript(() => {
+          Reflect.set(globalThis, "WebSocket", class extends EventTarget {});
+        });
+      });
+      await waitForText(page, "#history-rows", /23\.4 °C/);
+      await close();
+    });
+  });
+
   test("an open gateway warns", async () => {
     await withMtom(["security.insecure=true"], async (mtom) => {
       const { page, close } = await browser.open(mtom.url);

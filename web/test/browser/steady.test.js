@@ -28,8 +28,11 @@ after(async () => {
   await mtom.remove();
 });
 
-/** In the page, before its own scripts: a socket that says what `mtomSay` is given. */
-function ownSocket() {
+/**
+ * In the page, before its own scripts: a socket that says what it begins with, and what `mtomSay` is given.
+ * @param {unknown} begin
+ */
+function ownSocket(begin) {
   const own = class extends EventTarget {
     /** @type {((event: MessageEvent) => void) | null} */
     onmessage = null;
@@ -37,11 +40,14 @@ function ownSocket() {
     onclose = null;
     constructor() {
       super();
-      Reflect.set(globalThis, "mtomSay", (/** @type {unknown} */ frame) => {
+      const say = (/** @type {unknown} */ frame) => {
         const event = new MessageEvent("message", { data: JSON.stringify(frame) });
         this.dispatchEvent(event);
         this.onmessage?.(event);
-      });
+      };
+      Reflect.set(globalThis, "mtomSay", say);
+      // Not before its maker listens.
+      setTimeout(() => say(begin));
     }
   };
   Reflect.set(globalThis, "WebSocket", own);
@@ -68,7 +74,7 @@ function pass({ round, readings, latest }) {
 /** @param {Leak | null} leak */
 async function samples(leak) {
   const { page, close } = await browser.open(mtom.url, {}, async (page) => {
-    await page.addInitScript(ownSocket);
+    await page.addInitScript(ownSocket, snapshot({ now_micros: Date.now() * 1_000 }));
     if (leak !== null) await plant(page, leak);
   });
   const now = Date.now() * 1_000;
