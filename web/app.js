@@ -21,7 +21,7 @@ import { createPace } from "./parts/pace.js";
 import { createPage } from "./parts/page.js";
 import { createPath } from "./parts/pathview.js";
 import { createPlay } from "./parts/play.js";
-import { keepFiles, look, renew } from "./parts/renew.js";
+import { keepFiles, keptWhole, look, mend, renew } from "./parts/renew.js";
 import { apply, select } from "./parts/state.js";
 import { rememberUnit, unitButtons } from "./parts/unit.js";
 
@@ -45,7 +45,7 @@ let connection = { state: "connecting" };
 let isAgain = false;
 // First of all: while it is made, so are the parts that show what it says.
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-const live = connect(`${scheme}//${location.host}/live`, hear, (changedTo) => {
+const live = connect(`${scheme}//${location.host}/live?batch=true`, hear, (changedTo) => {
   // It begins as it is known to, and nothing is there yet that could show it.
   if (connection.state !== changedTo.state || changedTo.state === "waiting") follow(changedTo);
 });
@@ -69,7 +69,15 @@ const guests = createGuests(
   () => connection.state === "open",
   () => overview.render(),
 );
-const leds = createLeds(page, (name) => void joined().then((parts) => parts?.tellWhy(name)));
+/** Whose story somebody wants to hear. */
+let wanted = "";
+const leds = createLeds(page, (name) => {
+  wanted = name;
+  void joined().then((parts) => {
+    if (wanted !== "") parts?.tellWhy(wanted);
+    wanted = "";
+  });
+});
 const footer = createFooter(page);
 const change = createPace(paint);
 const away = createAway(page, hear);
@@ -80,8 +88,10 @@ const clocks = createClocks(page);
 let below = null;
 /** @type {Promise<import("./parts/below.js").Below | null> | null} */
 let joining = null;
+/** What is further down could not be fetched. */
+let isTorn = false;
 
-/** Fetches what is further down, once; null: the gateway went away meanwhile, and it is tried again. */
+/** Fetches what is further down, once; null: the gateway went away meanwhile. */
 function joined() {
   joining ??= join();
   return joining;
@@ -93,11 +103,13 @@ async function join() {
   try {
     ({ createBelow } = await import("./parts/below.js"));
   } catch {
-    joining = null;
+    // Browsers remember what they could not import: only the page loaded anew gets it.
+    isTorn = true;
     return null;
   }
+  keptWhole();
   // It has no size as long as this stands.
-  byId("main").removeAttribute("aria-busy");
+  delete byId("main").dataset.waits;
   const isOpen = () => connection.state === "open";
   below = createBelow(page, { isOpen, focusLed: leds.focus, onChange: change });
   if (present.counts !== null) below.paint(new Set(/** @type {const} */ (["snapshot"])), []);
@@ -209,7 +221,7 @@ for (const button of unitButtons()) {
     page.unit = button.dataset.unit === "F" ? "F" : "C";
     rememberUnit(page.unit);
     showUnit();
-    overview.render();
+    overview.renderList();
     play.render();
     now.render();
     below?.convert();
@@ -227,7 +239,9 @@ function follow(changedTo) {
     void joined();
   }
   // The readings first: the snapshot is drawn in the next frame, and all else is asked for after that.
-  if (connection.state === "open") afterPicture(greet);
+  if (connection.state !== "open") return;
+  if (document.visibilityState === "visible") afterPicture(greet);
+  else greet();
 }
 
 /** Asks for what the live socket does not say. */
@@ -240,7 +254,10 @@ function greet() {
     below?.resume();
     void look();
   }
-  setTimeout(() => void keepFiles(), KEEP_MILLIS);
+  if (isTorn) mend();
+  setTimeout(() => {
+    if (connection.state === "open") void keepFiles();
+  }, KEEP_MILLIS);
 }
 
 translate();
@@ -254,8 +271,8 @@ setInterval(
   () => {
     now.tick();
     overview.render();
-    if (below !== null) below.tick();
-    else if (performance.now() > PATIENCE_MILLIS && connection.state !== "waiting") void joined();
+    below?.tick();
+    if (below === null && performance.now() > PATIENCE_MILLIS) void joined();
     away.render();
     clocks.render();
     // Nothing that somebody has written, and no past that somebody looks at, is lost.

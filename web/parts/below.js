@@ -51,7 +51,6 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
 
   relabel();
   void history.reset();
-  void storage.load();
 
   /**
    * Shows what has changed.

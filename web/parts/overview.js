@@ -80,6 +80,8 @@ export function createOverview(page, onSelect, offlineSince) {
   /** Of the cards out of sight the next to be drawn. */
   let turn = 0;
   let turnedAtMillis = Number.NEGATIVE_INFINITY;
+  /** Cards that may show another time, language or unit: their turns come without a pause. */
+  let late = 0;
 
   const sight = createSight(list, (element, isSeen) => {
     const card = ofElement.get(element);
@@ -189,6 +191,7 @@ export function createOverview(page, onSelect, offlineSince) {
     setShown(byId("devices-more"), more > 0);
     setText(byId("devices-more"), page.t("series.more", { count: more }));
     summarizedAtMillis = 0;
+    late = cards.size;
     sight.look();
     render();
     if (made > CARDS_AT_ONCE) soon();
@@ -286,8 +289,9 @@ export function createOverview(page, onSelect, offlineSince) {
   /** By the browser's own clock: that of a replay may stand still, or jump. */
   function drawTurn() {
     const millis = performance.now();
-    if (millis - turnedAtMillis < TURN_MILLIS) return;
+    if (late <= 0 && millis - turnedAtMillis < TURN_MILLIS) return;
     turnedAtMillis = millis;
+    late -= TURN_LEN;
     const unseen = [...cards.values()].filter(({ isSeen }) => !isSeen);
     turn = turn < unseen.length ? turn : 0;
     for (const card of unseen.slice(turn, turn + TURN_LEN)) drawCard(card);

@@ -11,6 +11,7 @@ const TREE = new URL(import.meta.url).pathname.split("/")[2] ?? "";
 
 const WORKER = "/worker.js";
 const STORED = "mtom.renewed";
+const TORN = "mtom.torn";
 
 /** @typedef {{createPolicy: (name: string, rules: object) => {createScriptURL: (url: string) => string}}} Factory */
 
@@ -50,6 +51,26 @@ export async function look() {
     return;
   }
   isOld = true;
+}
+
+/** A part of the page could not be fetched: it is loaded again, once until it was whole. */
+export function mend() {
+  try {
+    if (sessionStorage.getItem(TORN) !== null) return;
+    sessionStorage.setItem(TORN, "");
+  } catch {
+    return;
+  }
+  isOld = true;
+}
+
+/** All parts of the page are here. */
+export function keptWhole() {
+  try {
+    sessionStorage.removeItem(TORN);
+  } catch {
+    // Then nothing was written there either.
+  }
 }
 
 /**

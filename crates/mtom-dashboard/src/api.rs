@@ -325,7 +325,7 @@ pub(crate) struct Command<'a> {
     refused_reason: Option<&'a str>,
 }
 
-/// One frame of `/live`: a snapshot first, then what changes, where much does in a `batch`.
+/// One frame of `/live`: a snapshot first, then what changes.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -350,7 +350,8 @@ pub(crate) enum Frame<'a> {
     Counts { counts: Counts },
     /// This viewer was too slow and lost so many updates; a snapshot follows.
     Lagged { lagged: u64 },
-    /// Several changes as one message, in their order: readings, actuators, lines of the log and accounts.
+    /// Several changes as one message, in their order, for whoever has asked for `/live?batch=true`: readings,
+    /// actuators, lines of the log and accounts.
     Batch {
         #[cfg_attr(test, schema(no_recursion))]
         frames: Vec<Frame<'a>>,

@@ -1,8 +1,9 @@
 //! `/live`: a snapshot, then every change in its order, as JSON text frames (`Frame` in `web/wire.d.ts`).
 //!
-//! A change is told at once where nothing was said for a moment; what comes within that moment is gathered
-//! and told in one `batch` (`gather.rs`). What was gathered goes before anything else that is told, the goodbye
-//! too; before `lagged` it is told, not dropped, because it was not lost and is not counted there.
+//! Each is a message of its own, but for whoever asks for `/live?batch=true`: there a change is told at once where
+//! nothing was said for a moment, and what comes within that moment is gathered and told in one `batch`
+//! (`gather.rs`). What was gathered goes before anything else that is told; before `lagged` it is told, not
+//! dropped, because it was not lost and is not counted there.
 //!
 //! A viewer that is too slow loses updates, is told how many, and gets a new snapshot; one whose socket
 //! takes nothing at all is closed. Viewers have nothing to say: whoever says something is closed with
@@ -10,6 +11,7 @@
 
 use crate::api::{Counts, Frame};
 use crate::problem::Problem;
+use crate::routes::{Asked, taken};
 use crate::server::Shared;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -17,6 +19,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::StatusCode;
 use axum::response::Response;
 use mtom_gateway::view::Feed;
+use serde::Deserialize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,10 +50,20 @@ enum End {
     Spoke,
 }
 
+/// How a viewer wants to hear.
+#[derive(Deserialize)]
+pub(crate) struct LiveQuery {
+    /// Changes that follow each other closely may come as one `batch`.
+    #[serde(default)]
+    batch: bool,
+}
+
 pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
+    query: Asked<LiveQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    let LiveQuery { batch } = taken(query)?;
     let upgrade = upgrade.map_err(|error| {
         let next = "open it as a WebSocket: ws://…/live";
         Problem::new(StatusCode::UPGRADE_REQUIRED, error.body_text(), next)
@@ -70,7 +83,7 @@ pub(crate) async fn upgrade(
         .max_frame_size(MESSAGE_LEN_MAX)
         .on_upgrade(move |socket| async move {
             let _kept = (place, task);
-            Viewer::new(socket, &shared).run().await;
+            Viewer::new(socket, &shared, batch).run().await;
         }))
 }
 
@@ -78,6 +91,8 @@ struct Viewer<'a> {
     socket: WebSocket,
     shared: &'a Shared,
     counts: Option<Counts>,
+    /// It takes several changes at a time.
+    takes_batches: bool,
     gathered: Gathered,
     /// When what is gathered is due. Set once for each message, not once for each change.
     alarm: Pin<Box<Sleep>>,
@@ -86,10 +101,11 @@ struct Viewer<'a> {
 }
 
 impl<'a> Viewer<'a> {
-    fn new(socket: WebSocket, shared: &'a Shared) -> Self {
+    fn new(socket: WebSocket, shared: &'a Shared, takes_batches: bool) -> Self {
         let now = Instant::now();
         let (gathered, alarm) = (Gathered::new(now), Box::pin(sleep_until(now)));
-        Self { socket, shared, counts: None, gathered, alarm, ticks: 0, heard_at: now }
+        let counts = None;
+        Self { socket, shared, counts, takes_batches, gathered, alarm, ticks: 0, heard_at: now }
     }
 
     async fn run(mut self) {
@@ -134,8 +150,13 @@ impl<'a> Viewer<'a> {
 
     async fn step(&mut self, feed: &mut Feed, tick: &mut Interval) -> Result<(), End> {
         tokio::select! {
+            // The end first, so that what is gathered is still told before the goodbye; changes, which may never
+            // cease, last.
+            biased;
             () = self.shared.stop.cancelled() => Err(End::Stopping),
             heard = self.socket.recv() => self.hear(heard),
+            _ = tick.tick() => self.tick().await,
+            () = self.alarm.as_mut(), if !self.gathered.is_empty() => self.flush().await,
             update = feed.next() => match update {
                 Some(Ok(update)) => self.tell(Change::Update(update)).await,
                 Some(Err(lagged)) => {
@@ -146,8 +167,6 @@ impl<'a> Viewer<'a> {
                 }
                 None => Err(End::Stopping),
             },
-            () = self.alarm.as_mut(), if !self.gathered.is_empty() => self.flush().await,
-            _ = tick.tick() => self.tick().await,
         }
     }
 
@@ -187,6 +206,7 @@ impl<'a> Viewer<'a> {
     /// At once or together with what comes soon.
     async fn tell(&mut self, change: Change) -> Result<(), End> {
         match self.gathered.add(change, Instant::now()) {
+            Due::At(_) if !self.takes_batches => self.flush().await,
             Due::Now => self.flush().await,
             Due::At(at) => {
                 if self.alarm.deadline() != at {

@@ -184,8 +184,17 @@ impl Server {
         self.watch_as(None).await.unwrap()
     }
 
+    /// A viewer that takes several changes in a message.
+    pub(crate) async fn watch_batches(&self) -> Watcher {
+        self.connect("/live?batch=true", None).await.unwrap()
+    }
+
     pub(crate) async fn watch_as(&self, origin: Option<&str>) -> Result<Watcher, Box<Error>> {
-        let mut request = format!("ws://{}/live", self.address).into_client_request().unwrap();
+        self.connect("/live", origin).await
+    }
+
+    async fn connect(&self, path: &str, origin: Option<&str>) -> Result<Watcher, Box<Error>> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
         if let Some(origin) = origin {
             request.headers_mut().insert("origin", origin.parse().unwrap());
         }

@@ -51,13 +51,13 @@ pub(crate) fn run(arguments: &cli::Watch) -> Result<()> {
     })?
 }
 
-/// `http://host:8080` → `ws://host:8080/live`
+/// `http://host:8080` → `ws://host:8080/live?batch=true`
 fn live_url(dashboard: &str) -> Result<String> {
     let rest = dashboard.strip_prefix("http://").unwrap_or(dashboard).trim_end_matches('/');
     if rest.is_empty() || rest.contains(['/', ' ']) {
         bail!("{dashboard:?}: expected the page's address, as in http://127.0.0.1:8080");
     }
-    Ok(format!("ws://{rest}/live"))
+    Ok(format!("ws://{rest}/live?batch=true"))
 }
 
 /// Hears until `stop`, or until nobody wants to know any more.

@@ -278,7 +278,7 @@ describe("when something is wrong", () => {
     // The browser itself reports each refused try, and what a gateway that is ending did not answer.
     const others = seen.errors
       .splice(0)
-      .filter((error) => !/ERR_CONNECTION_REFUSED|WebSocket|503/.test(error));
+      .filter((error) => !/ERR_CONNECTION_REFUSED|WebSocket|503|fetching the script/.test(error));
     assert.deepEqual(others, []);
     await close();
     await again.remove();

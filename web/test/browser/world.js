@@ -193,7 +193,7 @@ export async function startBrowser(defaults = {}) {
       await prepare(page);
       await page.goto(begin);
       // What is further down the page comes after what is looked at first.
-      await page.waitForFunction(() => document.querySelector("main[aria-busy]") === null);
+      await page.waitForFunction(() => document.querySelector("main[data-waits]") === null);
       return {
         page,
         seen,

@@ -117,7 +117,7 @@ function showCount() {
     shown.className = "value";
     document.body.replaceChildren(shown);
     let count = 0;
-    const socket = new WebSocket(`ws://${location.host}/live`);
+    const socket = new WebSocket(`ws://${location.host}/live?batch=true`);
     socket.onmessage = ({ data }) => {
       if (count === 0) shown.textContent = JSON.parse(data).readings[0].value;
       count += 1;

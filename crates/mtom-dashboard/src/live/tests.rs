@@ -40,7 +40,7 @@ impl Still {
 
 /// A viewer that has its snapshot and to whom nothing was said of late.
 async fn rested(server: &Server) -> (Watcher, Still) {
-    let mut viewer = server.watch().await;
+    let mut viewer = server.watch_batches().await;
     assert_eq!(viewer.frame().await["type"], "snapshot");
     let still = Still::begin();
     still.advance().await;
@@ -87,6 +87,19 @@ async fn a_thousand_readings_come_in_a_few_messages_in_their_order() {
     let full = CHANGES_LEN_MAX;
     assert_eq!(lens, [1, full, full, full, 999 - 3 * full]);
     drop(still);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_ask_for_batches_gets_each_change_as_a_message() {
+    let mut server = Server::start().await;
+    let mut viewer = server.watch().await;
+    assert_eq!(viewer.message().await["type"], "snapshot");
+    for reading in server.store(&[20.0; 300]) {
+        assert_eq!(viewer.message().await["reading"]["id"], reading.id);
+    }
+    let wrong = server.get("/live?batch=often").await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
     server.stop().await;
 }
 

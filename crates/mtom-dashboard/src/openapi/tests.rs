@@ -18,8 +18,8 @@ mod served;
         title = "mtom",
         description = "What the page of a gateway uses, and what everybody may use. `/api/v1` only grows: \
                        names stay, new ones may come. Times come twice, as RFC 3339 and as microseconds since \
-                       1970. The WebSocket `/live` sends a `Frame` for each change, beginning with a snapshot; changes \
-                       that follow each other closely come together, in a `batch`.",
+                       1970. The WebSocket `/live` sends a `Frame` for each change, beginning with a snapshot; with \
+                       `?batch=true` changes that follow each other closely come together, in a `batch`.",
         license(name = "MIT OR Apache-2.0")
     ),
     tags(

@@ -80,7 +80,7 @@ impl Inbox {
                     self.take_notes(work);
                     return Wake::Work;
                 }
-                // Before the requests: whoever asks again and again holds nothing up.
+                // Before the requests: whoever asks again and again does not hold this up.
                 () = sleep_until(told_due.unwrap_or_else(Instant::now)), if told_due.is_some() => {
                     return Wake::Timer;
                 }

@@ -111,7 +111,7 @@ fn what_a_terminal_would_obey_and_unknown_frames_do_nothing() {
 #[test]
 fn an_address_of_the_page_is_an_address_of_its_live_socket() {
     for dashboard in ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "127.0.0.1:8080"] {
-        assert_eq!(live_url(dashboard).unwrap(), "ws://127.0.0.1:8080/live");
+        assert_eq!(live_url(dashboard).unwrap(), "ws://127.0.0.1:8080/live?batch=true");
     }
     assert!(live_url("http://").is_err() && live_url("http://a/b").is_err());
 }
