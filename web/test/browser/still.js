@@ -393,7 +393,9 @@ export async function standStill(page) {
     // What a worker of the page answers is not ours to choose.
     ServiceWorkerContainer.prototype.register = () => new Promise(() => {});
   });
-  await page.routeWebSocket(/\/live\?batch=true$/, (socket) => socket.send(JSON.stringify(SNAPSHOT)));
+  await page.routeWebSocket(/\/live\?batch=true$/, (socket) =>
+    socket.send(JSON.stringify(SNAPSHOT)),
+  );
   await page.route(/\/api\/v1\//, (route) => {
     const { pathname, searchParams } = new URL(route.request().url());
     /** @type {Partial<Record<string, (asked: URLSearchParams) => unknown>>} */
