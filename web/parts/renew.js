@@ -44,24 +44,27 @@ export async function look() {
   const served = await servedTree();
   if (served === "" || served === TREE) return;
   // Once for each tree: what stands in between may keep the old page whatever we do.
-  try {
-    if (sessionStorage.getItem(STORED) === served) return;
-    sessionStorage.setItem(STORED, served);
-  } catch {
-    return;
-  }
-  isOld = true;
+  if (isFirst(STORED, served)) isOld = true;
 }
 
 /** A part of the page could not be fetched: it is loaded again, once until it was whole. */
 export function mend() {
+  if (isFirst(TORN, TREE)) isOld = true;
+}
+
+/**
+ * Whether that is not written there yet, and writes it; never where nothing can be written.
+ * @param {string} key
+ * @param {string} value
+ */
+function isFirst(key, value) {
   try {
-    if (sessionStorage.getItem(TORN) !== null) return;
-    sessionStorage.setItem(TORN, "");
+    if (sessionStorage.getItem(key) === value) return false;
+    sessionStorage.setItem(key, value);
+    return true;
   } catch {
-    return;
+    return false;
   }
-  isOld = true;
 }
 
 /** All parts of the page are here. */

@@ -206,14 +206,13 @@ impl<'a> Viewer<'a> {
     /// At once or together with what comes soon.
     async fn tell(&mut self, change: Change) -> Result<(), End> {
         match self.gathered.add(change, Instant::now()) {
-            Due::At(_) if !self.takes_batches => self.flush().await,
-            Due::Now => self.flush().await,
-            Due::At(at) => {
+            Due::At(at) if self.takes_batches => {
                 if self.alarm.deadline() != at {
                     self.alarm.as_mut().reset(at);
                 }
                 Ok(())
             }
+            Due::Now | Due::At(_) => self.flush().await,
         }
     }
 
