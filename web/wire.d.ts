@@ -2,7 +2,7 @@
 // `UPDATE_EXPECT=1 cargo test -p mtom-dashboard`: change those, not this file.
 
 /**
- * One frame of `/live`: a snapshot first, then what changes, where much does in a `batch`.
+ * One frame of `/live`: a snapshot first, then what changes.
  */
 export type Frame = { "type": "snapshot", now: string, now_micros: number, readings: Array<Reading>, actuators: Array<Actuator>, log: Array<LogLine>, counts: Counts, rules: Array<Rule>, } | { "type": "reading", reading: Reading, } | { "type": "actuator", actuator: Actuator, } | { "type": "log", entry: LogLine, } | { "type": "counts", counts: Counts, } | { "type": "lagged", lagged: number, } | { "type": "batch", frames: Array<Frame>, };
 
