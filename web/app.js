@@ -4,7 +4,7 @@
  * Frames change the model at once; the picture follows at its own pace.
  */
 
-import { status } from "./parts/api.js";
+import { SNAPSHOT_PATH, snapshot, status } from "./parts/api.js";
 import { createAway } from "./parts/away.js";
 import { createClocks } from "./parts/clocks.js";
 import { byId, setShown, setText } from "./parts/dom.js";
@@ -43,12 +43,19 @@ const present = page.model;
 let connection = { state: "connecting" };
 /** The first connection finds the page as it was served just now. */
 let isAgain = false;
+/** The parts show what they know, or that they know nothing. */
+let isDrawn = false;
+/** The first readings came without the live socket, which has said nothing yet. */
+let isGreeted = false;
+/** The live socket has said how things are. */
+let isHeard = false;
 // First of all: while it is made, so are the parts that show what it says.
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const live = connect(`${scheme}//${location.host}/live?batch=true`, hear, (changedTo) => {
   // It begins as it is known to, and nothing is there yet that could show it.
   if (connection.state !== changedTo.state || changedTo.state === "waiting") follow(changedTo);
 });
+void greeted();
 const now = createNow(page);
 const overview = createOverview(
   page,
@@ -61,7 +68,12 @@ const overview = createOverview(
   // Who was away at a time of the past is not kept.
   (topic, isMissed) => (page.isReplay ? null : guests.awaySince(topic, isMissed)),
 );
-const path = createPath(page, () => connection.state === "open");
+const path = createPath(
+  page,
+  () => connection.state === "open",
+  // Nothing is wrong while it is asked for the first time.
+  () => connection.state === "open" || (connection.state === "connecting" && !isAgain),
+);
 const first = createFirst(page);
 const play = createPlay(page);
 const guests = createGuests(
@@ -119,11 +131,14 @@ async function join() {
 /** Shows what has changed since the last picture. @param {Set<Part>} parts */
 function paint(parts) {
   const { model } = page;
+  isDrawn = true;
   const all = parts.has("snapshot");
   const isAnotherSeries = all || parts.has("series");
   const fresh = model.fresh.splice(0);
-  if (all) overview.reload();
+  if (all && !isGreeted) overview.reload();
   else if (isAnotherSeries) overview.renderList();
+  if (all && isGreeted) overview.add([...model.series.values()].map(({ latest }) => latest));
+  isGreeted &&= !all;
   if (fresh.length > 0) overview.add(fresh);
   if (isAnotherSeries || fresh.length > 0) now.render();
   if (isAnotherSeries) first.render();
@@ -158,8 +173,36 @@ async function loadStatus() {
   now.render();
 }
 
+/** A socket takes longer to open than an answer to come that was asked for with the page. */
+async function greeted() {
+  try {
+    const frame = await snapshot();
+    if (isHeard) return;
+    // It may have waited for these modules.
+    const at = Date.now() - sinceMillis(SNAPSHOT_PATH);
+    apply(present, frame, at);
+    away.note(at);
+  } catch {
+    // The connection says that the gateway is away.
+    return;
+  }
+  if (page.isReplay) return;
+  isGreeted = connection.state === "connecting" && !isAgain;
+  // Now, not in the next frame. All the rest follows when the socket says it again, unless somebody gave it up.
+  if (isGreeted && below === null) paint(new Set(/** @type {const} */ (["series", "actuators"])));
+  else change(["snapshot"]);
+}
+
+/** How long ago the answer from `path` began to come. @param {string} path */
+function sinceMillis(path) {
+  const found = performance.getEntriesByName(new URL(path, location.href).href).at(-1);
+  const begin = found instanceof PerformanceResourceTiming ? found.responseStart : 0;
+  return begin > 0 ? performance.now() - begin : 0;
+}
+
 /** @param {import("./wire.d.ts").Frame} frame */
 function hear(frame) {
+  isHeard ||= connection.state === "open";
   const parts = apply(present, frame, Date.now());
   if (!page.isReplay) change(parts);
 }
@@ -184,6 +227,7 @@ function showLagged() {
 
 /** Every text anew, in the page's language. */
 function translate() {
+  isDrawn = true;
   relabel(page.t, page.language);
   showConnection();
   away.render();
@@ -236,12 +280,19 @@ function follow(changedTo) {
   path.render();
   if (connection.state === "waiting") {
     isAgain = true;
-    void joined();
+    isGreeted = false;
+    goOn();
   }
   // The readings first: the snapshot is drawn in the next frame, and all else is asked for after that.
   if (connection.state !== "open") return;
   if (document.visibilityState === "visible") afterPicture(greet);
   else greet();
+}
+
+/** The page as it is without the first readings. */
+function goOn() {
+  if (!isDrawn) translate();
+  void joined();
 }
 
 /** Asks for what the live socket does not say. */
@@ -260,7 +311,11 @@ function greet() {
   }, KEEP_MILLIS);
 }
 
-translate();
+// What the parts show comes with the first readings.
+relabel(page.t, page.language);
+showUnit();
+showConnection();
+footer.render();
 addEventListener("online", () => live.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") live.hurry();
@@ -272,7 +327,7 @@ setInterval(
     now.tick();
     overview.render();
     below?.tick();
-    if (below === null && performance.now() > PATIENCE_MILLIS) void joined();
+    if (below === null && performance.now() > PATIENCE_MILLIS) goOn();
     away.render();
     clocks.render();
     // Nothing that somebody has written, and no past that somebody looks at, is lost.

@@ -1,10 +1,8 @@
-//! Embeds the page: every file of `web/` that a browser needs, plain and gzipped, under one hash.
+//! Embeds the page: what a browser asks for, plain and gzipped, under one hash. `src/join.rs` says which files of
+//! `web/` come together.
 //!
 //! No network. A missing `web/vendor` is no error: the page then names the command that fetches it.
-//! The hash is over names and contents, so the address of every file changes with any of them.
-//!
-//! `index.html` names every module that the page begins with: a browser that learns of each only from
-//! those that import it asks in as many rounds as they are deep. What is loaded by `import()` can wait.
+//! The hash is over the names and contents of what is served, so every address changes with any of them.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,14 +12,15 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+#[path = "src/join.rs"]
+mod join;
+
 /// Folders of `web/` whose files are served; the rest is tools and tests.
 const FOLDERS: [&str; 3] = ["", "parts", "vendor"];
 /// The only files without the hash in their address: they name the others with it.
 const PAGES: [&str; 3] = ["api.html", "index.html", "worker.js"];
-/// The module that the page begins with.
-const FIRST: &str = "app.js";
 /// What a browser need not keep for when the gateway is away: the API is away with it.
-const NOT_KEPT: [&str; 3] = ["api.html", "parts/reference.js", "worker.js"];
+const NOT_KEPT: [&str; 4] = ["api.html", "parts/reference.js", "style.css", "worker.js"];
 
 struct File {
     /// `parts/chart.js`, with `/` everywhere.
@@ -46,7 +45,13 @@ fn main() -> io::Result<()> {
         println!("cargo::warning=web/vendor is missing: no chart; run `cargo xtask vendor`");
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
+    let files = served(files);
+    let kept = files.iter().map(|file| &*file.name);
+    let kept: Vec<_> =
+        kept.filter(|name| !NOT_KEPT.contains(name) && !name.ends_with("LICENSE")).collect();
+    let kept = kept.join(" ");
     let mut hash = Fnv::default();
+    hash.update(kept.as_bytes());
     for file in &files {
         hash.update(file.name.as_bytes());
         hash.update(&[0]);
@@ -54,12 +59,7 @@ fn main() -> io::Result<()> {
         hash.update(&[0]);
     }
     let hash = format!("{:016x}", hash.0);
-    let kept = files.iter().map(|file| &*file.name);
-    let kept: Vec<_> =
-        kept.filter(|name| !NOT_KEPT.contains(name) && !name.ends_with("LICENSE")).collect();
-    let kept = kept.join(" ");
-    let preloads = imported(&files).map(|name| preload(&hash, &name)).collect::<Vec<_>>().concat();
-    let marks = [("@tree@", &*hash), ("@files@", &kept), ("<!-- @modules@ -->", &preloads)];
+    let marks = [("@tree@", &*hash), ("@files@", &kept)];
     let mut table = String::from("[\n");
     for (index, file) in files.iter().enumerate() {
         write_file(&out, index, file, &marks, &mut table)?;
@@ -86,69 +86,30 @@ fn collect(web: &Path, folder: &str, files: &mut Vec<File>) -> io::Result<()> {
     Ok(())
 }
 
-/// A module without the comments that stand on lines of their own: they are for whoever reads the sources, and a
-/// third of what travels. Every line stays where it was.
-fn bare(source: &str) -> String {
-    let (mut bare, mut is_inside) = (String::with_capacity(source.len()), false);
-    for line in source.lines() {
-        let text = line.trim();
-        // `/** @type {T} */ (value)` is code.
-        let begins = text.starts_with("/**") && (text.ends_with("*/") || !text.contains("*/"));
-        let is_comment = is_inside || begins || text.starts_with("//");
-        is_inside = (is_inside || begins) && !text.ends_with("*/");
-        if !is_comment {
-            bare.push_str(line);
-        }
-        bare.push('\n');
+/// The pages, what they name with all that belongs to it in one file each, and what is neither script nor style
+/// sheet of ours.
+fn served(files: Vec<File>) -> Vec<File> {
+    let text = |name: &str| {
+        let file = files.iter().find(|file| file.name == name)?;
+        Some(String::from_utf8_lossy(&file.bytes).into_owned())
+    };
+    let pages: Vec<_> = PAGES.iter().filter_map(|name| text(name)).collect();
+    let pages: Vec<_> = pages.iter().map(|page| &**page).collect();
+    let joined = join::all(&pages, &text).unwrap_or_else(|error| panic!("{error}"));
+    let is_source = |name: &str| {
+        !PAGES.contains(&name)
+            && !name.starts_with("vendor/")
+            && (name.ends_with(".js") || name.ends_with(".css"))
+    };
+    for File { name, .. } in &files {
+        let is_used = !is_source(name) || joined.iter().any(|file| file.of.contains(name));
+        assert!(is_used, "web/{name}: no page names it and nothing imports it");
     }
-    bare
-}
-
-/// What `FIRST` imports, and what that imports, nearest first: in this order they are asked for.
-fn imported(files: &[File]) -> impl Iterator<Item = String> {
-    let mut names = vec![FIRST.to_owned()];
-    let mut next = 0;
-    while let Some(name) = names.get(next).cloned() {
-        next += 1;
-        let Some(file) = files.iter().find(|file| file.name == name) else {
-            panic!("web/{name} is imported and not there");
-        };
-        for path in imports(&bare(&String::from_utf8_lossy(&file.bytes))) {
-            let path = beside(&name, path);
-            if !names.contains(&path) {
-                names.push(path);
-            }
-        }
-    }
-    names.into_iter().skip(1)
-}
-
-/// The addresses in the statements that import or hand on from another module. The formatter puts each at the
-/// beginning of a line, and its end on one.
-fn imports(source: &str) -> impl Iterator<Item = &str> {
-    source.lines().filter_map(|line| {
-        let begins = ["import ", "export ", "} from "].iter().any(|word| line.starts_with(word));
-        let (before, path) = line.strip_suffix("\";")?.rsplit_once('"')?;
-        (begins && (before == "import " || before.ends_with("from "))).then_some(path)
-    })
-}
-
-/// The name of what the module `name` calls `path`.
-fn beside(name: &str, path: &str) -> String {
-    let mut parts: Vec<_> = name.split('/').collect();
-    parts.pop();
-    for part in path.split('/') {
-        match part {
-            "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
-fn preload(hash: &str, name: &str) -> String {
-    format!("<link rel=\"modulepreload\" href=\"/a/{hash}/{name}\">")
+    let joined = joined.into_iter().map(|it| File { name: it.name, bytes: it.text.into_bytes() });
+    let others = files.into_iter().filter(|file| !is_source(&file.name));
+    let mut served: Vec<_> = others.chain(joined).collect();
+    served.sort_by(|a, b| a.name.cmp(&b.name));
+    served
 }
 
 fn write_file(
@@ -159,8 +120,8 @@ fn write_file(
     table: &mut String,
 ) -> io::Result<()> {
     let mut bytes = file.bytes.clone();
-    if file.name.ends_with(".js") && !file.name.starts_with("vendor/") {
-        bytes = bare(&String::from_utf8_lossy(&bytes)).into_bytes();
+    if PAGES.contains(&&*file.name) && file.name.ends_with(".js") {
+        bytes = join::bare(&String::from_utf8_lossy(&bytes)).into_bytes();
     }
     let is_page = PAGES.contains(&&*file.name);
     if is_page {

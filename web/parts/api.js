@@ -1,5 +1,6 @@
 /** The HTTP API. A refusal becomes an `Error` with the gateway's own words and its next step. */
 
+/** @typedef {import("../wire.d.ts").Frame} Frame */
 /** @typedef {import("../wire.d.ts").Status} Status */
 /** @typedef {import("../wire.d.ts").ReadingPage} ReadingPage */
 /** @typedef {import("../wire.d.ts").Rejects} Rejects */
@@ -19,6 +20,9 @@
 /** @typedef {import("../wire.d.ts").ReplayProgress} ReplayProgress */
 /** @typedef {import("../wire.d.ts").Comparison} Comparison */
 
+/** What the page's head asks for before anything else. */
+export const SNAPSHOT_PATH = "/api/v1/snapshot";
+
 /** What the gateway has refused. */
 export class Refusal extends Error {
   /**
@@ -36,6 +40,14 @@ export class Refusal extends Error {
 /** @returns {Promise<Status>} */
 export function status() {
   return get("/api/v1/status");
+}
+
+/**
+ * What `/live` says first. The page's head has asked for it already, in these very words.
+ * @returns {Promise<Frame>}
+ */
+export async function snapshot() {
+  return (await ask(SNAPSHOT_PATH, {})).json();
 }
 
 /**

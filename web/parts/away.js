@@ -77,6 +77,12 @@ export function createAway(page, onPicture) {
     }
   }
 
+  /** What is known is of that time, though no connection was open. @param {number} millis by our clock */
+  function note(millis) {
+    heardMillis = millis;
+    render();
+  }
+
   /** The picture that an earlier page has kept. */
   function restore() {
     const picture = stored();
@@ -117,7 +123,7 @@ export function createAway(page, onPicture) {
 
   addEventListener("pagehide", keep);
   document.addEventListener("visibilitychange", keep);
-  return { follow, render };
+  return { follow, render, note };
 }
 
 /** @returns {Picture | null} */

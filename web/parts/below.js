@@ -1,6 +1,6 @@
 /**
  * The parts of the page below its first screen: the chart, the history, the rules and what became of them, the log,
- * and the dialogs. They are fetched when the first readings are on the screen, so that those come sooner.
+ * and the dialogs. They are fetched when what the live socket says first is on the screen, so that this comes sooner.
  */
 
 import { createAlerts } from "./alerts.js";

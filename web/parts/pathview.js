@@ -22,8 +22,9 @@ const INDENT = 10;
 /**
  * @param {Page} page
  * @param {() => boolean} isOpen whether the gateway is heard
+ * @param {() => boolean} isThere whether it is, or nobody knows yet that it is not
  */
-export function createPath(page, isOpen) {
+export function createPath(page, isOpen, isThere) {
   const place = byId("path");
   const text = byId("path-text");
   const troubles = byId("path-troubles");
@@ -58,7 +59,7 @@ export function createPath(page, isOpen) {
     const { model, t, language } = page;
     // What passes, and what is broken, is of the present only.
     const passing = page.isReplay ? { path: null, database: null } : { path, database };
-    const known = { model, ...passing, isOpen: isOpen(), nowMillis: page.nowMillis() };
+    const known = { model, ...passing, isOpen: isThere(), nowMillis: page.nowMillis() };
     const found = hops(known, t, language);
     const now = JSON.stringify([width, language, found]);
     // Untouched where nothing differs: nothing is read out twice, and the wires flow on.

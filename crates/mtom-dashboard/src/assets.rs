@@ -4,6 +4,7 @@
 //! A debug build reads the files of the table from `web/`, so that an edit shows at the next reload.
 
 use crate::caching::{is_known, takes_gzip};
+use crate::join;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -26,7 +27,7 @@ const ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 const HASH: &str = env!("MTOM_TREE_HASH");
 
 /// What stands in the pages for what only the build knows, and that.
-const MARKS: [(&str, &str); 3] = include!(concat!(env!("OUT_DIR"), "/marks.rs"));
+const MARKS: [(&str, &str); 2] = include!(concat!(env!("OUT_DIR"), "/marks.rs"));
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const NO_CACHE: &str = "no-cache";
@@ -82,13 +83,32 @@ fn serve(
     (common, [vary], Bytes::from_static(asset.plain)).into_response()
 }
 
+/// The file as it is in `folder` now; none: it is not there. What cannot be joined says why in its place.
 fn from_disk(asset: &Asset, folder: &Path) -> Option<Vec<u8>> {
+    if !asset.is_page
+        && let Some(text) = joined(asset.name, folder)
+    {
+        return Some(text.into_bytes());
+    }
     let bytes = std::fs::read(folder.join(asset.name)).ok()?;
     if !asset.is_page {
         return Some(bytes);
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Some(MARKS.iter().fold(text, |text, (mark, by)| text.replace(mark, by)).into_bytes())
+}
+
+/// The file `name` with all that belongs to it; none: it is no script or style sheet of ours. Where they cannot be
+/// joined every script says why.
+fn joined(name: &str, folder: &Path) -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let pages = ASSETS.iter().filter(|asset| asset.is_page);
+    let pages: Vec<_> = pages.filter_map(|asset| read(asset.name)).collect();
+    let pages: Vec<_> = pages.iter().map(|page| &**page).collect();
+    match join::all(&pages, &read) {
+        Ok(files) => files.into_iter().find(|file| file.name == name).map(|file| file.text),
+        Err(error) => name.ends_with(".js").then(|| format!("throw new Error({error:?});\n")),
+    }
 }
 
 #[cfg(test)]

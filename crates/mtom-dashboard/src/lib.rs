@@ -12,6 +12,7 @@ mod change;
 mod clients;
 mod devices;
 mod events;
+mod join;
 mod ledger;
 mod live;
 mod metrics;

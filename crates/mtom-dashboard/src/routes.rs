@@ -1,7 +1,7 @@
 //! The addresses and their answers. What is read is here, what is changed in [`change`].
 
 use crate::access::{self, Access};
-use crate::api::{Actuator, Actuators, Counts, Latest, Log, ReadingPage, Status};
+use crate::api::{Actuator, Actuators, Counts, Frame, Latest, Log, ReadingPage, Status};
 use crate::caching::Tags;
 #[cfg(test)]
 use crate::openapi::answers;
@@ -53,6 +53,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/actuators/{name}/pair", get(pair::state).post(pair::begin))
         .route("/api/v1/actuators/{name}/pair", put(pair::answer).delete(pair::give_up))
         .route("/api/v1/storage", get(storage))
+        .route("/api/v1/snapshot", get(snapshot))
         .route("/api/v1/path", get(path::path))
         .route("/api/v1/clients", get(clients::clients))
         .route("/api/v1/clients/allowed", put(clients::allow).delete(clients::withdraw))
@@ -181,6 +182,17 @@ async fn status(State(shared): State<Arc<Shared>>) -> Response {
 async fn latest(State(shared): State<Arc<Shared>>) -> Response {
     let snapshot = shared.view.snapshot();
     json(&Latest::new(snapshot.latest.iter().map(AsRef::as_ref)))
+}
+
+/// Everything as it is at this moment, as `/live` says it first.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/snapshot",
+    tag = "health",
+    responses((status = 200, description = "one frame, of the type `snapshot`", body = Frame<'static>))
+))]
+async fn snapshot(State(shared): State<Arc<Shared>>) -> Response {
+    json(&Frame::snapshot(&shared.view.snapshot(), (shared.clock)()))
 }
 
 /// Each actuator: desired, sent and reported state, and its link.

@@ -299,15 +299,87 @@ describe("when something is wrong", () => {
     });
   });
 
-  test("what is further down comes even where the live socket says nothing", async () => {
+  /** A socket that never opens. @param {import("playwright-core").Page} page */
+  const withoutSocket = async (page) => {
+    await page.addInitScript(() => {
+      Reflect.set(globalThis, "WebSocket", class extends EventTarget {});
+    });
+  };
+
+  test("the first readings do not wait for the live socket", async () => {
     await withMtom([], async (mtom) => {
       mtom.publish("Environ/Temperature", "23.4 °C");
       const { page, close } = await browser.open(mtom.url, {}, async (page) => {
-        await page.addInitScript(() => {
-          Reflect.set(globalThis, "WebSocket", class extends EventTarget {});
-        });
+        await withoutSocket(page);
+        await page.addInitScript(() => localStorage.setItem("mtom.language", "zh"));
+      });
+      await waitForText(page, "#devices .value", /23\.4 °C/);
+      await waitForText(page, "#connection", /正在连接/);
+      // Nothing is said to be wrong, and nothing has no words.
+      assert.equal(await page.isVisible("#path-troubles"), false);
+      await waitForText(page, "#footer-zone", /\S/);
+      await waitForText(page, "#devices .when", /刚刚|前/);
+      await close();
+    });
+  });
+
+  test("readings of this moment stay where no live socket can be had, and say so", async () => {
+    await withMtom([], async (mtom) => {
+      mtom.publish("Environ/Temperature", "23.4 °C");
+      const { page, close } = await browser.open(mtom.url);
+      await waitForText(page, "#devices .value", /23\.4 °C/);
+      // It keeps what it has seen, for a page that finds nobody.
+      await page.goto("about:blank");
+      mtom.publish("Environ/Temperature", "23.5 °C");
+      await page.addInitScript(() => {
+        class Refused extends EventTarget {
+          /** @type {() => void} */
+          onclose = () => {};
+          constructor() {
+            super();
+            Reflect.set(globalThis, "refuse", () => this.onclose());
+          }
+        }
+        Reflect.set(globalThis, "WebSocket", Refused);
+      });
+      await page.goto(mtom.url);
+      await waitForText(page, "#devices .value", /23\.5 °C/);
+      await page.evaluate(() => Reflect.get(globalThis, "refuse")());
+      await waitForText(page, "#away", /\d/);
+      await waitForText(page, "#history-rows", /23\.5 °C/);
+      await waitForText(page, "#devices .value", /23\.5 °C/);
+      // The other way round: refused first, when the page shows what it has kept.
+      await page.goto("about:blank");
+      mtom.publish("Environ/Temperature", "23.6 °C");
+      /** @type {() => void} */
+      let answer = () => {};
+      const asked = new Promise((done) => {
+        answer = () => done(undefined);
+      });
+      await page.route("**/api/v1/snapshot", async (route) => {
+        await asked;
+        await route.continue();
+      });
+      await page.goto(mtom.url, { waitUntil: "commit" });
+      await page.waitForFunction(() => Reflect.has(globalThis, "refuse"));
+      await page.evaluate(() => Reflect.get(globalThis, "refuse")());
+      await waitForText(page, "#devices .value", /23\.4 °C/);
+      answer();
+      await waitForText(page, "#devices .value", /23\.6 °C/);
+      await close();
+    });
+  });
+
+  test("what is further down comes even where the gateway says nothing", async () => {
+    await withMtom([], async (mtom) => {
+      mtom.publish("Environ/Temperature", "23.4 °C");
+      const { page, close } = await browser.open(mtom.url, {}, async (page) => {
+        await withoutSocket(page);
+        const broken = { status: 200, body: "…" };
+        await page.route("**/api/v1/snapshot", (route) => route.fulfill(broken));
       });
       await waitForText(page, "#history-rows", /23\.4 °C/);
+      assert.equal(await page.isVisible("#devices .value"), false);
       await close();
     });
   });

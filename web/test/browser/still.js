@@ -302,6 +302,7 @@ function client(name, topic, left) {
  * What the API says: a stale answer is none of these types.
  * @typedef {object} Answers
  * @property {() => import("../../wire.d.ts").Status} status
+ * @property {() => import("../../wire.d.ts").Frame} snapshot
  * @property {() => import("../../wire.d.ts").Path} path
  * @property {() => import("../../wire.d.ts").Clients} clients
  * @property {() => import("../../wire.d.ts").Simulated} simulator
@@ -334,6 +335,7 @@ const ANSWERS = {
     insecure: null,
     simulated: false,
   }),
+  snapshot: () => SNAPSHOT,
   path: () => ({
     received_per_minute: 152,
     stored_per_minute: 150,

@@ -1,12 +1,7 @@
 //! The embedded page.
 
-use super::{
-    ASSETS, Asset, HASH, IMMUTABLE, MARKS, file, find, from_disk, page, serve, takes_gzip,
-};
-use crate::testing::Server;
+use super::{ASSETS, Asset, HASH, IMMUTABLE, file, find, from_disk, page, serve, takes_gzip};
 use axum::http::{HeaderMap, HeaderValue, header};
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
 fn asks(name: header::HeaderName, value: &'static str) -> HeaderMap {
@@ -24,7 +19,7 @@ fn the_page_is_embedded_with_its_hash_in_every_address() {
     let page = std::str::from_utf8(find("index.html").unwrap().plain).unwrap();
     assert!(!page.contains("@tree@"));
     assert!(page.contains(&format!("src=\"/a/{HASH}/app.js\"")));
-    for name in ["app.js", "style.css", "icon.svg", "parts/state.js"] {
+    for name in ["app.js", "page.css", "icon.svg", "parts/below.js"] {
         assert!(file(HASH, name, &HeaderMap::new()).is_some(), "{name}");
     }
 }
@@ -35,7 +30,7 @@ fn the_worker_keeps_the_files_of_its_own_tree_and_all_that_the_page_needs() {
     assert!(worker.contains(&format!("TREE = \"{HASH}\"")));
     let (_, rest) = worker.split_once("FILES = \"").unwrap();
     let kept: Vec<_> = rest.split('"').next().unwrap().split(' ').collect();
-    for name in ["index.html", "app.js", "style.css", "manifest.webmanifest", "icon.png"] {
+    for name in ["index.html", "app.js", "page.css", "manifest.webmanifest", "icon.png"] {
         assert!(kept.contains(&name), "{name}");
     }
     for name in kept {
@@ -98,57 +93,26 @@ fn node(script: &str, files: &[impl AsRef<std::ffi::OsStr>]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The modules that the one named by its argument imports, at any depth, as JavaScript itself reads them.
-const REACH: &str = "const { SourceTextModule } = require('vm');
+/// What each module named by its arguments imports, as JavaScript itself reads it.
+const IMPORTS: &str = "const { SourceTextModule } = require('vm');
 const { readFileSync } = require('fs');
-const { dirname, join } = require('path');
-const seen = new Set();
-const reach = (file) => {
-  const { dependencySpecifiers } = new SourceTextModule(readFileSync(file, 'utf8'));
-  for (const path of dependencySpecifiers) {
-    const next = join(dirname(file), path);
-    if (seen.has(next)) continue;
-    seen.add(next);
-    console.log(next);
-    reach(next);
-  }
-};
-reach(process.argv[1]);";
+for (const file of process.argv.slice(1))
+  console.log(new SourceTextModule(readFileSync(file, 'utf8')).dependencySpecifiers.join(' '));";
 
-/// The addresses of the modules that a page has loaded before it asks for them.
-fn preloaded(page: &str) -> Vec<String> {
-    let links = page.split("<link rel=\"modulepreload\" href=\"").skip(1);
-    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
-}
-
+/// Each file costs a browser milliseconds, and what one imports is known only when it is there.
 #[test]
-fn every_module_that_the_page_begins_with_is_asked_for_at_once() {
-    let web = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web");
-    let found = node(REACH, &[format!("{web}/app.js")]);
-    let web = Path::new(web).canonicalize().unwrap();
-    let reached: BTreeSet<_> = found
-        .lines()
-        .map(|file| Path::new(file).canonicalize().unwrap())
-        .map(|file| format!("/a/{HASH}/{}", file.strip_prefix(&web).unwrap().display()))
-        .collect();
-    assert!(reached.len() > 30, "{reached:?}");
-    let links = preloaded(std::str::from_utf8(find("index.html").unwrap().plain).unwrap());
-    let preloaded: BTreeSet<_> = links.iter().cloned().collect();
-    assert_eq!(preloaded, reached);
-    assert_eq!(preloaded.len(), links.len(), "each once");
-}
-
-#[tokio::test]
-async fn what_is_asked_for_at_once_is_there() {
-    let server = Server::start().await;
-    let links = preloaded(&server.get("/").await.body);
-    assert!(!links.is_empty());
-    for link in links {
-        let answer = server.get(&link).await;
-        assert_eq!(answer.status, 200, "{link}");
-        assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"), "{link}");
+fn the_page_begins_with_one_script_and_one_style_sheet() {
+    let page = std::str::from_utf8(find("index.html").unwrap().plain).unwrap();
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches("rel=\"stylesheet\"").count(), 1);
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["app.js", "below.js", "reference.js"].map(|name| folder.path().join(name));
+    for (file, name) in files.iter().zip(["app.js", "parts/below.js", "parts/reference.js"]) {
+        std::fs::write(file, find(name).unwrap().plain).unwrap();
     }
-    server.stop().await;
+    assert_eq!(node(IMPORTS, &files), "\n../app.js\n\n");
+    let sheet = std::str::from_utf8(find("page.css").unwrap().plain).unwrap();
+    assert!(!sheet.contains("@import") && sheet.contains(".device"));
 }
 
 #[test]
@@ -177,11 +141,20 @@ fn the_whole_page_is_small() {
 #[test]
 fn the_folder_wins_over_the_table_where_it_has_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let source = "new @tree@ <!-- @modules@ -->";
-    std::fs::write(folder.path().join("index.html"), source).unwrap();
-    let read = from_disk(find("index.html").unwrap(), folder.path()).unwrap();
-    assert_eq!(read, format!("new {HASH} {}", MARKS[2].1).into_bytes());
-    assert!(from_disk(find("app.js").unwrap(), folder.path()).is_none());
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let read = |name: &str| {
+        let bytes = from_disk(find(name).unwrap(), folder.path())?;
+        Some(String::from_utf8(bytes).unwrap())
+    };
+    write("index.html", "new /a/@tree@/");
+    assert_eq!(read("index.html"), Some(format!("new /a/{HASH}/")));
+    assert_eq!(read("app.js"), None);
+    write("index.html", "<script src=\"/a/@tree@/app.js\"></script>");
+    write("app.js", "import { name } from \"./b.js\";\n");
+    let said = read("app.js").unwrap();
+    assert_eq!(said, "throw new Error(\"web/b.js: is named and not there\");\n");
+    write("b.js", "export const name = 1;\n");
+    assert!(read("app.js").unwrap().contains("const name = 1;"));
 }
 
 #[test]

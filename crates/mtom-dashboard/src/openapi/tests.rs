@@ -32,6 +32,7 @@ mod served;
         crate::devices::devices,
         crate::devices::series,
         crate::routes::latest,
+        crate::routes::snapshot,
         crate::routes::readings,
         crate::routes::chart,
         crate::rejects::rejects,

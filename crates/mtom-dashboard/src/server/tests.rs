@@ -108,6 +108,11 @@ async fn the_newest_of_everything_is_told() {
     assert_eq!(latest["readings"].as_array().unwrap().len(), 1);
     assert_eq!(latest["readings"][0]["value"], 26.5);
     let actuator = &server.get("/api/v1/actuators").await.json()["actuators"][0];
+    let snapshot = server.get("/api/v1/snapshot").await;
+    assert_eq!(snapshot.header("cache-control"), Some("no-store"));
+    let mut watcher = server.watch().await;
+    assert_eq!(snapshot.json(), watcher.frame().await);
+    assert_eq!(snapshot.json()["readings"], latest["readings"]);
     assert_eq!(actuator["link_state"], "broken");
     assert_eq!(actuator["link_down_since_micros"], NOW.0);
     assert_eq!((&actuator["reported"]["led"], &actuator["sent"]), (&json!("on"), &json!(null)));
