@@ -184,7 +184,11 @@ offset_seconds: number, };
 /**
  * Where things listen, `host:port`; empty where nothing does.
  */
-export type Listens = { mqtt: string, live: string, history: string, dashboard: string, };
+export type Listens = { mqtt: string, live: string, history: string,
+/**
+ * Every reading as a line of JSON.
+ */
+tcp: string, dashboard: string, };
 
 /**
  * `GET /api/v1/rules`

@@ -466,6 +466,7 @@ export const en = {
   "footer.mqtt": "Sensors publish to",
   "footer.live": "Live (WebSocket)",
   "footer.history": "History (WebSocket)",
+  "footer.tcp": "Every reading as a line (TCP)",
   "footer.api": "HTTP API",
   "footer.try": "Try it",
   "footer.copy": "Copy",

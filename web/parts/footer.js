@@ -19,13 +19,14 @@ export function createFooter(page) {
       t("footer.zone", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone }),
     );
     if (status === null) return;
-    const { mqtt, live, history } = status.listens;
+    const { mqtt, live, history, tcp } = status.listens;
     const api = el("a", "", "/api/v1/");
     api.href = "/api/v1/";
     byId("addresses").replaceChildren(
       ...entry(t("footer.mqtt"), address("mqtt://", mqtt, page.host)),
       ...entry(t("footer.live"), address("ws://", live, page.host)),
       ...entry(t("footer.history"), address("ws://", history, page.host)),
+      ...entry(t("footer.tcp"), address("tcp://", tcp, page.host)),
       ...entry(t("footer.api"), api),
     );
     setText(line, publishLine(mqtt, page.host));

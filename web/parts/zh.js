@@ -449,6 +449,7 @@ export const zh = {
   "footer.mqtt": "传感器发布到",
   "footer.live": "实时（WebSocket）",
   "footer.history": "历史（WebSocket）",
+  "footer.tcp": "每条读数一行（TCP）",
   "footer.api": "HTTP API",
   "footer.try": "试一试",
   "footer.copy": "复制",

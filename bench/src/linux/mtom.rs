@@ -72,7 +72,7 @@ impl Mtom {
         let binary = binary()?;
         let mut command = Command::new(&binary);
         command.arg("up").args(["--set", &format!("data.dir={}", dir.path().display())]);
-        for port in ["broker", "live", "history", "dashboard"] {
+        for port in ["broker", "live", "history", "forward.tcp", "dashboard"] {
             command.args(["--set", &format!("{port}.listen=127.0.0.1:0")]);
         }
         for set in sets {

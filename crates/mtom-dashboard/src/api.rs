@@ -192,6 +192,8 @@ pub(crate) struct Listens<'a> {
     mqtt: &'a str,
     live: &'a str,
     history: &'a str,
+    /// Every reading as a line of JSON.
+    tcp: &'a str,
     dashboard: &'a str,
 }
 

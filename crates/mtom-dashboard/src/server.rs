@@ -75,6 +75,8 @@ pub struct Info {
     pub live: String,
     /// The original's history port.
     pub history: String,
+    /// The port of readings as lines.
+    pub tcp: String,
     /// This page and API.
     pub dashboard: String,
     /// What is unsafe about it, in words: the page warns, and any `Host` is served. `None`: nothing.

@@ -93,6 +93,7 @@ impl Server {
             mqtt: "127.0.0.1:1883".into(),
             live: "127.0.0.1:8765".into(),
             history: "127.0.0.1:8768".into(),
+            tcp: "127.0.0.1:8766".into(),
             dashboard: address.to_string(),
             insecure,
             simulated: true,

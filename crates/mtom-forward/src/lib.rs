@@ -1,15 +1,20 @@
-//! Live fan-out and history over the original's WebSocket ports, and the receiving side.
+//! Live fan-out and history over the original's WebSocket ports, every reading as a line over TCP, and the
+//! receiving side.
 //!
 //! Speaks `wire.md` §1.2 to §1.4 byte for byte. Knows readings, not where they come from: the
 //! history is a trait, and time, zone and randomness are arguments.
 
 pub mod access;
 pub mod client;
+pub mod feed;
 pub mod history;
 pub mod live;
 pub mod server;
+pub mod tcp;
 
 mod handshake;
+mod lines;
+mod recent;
 pub mod replay;
 mod ring;
 mod seldom;

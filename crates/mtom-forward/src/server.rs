@@ -1,4 +1,4 @@
-//! What both ports share: accepting, the handshake, the number of places, the end.
+//! What the ports share: accepting, the handshake of the WebSockets, the number of places, the end.
 
 use crate::access::Access;
 use crate::handshake::{self, Refusal, Unopened};
@@ -87,31 +87,43 @@ where
         refusals: Arc::new(Mutex::new(Seldom::new(LOG_PERIOD))),
     };
     let viewers = TaskTracker::new();
-    let mut trouble = AcceptTrouble::new();
-    let outcome = loop {
-        tokio::select! {
-            () = end.cancelled() => break Ok(()),
-            accepted = listener.accept() => match accepted {
-                Ok((tcp, peer)) => {
-                    trouble.over();
-                    // Each has a token of its own: all of them waiting at one lock would be slow.
-                    door.admit(tcp, peer, end.child_token(), &viewers, talk.clone());
-                }
-                Err(error) => match trouble.react(&error, Instant::now()) {
-                    None => break Err(error),
-                    Some(delay) => tokio::select! {
-                        () = end.cancelled() => break Ok(()),
-                        () = tokio::time::sleep(delay) => {}
-                    },
-                },
-            },
-        }
-    };
+    let outcome = accept(&listener, &end, |tcp, peer| {
+        // Each has a token of its own: all of them waiting at one lock would be slow.
+        door.admit(tcp, peer, end.child_token(), &viewers, talk.clone());
+    })
+    .await;
     drop(listener);
     end.cancel();
     viewers.close();
     viewers.wait().await;
     outcome
+}
+
+/// Lets `admit` have each connection until `end`.
+pub(crate) async fn accept(
+    listener: &TcpListener,
+    end: &CancellationToken,
+    mut admit: impl FnMut(TcpStream, SocketAddr),
+) -> io::Result<()> {
+    let mut trouble = AcceptTrouble::new();
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return Ok(()),
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, peer)) => {
+                    trouble.over();
+                    admit(tcp, peer);
+                }
+                Err(error) => match trouble.react(&error, Instant::now()) {
+                    None => return Err(error),
+                    Some(delay) => tokio::select! {
+                        () = end.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(delay) => {}
+                    },
+                },
+            },
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -210,13 +222,13 @@ async fn turn_away(
 }
 
 /// Counts a viewer as long as it lives.
-struct Present {
+pub(crate) struct Present {
     tally: Arc<Tally>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Present {
-    fn new(tally: Arc<Tally>, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(tally: Arc<Tally>, place: OwnedSemaphorePermit) -> Self {
         tally.open.send_modify(|open| *open += 1);
         Self { tally, _place: place }
     }
@@ -228,7 +240,7 @@ impl Drop for Present {
     }
 }
 
-fn tune(tcp: &TcpStream) -> io::Result<()> {
+pub(crate) fn tune(tcp: &TcpStream) -> io::Result<()> {
     // A reading is one small write; waiting for more would only delay it.
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);

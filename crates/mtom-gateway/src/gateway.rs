@@ -21,9 +21,11 @@ use crate::{links, rules};
 use jiff::tz::TimeZone;
 use mtom_broker::intake::{Delivery, Intake};
 use mtom_forward::access::Access;
+use mtom_forward::feed::Feed;
 use mtom_forward::history::serve_history;
 use mtom_forward::live::{LiveHub, serve_live};
 use mtom_forward::server::Limits;
+use mtom_forward::tcp::serve_tcp;
 use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::topic;
 use mtom_store::history::History;
@@ -59,6 +61,8 @@ pub struct Addresses {
     pub live: String,
     /// The original's history port.
     pub history: String,
+    /// The port of readings as lines.
+    pub tcp: String,
 }
 
 /// A gateway that listens and does not serve yet.
@@ -72,6 +76,7 @@ pub struct Gateway {
     feeder: Feeder,
     ports: Option<BoundPorts>,
     hub: LiveHub,
+    feed: Feed,
     links: Vec<links::Link>,
     pairings: Pairings,
     board: Arc<Board>,
@@ -89,6 +94,7 @@ pub struct Gateway {
 struct BoundPorts {
     live: TcpListener,
     history: TcpListener,
+    tcp: TcpListener,
     settings: Ports,
 }
 
@@ -96,9 +102,11 @@ impl BoundPorts {
     async fn bind(settings: Ports, addresses: &mut Addresses) -> Result<Self, StartError> {
         let live = bind("live viewers", "live.listen", settings.live).await?;
         let history = bind("history viewers", "history.listen", settings.history).await?;
+        let tcp = bind("clients by TCP", "forward.tcp.listen", settings.tcp).await?;
         addresses.live = local(&live).to_string();
         addresses.history = local(&history).to_string();
-        Ok(Self { live, history, settings })
+        addresses.tcp = local(&tcp).to_string();
+        Ok(Self { live, history, tcp, settings })
     }
 }
 
@@ -121,6 +129,7 @@ impl Gateway {
         let latest: Vec<_> = history.latest()?.into_iter().map(Arc::new).collect();
         view.readings(&latest);
         let hub = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
+        let feed = Feed::new(journal.last_id());
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let board = Arc::new(board);
         let spoken = links::topics(&settings.actuators);
@@ -137,7 +146,13 @@ impl Gateway {
             journal,
             engine,
             Arc::clone(&board),
-            Audience { live: hub.clone(), view: view.clone(), newest, raised: Arc::clone(&raised) },
+            Audience {
+                live: hub.clone(),
+                feed: feed.clone(),
+                view: view.clone(),
+                newest,
+                raised: Arc::clone(&raised),
+            },
             intake.tally(),
             Upkeep::new(settings.keep, path.clone(), progress),
             clock.clone(),
@@ -170,6 +185,7 @@ impl Gateway {
             feeder,
             ports,
             hub,
+            feed,
             links,
             pairings,
             board,
@@ -196,10 +212,13 @@ impl Gateway {
         let mut servers = JoinSet::new();
         let mut tellers = JoinSet::new();
         if let Some(ports) = self.ports {
-            let viewers = tell_viewers(self.hub.viewers(), view.clone(), clock.clone());
-            let until = serving.clone();
-            tellers.spawn(async move { until.run_until_cancelled(viewers).await });
-            serve(&mut servers, ports, self.hub, self.history, self.zone, &serving);
+            for (port, count) in [("live", self.hub.viewers()), ("tcp", self.feed.open())] {
+                let viewers = tell_viewers(port, count, view.clone(), clock.clone());
+                let until = serving.clone();
+                tellers.spawn(async move { until.run_until_cancelled(viewers).await });
+            }
+            let told = (self.hub, self.feed);
+            serve(&mut servers, ports, told, self.history, self.zone, &serving);
         }
         if let Some(drain) = self.drain {
             let draining = drain.run(view.clone(), Arc::clone(&clock), serving.clone());
@@ -365,12 +384,12 @@ fn drain(
 fn serve(
     tasks: &mut JoinSet<(&'static str, io::Result<()>)>,
     ports: BoundPorts,
-    hub: LiveHub,
+    (hub, feed): (LiveHub, Feed),
     history: History,
     zone: TimeZone,
     stop: &CancellationToken,
 ) {
-    let BoundPorts { live, history: pages, settings } = ports;
+    let BoundPorts { live, history: pages, tcp, settings } = ports;
     let limits = Limits { viewers_max: settings.viewers_max, ..Limits::default() };
     let access = |address: SocketAddr| {
         let access = Access::new(address).any_host(settings.insecure);
@@ -380,6 +399,8 @@ fn serve(
         }
     };
     let source = Arc::new(Pages(history));
+    let served = serve_tcp(tcp, feed, Arc::clone(&source), limits, stop.clone());
+    tasks.spawn(async move { ("tcp", served.await) });
     let replays = Arc::clone(&source);
     let served = serve_live(live, hub, replays, access(settings.live), limits, stop.clone());
     tasks.spawn(async move { ("live", served.await) });
@@ -387,14 +408,19 @@ fn serve(
     tasks.spawn(async move { ("history", served.await) });
 }
 
-/// Says in the log how many viewers there are, at most once a second.
-async fn tell_viewers(mut viewers: watch::Receiver<u64>, view: View, clock: Clock) {
+/// Says in the log how many viewers the port has, at most once a second.
+async fn tell_viewers(
+    port: &'static str,
+    mut viewers: watch::Receiver<u64>,
+    view: View,
+    clock: Clock,
+) {
     let mut told = 0;
     while viewers.changed().await.is_ok() {
         let count = *viewers.borrow_and_update();
         if count != told {
             told = count;
-            view.log(clock(), Hop::Forward, LogEvent::Viewers { port: "live", count });
+            view.log(clock(), Hop::Forward, LogEvent::Viewers { port, count });
         }
         tokio::time::sleep(VIEWERS_PERIOD).await;
     }

@@ -1,11 +1,12 @@
-//! The pages of the original's history port and of replays, read from the store.
+//! The pages of the original's history port, of replays and of those who lack readings, read from the store.
 
+use mtom_forward::feed::ReadingPages;
 use mtom_forward::history::{HistoryPages, PageError, Row};
 use mtom_forward::replay::{Place, ReplayPage, ReplayPages};
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use mtom_store::history::{History, PageQuery};
-use mtom_store::record::Cursor;
+use mtom_store::history::{History, IdQuery, PageQuery};
+use mtom_store::record::{Cursor, Order};
 
 /// Reads on a blocking thread: SQLite waits for the disk.
 pub(crate) struct Pages(pub(crate) History);
@@ -43,6 +44,15 @@ impl ReplayPages for Pages {
             rows: page.rows.iter().filter_map(row).collect(),
             next: page.next.map(|next| (next.at, next.id)),
         })
+    }
+}
+
+impl ReadingPages for Pages {
+    async fn after(&self, after: u64, limit: usize) -> Result<Vec<StoredReading>, PageError> {
+        let history = self.0.clone();
+        let query = IdQuery { order: Order::Ascending, after: Some(after), limit };
+        let read = tokio::task::spawn_blocking(move || history.page_by_id(query));
+        read.await.map_err(PageError::new)?.map_err(PageError::new)
     }
 }
 

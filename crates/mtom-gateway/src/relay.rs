@@ -15,6 +15,7 @@ use crate::Clock;
 use crate::board::{Board, Outcome};
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
+use mtom_forward::feed::Feed;
 use mtom_forward::live::LiveHub;
 use mtom_protocol::payload::{NotAReading, decode, describe};
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -66,6 +67,7 @@ pub(crate) struct Relay {
     rules: Rules,
     board: Arc<Board>,
     live: LiveHub,
+    feed: Feed,
     view: View,
     newest: watch::Sender<u64>,
     raised: Arc<Notify>,
@@ -81,6 +83,7 @@ pub(crate) struct Relay {
 /// Who is told of what was stored.
 pub(crate) struct Audience {
     pub(crate) live: LiveHub,
+    pub(crate) feed: Feed,
     pub(crate) view: View,
     /// The newest reading's number, for whoever copies them elsewhere.
     pub(crate) newest: watch::Sender<u64>,
@@ -107,7 +110,7 @@ impl Relay {
         journal: Journal,
         rules: Engine,
         board: Arc<Board>,
-        Audience { live, view, newest, raised }: Audience,
+        Audience { live, feed, view, newest, raised }: Audience,
         tally: Tally,
         upkeep: Upkeep,
         clock: Clock,
@@ -118,6 +121,7 @@ impl Relay {
             rules,
             board,
             live,
+            feed,
             view,
             newest,
             raised,
@@ -353,6 +357,7 @@ impl Relay {
         }
         for reading in &effects.readings {
             self.live.offer(reading);
+            self.feed.offer(Arc::clone(reading));
         }
         let lines = effects.readings.iter().map(|stored| stored_line(stored));
         let (lines, skipped) = self.quiet.pass(lines.chain(effects.said), now);

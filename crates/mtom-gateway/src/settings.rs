@@ -22,7 +22,7 @@ pub struct Settings {
     pub source: Source,
     /// Topic filters of the messages that are readings.
     pub topics: Vec<String>,
-    /// The original's ports; `None`: nobody is served (a controller).
+    /// The original's ports and that of lines; `None`: nobody is served (a controller).
     pub ports: Option<Ports>,
     /// The devices to drive.
     pub actuators: Vec<Actuator>,
@@ -62,13 +62,15 @@ pub enum Source {
     },
 }
 
-/// The original's ports.
+/// The original's ports and that of lines.
 #[derive(Clone, Debug)]
 pub struct Ports {
     /// The live port.
     pub live: SocketAddr,
     /// The history port.
     pub history: SocketAddr,
+    /// The port of readings as lines.
+    pub tcp: SocketAddr,
     /// Viewers on each of them; more are refused.
     pub viewers_max: usize,
     /// Meant to be reached from elsewhere, so any Host is accepted.

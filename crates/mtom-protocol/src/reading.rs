@@ -1,7 +1,7 @@
 //! A reading: one value of one series at one time.
 
 use crate::time::UnixMicros;
-use crate::unit::Unit;
+use crate::unit::{Unit, fahrenheit};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
@@ -53,5 +53,15 @@ impl Reading {
     #[must_use]
     pub fn celsius(&self) -> Option<f64> {
         self.unit.to_celsius(self.value)
+    }
+
+    /// The value in °F, where it is a temperature; one in °F is the very number that the device sent.
+    #[must_use]
+    pub fn fahrenheit(&self) -> Option<f64> {
+        match self.unit {
+            // There and back would not give it.
+            Unit::Fahrenheit => Some(self.value),
+            _ => self.celsius().map(fahrenheit),
+        }
     }
 }

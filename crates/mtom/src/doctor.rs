@@ -129,6 +129,7 @@ fn ports(findings: &mut Findings, config: &Config, runs: bool) {
         ("dashboard.listen", config.dashboard),
         ("live.listen", config.live),
         ("history.listen", config.history),
+        ("forward.tcp.listen", config.tcp),
     ];
     if let Broker::Embedded { listen, .. } = config.broker {
         wanted.push(("broker.listen", listen));

@@ -43,6 +43,7 @@ pub(crate) fn gateway(
     let ports = Ports {
         live: config.live,
         history: config.history,
+        tcp: config.tcp,
         viewers_max: config.viewers_max as usize,
         insecure: config.insecure,
         dashboard: None,

@@ -13,6 +13,7 @@ pub(crate) struct Addresses {
     pub(crate) live: String,
     pub(crate) history: String,
     pub(crate) dashboard: String,
+    pub(crate) tcp: String,
 }
 
 impl Addresses {
@@ -22,6 +23,7 @@ impl Addresses {
             live: gateway.live.clone(),
             history: gateway.history.clone(),
             dashboard: dashboard.to_string(),
+            tcp: gateway.tcp.clone(),
         }
     }
 

@@ -125,6 +125,7 @@ fn dashboard(
             live: ready.live.clone(),
             history: ready.history.clone(),
             dashboard: ready.dashboard.clone(),
+            tcp: ready.tcp.clone(),
             insecure: config.insecure.then(|| INSECURE.to_owned()),
             simulated,
         },
@@ -169,6 +170,7 @@ fn announce(
         ("mqtt", ready.mqtt.clone(), broker),
         ("live", format!("ws://{}", ready.live), "hello, realtime"),
         ("history", format!("ws://{}", ready.history), "hello, database:N"),
+        ("tcp", ready.tcp.clone(), "every reading as a line of JSON"),
         ("data", config.data_dir.display().to_string(), "mtom.db is the journal and the history"),
     ] {
         report::line(&format!("  {what:<9} {address:<28} {why}"));

@@ -28,7 +28,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** @typedef {{mqtt: string, live: string, history: string, dashboard: string}} Ready */
+/** @typedef {{mqtt: string, live: string, history: string, tcp: string, dashboard: string}} Ready */
 /** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").BrowserContextOptions} ContextOptions */
@@ -43,7 +43,7 @@ export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "
   const readyFile = join(folder, "ready.json");
   rmSync(readyFile, { force: true });
   const all = [`data.dir=${join(folder, "data")}`, "simulate.sensors=0"];
-  for (const port of ["broker", "live", "history", "dashboard"])
+  for (const port of ["broker", "live", "history", "forward.tcp", "dashboard"])
     all.push(`${port}.listen=127.0.0.1:0`);
   const process_ = spawn(
     binary,

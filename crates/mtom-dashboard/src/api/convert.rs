@@ -16,14 +16,13 @@ use mtom_gateway::view::{
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use mtom_protocol::unit::{Unit, fahrenheit};
+
 use mtom_store::history::{PAGE_LEN_MAX, Page};
 use mtom_store::record::{CommandRow, RuleSetRow};
 
 impl<'a> From<&'a StoredReading> for Reading<'a> {
     fn from(stored: &'a StoredReading) -> Self {
         let reading = &stored.reading;
-        let celsius = reading.celsius();
         Self {
             id: stored.id,
             device: &reading.device,
@@ -31,12 +30,8 @@ impl<'a> From<&'a StoredReading> for Reading<'a> {
             topic: &reading.topic,
             value: reading.value,
             unit: reading.unit.symbol(),
-            celsius,
-            fahrenheit: match reading.unit {
-                // There and back would not give the very number that the device sent.
-                Unit::Fahrenheit => Some(reading.value),
-                _ => celsius.map(fahrenheit),
-            },
+            celsius: reading.celsius(),
+            fahrenheit: reading.fahrenheit(),
             at: stored.at.rfc3339(),
             at_micros: stored.at.0,
             arrived_at: stored.arrived_at.rfc3339(),
@@ -160,6 +155,7 @@ impl<'a> Status<'a> {
                 mqtt: &info.mqtt,
                 live: &info.live,
                 history: &info.history,
+                tcp: &info.tcp,
                 dashboard: &info.dashboard,
             },
             reach,

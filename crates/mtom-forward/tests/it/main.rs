@@ -10,4 +10,5 @@ mod malformed;
 mod replay;
 mod slow;
 mod support;
+mod tcp;
 mod viewer;

@@ -7,6 +7,7 @@ use crate::view::{LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_actuator::{Desired, Protocol};
 use mtom_broker::intake::{Delivery, Message, Receipt, Tally};
+use mtom_forward::feed::Feed;
 use mtom_forward::live::LiveHub;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
@@ -88,6 +89,7 @@ impl House {
         let tally = Tally::default();
         let audience = Audience {
             live,
+            feed: Feed::new(journal.last_id()),
             view: view.clone(),
             newest: watch::Sender::new(0),
             raised: Arc::default(),

@@ -112,6 +112,9 @@ fn arithmetic_without_a_result_is_unknown() {
     check("9223372036854775807 + 1 > 0", Truth::Unknown);
     check("int('x') > 0", Truth::Unknown);
     check("int(celsius * 1.0e300) > 0", Truth::Unknown);
+    check("int(9223372036854775808.0) > 0", Truth::Unknown);
+    check("int(-9223372036854775808.0) < 0", Truth::Unknown);
+    check("-celsius < -24.0 && -celsius > -26.0", Truth::True);
     check("0.0 / (celsius - 25.0) > 0.0", Truth::Unknown);
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) live: SocketAddr,
     pub(crate) viewers_max: u32,
     pub(crate) history: SocketAddr,
+    pub(crate) tcp: SocketAddr,
     pub(crate) dashboard: SocketAddr,
     pub(crate) simulate: Simulate,
     pub(crate) actuators: Vec<Actuator>,

@@ -39,6 +39,7 @@ pub(super) fn read(
     let mut history = section(&mut root, "history", problems);
     let history_address = listen.get(&mut history, 8768, problems);
     history.finish(problems);
+    let tcp_address = forward(&mut root, &listen, problems);
     let mut dashboard = section(&mut root, "dashboard", problems);
     let dashboard_address = listen.get(&mut dashboard, 8080, problems);
     dashboard.finish(problems);
@@ -60,6 +61,7 @@ pub(super) fn read(
         live: live_address,
         viewers_max,
         history: history_address,
+        tcp: tcp_address,
         dashboard: dashboard_address,
         simulate,
         actuators,
@@ -97,6 +99,17 @@ impl Listen {
             })
             .unwrap_or_else(|| ([127, 0, 0, 1], port).into())
     }
+}
+
+fn forward(root: &mut Section, listen: &Listen, problems: &mut Problems) -> SocketAddr {
+    let mut forward = section(root, "forward", problems);
+    let absent = || Entry { node: Node::Table(Vec::new()), place: Place::Default };
+    let tcp = forward.take("tcp").unwrap_or_else(absent);
+    let mut tcp = Section::new("forward.tcp", tcp, problems);
+    let address = listen.get(&mut tcp, 8766, problems);
+    tcp.finish(problems);
+    forward.finish(problems);
+    address
 }
 
 fn security(root: &mut Section, problems: &mut Problems) -> bool {

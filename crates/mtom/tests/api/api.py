@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).parent
 ST = pathlib.Path(sys.executable).with_name("st")
 DOCUMENT = "/api/v1/openapi.json"
 FALSIFIED = "/api/v1/audit"
-SECTIONS = ["broker", "live", "history", "dashboard"]
+SECTIONS = ["broker", "live", "history", "forward.tcp", "dashboard"]
 LIMIT = 60  # seconds in which the gateway starts, and in which it stops
 
 

@@ -62,7 +62,7 @@ impl Gateway {
             format!(r#"actuator=[{{name="LAMP",link="{link}"{more}}}]"#),
             RULE.into(),
         ];
-        for section in ["broker", "live", "history", "dashboard"] {
+        for section in ["broker", "live", "history", "forward.tcp", "dashboard"] {
             sets.push(format!("{section}.listen=127.0.0.1:0"));
         }
         for set in sets {

@@ -93,6 +93,7 @@ fn a_taken_port_names_who_wants_it_and_how_to_change_it() {
         ("broker.listen", "MQTT devices"),
         ("live.listen", "live viewers"),
         ("history.listen", "history viewers"),
+        ("forward.tcp.listen", "clients by TCP"),
         ("dashboard.listen", "the page"),
     ] {
         let dir = tempfile::tempdir().unwrap();

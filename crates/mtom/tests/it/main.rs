@@ -21,6 +21,7 @@ mod emulation;
 #[cfg(target_os = "linux")]
 mod flash;
 mod fleet;
+mod forward;
 mod keys;
 #[cfg(target_os = "linux")]
 mod killed;

@@ -59,6 +59,7 @@ pub(crate) struct Ready {
     pub(crate) mqtt: SocketAddr,
     pub(crate) live: SocketAddr,
     pub(crate) history: SocketAddr,
+    pub(crate) tcp: SocketAddr,
     pub(crate) dashboard: SocketAddr,
 }
 
@@ -139,6 +140,7 @@ impl Ready {
             mqtt: address("mqtt"),
             live: address("live"),
             history: address("history"),
+            tcp: address("tcp"),
             dashboard: address("dashboard"),
         }
     }
@@ -147,7 +149,7 @@ impl Ready {
 /// The command line of a serving process on free ports.
 pub(crate) fn serving(role: &str, dir: &Path, sets: &[&str]) -> Command {
     let mut all = vec![format!("data.dir={}", dir.display())];
-    for section in ["broker", "live", "history", "dashboard"] {
+    for section in ["broker", "live", "history", "forward.tcp", "dashboard"] {
         all.push(format!("{section}.listen=127.0.0.1:0"));
     }
     all.extend(["simulate.sensors=0", "simulate.actuators=0"].map(str::to_owned));

@@ -329,6 +329,8 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
             "live.listen=127.0.0.1:0",
             "--set",
             "history.listen=127.0.0.1:0",
+            "--set",
+            "forward.tcp.listen=127.0.0.1:0",
         ],
     );
     assert!(!said.contains("BAD"), "{said}");

@@ -1,7 +1,7 @@
 //! What each rule and each actuator waits for, as whoever watches is told.
 
 use super::*;
-use crate::outlook::{Effect, Timer, TimerKind};
+use crate::outlook::{Effect, Timer, TimerKind, Totals};
 
 /// Runs `schedule` as [`check`] does and compares how everything is then.
 fn check_outlook(rule: &str, schedule: &str, expected: Expect) {
@@ -14,6 +14,23 @@ fn check_outlook(rule: &str, schedule: &str, expected: Expect) {
         bench.due();
     }
     expected.assert_eq(&told(&bench));
+    check_sums(&bench);
+}
+
+/// What is told of all rules together is what is told of each.
+fn check_sums(bench: &Bench) {
+    let rules = bench.engine.outlook(&bench.state, 0..10);
+    let count = |led| rules.iter().filter(|rule| rule.led == led).count();
+    let Totals { on, off, unknown } = bench.engine.totals(&bench.state);
+    let expected = [Some(Led::On), Some(Led::Off), None].map(count);
+    assert_eq!([on, off, unknown], expected);
+    let mut blind: Vec<_> = rules
+        .iter()
+        .filter(|rule| rule.is_active)
+        .filter_map(|rule| Some((rule.name.clone(), rule.blind_since?)))
+        .collect();
+    blind.sort_by_key(|(_, since)| *since);
+    assert_eq!(bench.engine.blind(&bench.state), blind);
 }
 
 fn told(bench: &Bench) -> String {

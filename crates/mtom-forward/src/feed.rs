@@ -1,0 +1,150 @@
+//! Every reading in the order of its id, for those who may lose none: the newest from memory, all others from the
+//! history.
+//!
+//! Only what is safe on the disk is told: an id that somebody has heard never names another reading.
+
+use crate::history::PageError;
+use crate::lines::{Request, line};
+use crate::recent::{Piece, Recent, Room};
+use crate::server::Tally;
+use mtom_protocol::reading::StoredReading;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
+
+/// Readings that are kept in memory: about 2 MB with their lines.
+const RECENT_MAX: usize = 4_096;
+/// Readings that are read from the history at once.
+const PAGE_LEN: usize = 500;
+
+/// Where readings are that memory no longer has.
+pub trait ReadingPages: Send + Sync + 'static {
+    /// The readings behind the id `after`, by ascending id, at most `limit`; none: there are no more.
+    fn after(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<StoredReading>, PageError>> + Send;
+}
+
+/// Takes readings that are safe on the disk and has them for all who follow. A clone is the same feed.
+#[derive(Clone)]
+pub struct Feed {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    // `std`: held for a push or for copying one piece, never across an await.
+    recent: RwLock<Recent>,
+    /// Rung after each push.
+    bell: watch::Sender<()>,
+    tally: Arc<Tally>,
+    sent: AtomicU64,
+}
+
+/// Counts since the feed was made. `open` is of this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedStats {
+    /// Open connections.
+    pub open: u64,
+    /// Lines that were handed to sockets, over all connections.
+    pub sent: u64,
+    /// Connections that were closed because a write made no progress.
+    pub closed_slow: u64,
+    /// Connections that were refused: no place.
+    pub refused: u64,
+}
+
+impl Feed {
+    /// A feed behind the reading `newest`, the last one that is stored; 0: none is.
+    #[must_use]
+    pub fn new(newest: u64) -> Self {
+        Self::with_room(newest, RECENT_MAX)
+    }
+
+    /// As [`Feed::new`], with room for `recent_max` readings in memory.
+    #[must_use]
+    pub fn with_room(newest: u64, recent_max: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                recent: RwLock::new(Recent::new(recent_max, newest)),
+                bell: watch::Sender::new(()),
+                tally: Arc::default(),
+                sent: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Takes the next reading. Never waits for anybody.
+    pub fn offer(&self, stored: Arc<StoredReading>) {
+        self.shared.recent.write().unwrap_or_else(PoisonError::into_inner).push(stored);
+        self.shared.bell.send_replace(());
+    }
+
+    /// The counts up to now.
+    #[must_use]
+    pub fn stats(&self) -> FeedStats {
+        let Shared { tally, sent, .. } = &*self.shared;
+        FeedStats {
+            open: *tally.open.borrow(),
+            sent: sent.load(Ordering::Relaxed),
+            closed_slow: tally.closed_slow.load(Ordering::Relaxed),
+            refused: tally.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many connections are open, and each change of it.
+    #[must_use]
+    pub fn open(&self) -> watch::Receiver<u64> {
+        self.shared.tally.open.subscribe()
+    }
+
+    /// The id of the newest reading.
+    pub(crate) fn newest(&self) -> u64 {
+        self.shared.recent.read().unwrap_or_else(PoisonError::into_inner).newest()
+    }
+
+    pub(crate) fn bell(&self) -> watch::Receiver<()> {
+        self.shared.bell.subscribe()
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.shared.tally)
+    }
+
+    pub(crate) fn sent(&self, lines: usize) {
+        self.shared.sent.fetch_add(lines as u64, Ordering::Relaxed);
+    }
+
+    /// What comes behind `id`. Nothing new, and as far as before: there is no more.
+    pub(crate) async fn after(
+        &self,
+        id: u64,
+        request: &Request,
+        room: Room,
+        pages: &impl ReadingPages,
+    ) -> Result<Piece, PageError> {
+        let (recent, newest) = {
+            let recent = self.shared.recent.read().unwrap_or_else(PoisonError::into_inner);
+            (recent.after(id, request, room), recent.newest())
+        };
+        if let Some(piece) = recent {
+            return Ok(piece);
+        }
+        let page = pages.after(id, PAGE_LEN).await?;
+        let mut piece = Piece::behind(id);
+        for stored in &page {
+            // Behind it is what is written and not yet safe.
+            let is_safe = stored.id <= newest;
+            if !is_safe || !piece.add(stored, request, room, || Cow::Owned(line(stored))) {
+                return Ok(piece);
+            }
+        }
+        if page.len() < PAGE_LEN {
+            // What is missing up to there is kept no longer.
+            piece.until = piece.until.max(newest);
+        }
+        Ok(piece)
+    }
+}
