@@ -1,9 +1,9 @@
 //! The forwarding by TCP: a line of JSON for each reading, to everybody who connects.
 //!
-//! A client may say with one line what it wants ([`crate::lines`]); without one it gets everything from the moment
+//! A client may say with one line what it wants (`lines.rs`); without one it gets everything from the moment
 //! it connected. Nothing is left out: one that is slow, or comes again with `after`, gets what it lacks from the
-//! history and then what comes, each once and in order. With `ack` no more than [`UNACKED_MAX`] lines are under
-//! way that it has not acknowledged. A client whose socket takes nothing for [`Limits::stall`] is closed.
+//! history and then what comes, each once and in order. With `ack` no more than 1,000 lines are under way
+//! that it has not acknowledged. A client whose socket takes nothing for [`Limits::stall`] is closed.
 
 use crate::feed::{Feed, ReadingPages};
 use crate::history::PageError;

@@ -10,31 +10,24 @@ use crate::board::Board;
 use crate::control::Control;
 use crate::drain::Drain;
 use crate::guests::Guests;
-use crate::history::Pages;
 use crate::known::Known;
 use crate::pairing::Pairings;
 use crate::presence::Presence;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
-use crate::settings::{Database, NAME_FILE, Ports, Settings};
-use crate::view::{Hop, LogEvent, View};
+use crate::settings::{Database, NAME_FILE, Settings};
+use crate::view::View;
 use crate::{links, rules};
 use jiff::tz::TimeZone;
 use mtom_broker::intake::{Delivery, Intake};
-use mtom_forward::access::Access;
-use mtom_forward::feed::Feed;
-use mtom_forward::history::serve_history;
-use mtom_forward::live::{LiveHub, serve_live};
-use mtom_forward::server::Limits;
-use mtom_forward::tcp::serve_tcp;
 use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::topic;
+use mtom_store::error::StoreError;
 use mtom_store::history::History;
 use mtom_store::journal::Journal;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, watch};
@@ -43,14 +36,15 @@ use tokio_util::sync::CancellationToken;
 
 mod error;
 mod feeder;
+mod ports;
 
 pub use error::{RunError, StartError};
 use feeder::{Feeder, feed, feeder};
+use ports::BoundPorts;
+pub(crate) use ports::Followers;
 
 /// Where devices speak about themselves, and Home Assistant about itself.
 const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
-/// How long after a change of the number of viewers the next is told.
-const VIEWERS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Where a gateway can be reached, each as `host:port`; empty where it serves nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,8 +69,7 @@ pub struct Gateway {
     intake: Intake,
     feeder: Feeder,
     ports: Option<BoundPorts>,
-    hub: LiveHub,
-    feed: Feed,
+    followers: Followers,
     links: Vec<links::Link>,
     pairings: Pairings,
     board: Arc<Board>,
@@ -89,25 +82,6 @@ pub struct Gateway {
     alerts: Alerts,
     /// Ends what feeds the relay.
     feeding: CancellationToken,
-}
-
-struct BoundPorts {
-    live: TcpListener,
-    history: TcpListener,
-    tcp: TcpListener,
-    settings: Ports,
-}
-
-impl BoundPorts {
-    async fn bind(settings: Ports, addresses: &mut Addresses) -> Result<Self, StartError> {
-        let live = bind("live viewers", "live.listen", settings.live).await?;
-        let history = bind("history viewers", "history.listen", settings.history).await?;
-        let tcp = bind("clients by TCP", "forward.tcp.listen", settings.tcp).await?;
-        addresses.live = local(&live).to_string();
-        addresses.history = local(&history).to_string();
-        addresses.tcp = local(&tcp).to_string();
-        Ok(Self { live, history, tcp, settings })
-    }
 }
 
 impl Gateway {
@@ -125,11 +99,8 @@ impl Gateway {
             .map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
         let mut journal = Journal::open(&path.join("mtom.db"), clock())?;
         let history = journal.history();
-        let view = View::default();
-        let latest: Vec<_> = history.latest()?.into_iter().map(Arc::new).collect();
-        view.readings(&latest);
-        let hub = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
-        let feed = Feed::new(journal.last_id());
+        let view = view_of(&history)?;
+        let followers = Followers::new(&zone, &history, journal.last_id())?;
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let board = Arc::new(board);
         let spoken = links::topics(&settings.actuators);
@@ -147,8 +118,7 @@ impl Gateway {
             engine,
             Arc::clone(&board),
             Audience {
-                live: hub.clone(),
-                feed: feed.clone(),
+                followers: followers.clone(),
                 view: view.clone(),
                 newest,
                 raised: Arc::clone(&raised),
@@ -165,10 +135,7 @@ impl Gateway {
             .map(|actuator| links::Link::new(actuator, &board, &known, &pairings, broker.clone()))
             .collect();
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
-        let ports = match settings.ports {
-            None => None,
-            Some(ports) => Some(BoundPorts::bind(ports, &mut addresses).await?),
-        };
+        let ports = BoundPorts::bind(settings.ports, &mut addresses).await?;
         let feeding = CancellationToken::new();
         let (noted, notes) = mpsc::channel(alerts::NOTES_LEN);
         let told = (view.clone(), Arc::clone(&clock));
@@ -184,8 +151,7 @@ impl Gateway {
             presence: feeder.presence(),
             feeder,
             ports,
-            hub,
-            feed,
+            followers,
             links,
             pairings,
             board,
@@ -212,13 +178,8 @@ impl Gateway {
         let mut servers = JoinSet::new();
         let mut tellers = JoinSet::new();
         if let Some(ports) = self.ports {
-            for (port, count) in [("live", self.hub.viewers()), ("tcp", self.feed.open())] {
-                let viewers = tell_viewers(port, count, view.clone(), clock.clone());
-                let until = serving.clone();
-                tellers.spawn(async move { until.run_until_cancelled(viewers).await });
-            }
-            let told = (self.hub, self.feed);
-            serve(&mut servers, ports, told, self.history, self.zone, &serving);
+            self.followers.tell_numbers(&mut tellers, (&view, &clock), &serving);
+            ports.serve(&mut servers, self.followers, self.history, self.zone, &serving);
         }
         if let Some(drain) = self.drain {
             let draining = drain.run(view.clone(), Arc::clone(&clock), serving.clone());
@@ -381,49 +342,12 @@ fn drain(
     Ok(Some(Drain::new(journal.history(), database, name, before, newest)))
 }
 
-fn serve(
-    tasks: &mut JoinSet<(&'static str, io::Result<()>)>,
-    ports: BoundPorts,
-    (hub, feed): (LiveHub, Feed),
-    history: History,
-    zone: TimeZone,
-    stop: &CancellationToken,
-) {
-    let BoundPorts { live, history: pages, tcp, settings } = ports;
-    let limits = Limits { viewers_max: settings.viewers_max, ..Limits::default() };
-    let access = |address: SocketAddr| {
-        let access = Access::new(address).any_host(settings.insecure);
-        match settings.dashboard {
-            Some(port) => access.with_page(SocketAddr::new(address.ip(), port)),
-            None => access,
-        }
-    };
-    let source = Arc::new(Pages(history));
-    let served = serve_tcp(tcp, feed, Arc::clone(&source), limits, stop.clone());
-    tasks.spawn(async move { ("tcp", served.await) });
-    let replays = Arc::clone(&source);
-    let served = serve_live(live, hub, replays, access(settings.live), limits, stop.clone());
-    tasks.spawn(async move { ("live", served.await) });
-    let served = serve_history(pages, source, zone, access(settings.history), limits, stop.clone());
-    tasks.spawn(async move { ("history", served.await) });
-}
-
-/// Says in the log how many viewers the port has, at most once a second.
-async fn tell_viewers(
-    port: &'static str,
-    mut viewers: watch::Receiver<u64>,
-    view: View,
-    clock: Clock,
-) {
-    let mut told = 0;
-    while viewers.changed().await.is_ok() {
-        let count = *viewers.borrow_and_update();
-        if count != told {
-            told = count;
-            view.log(clock(), Hop::Forward, LogEvent::Viewers { port, count });
-        }
-        tokio::time::sleep(VIEWERS_PERIOD).await;
-    }
+/// What is shown before anything comes.
+fn view_of(history: &History) -> Result<View, StoreError> {
+    let view = View::default();
+    let latest: Vec<_> = history.latest()?.into_iter().map(Arc::new).collect();
+    view.readings(&latest);
+    Ok(view)
 }
 
 fn port_ended(ended: Result<(&'static str, io::Result<()>), JoinError>) -> RunError {

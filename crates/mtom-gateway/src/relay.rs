@@ -13,10 +13,9 @@
 
 use crate::Clock;
 use crate::board::{Board, Outcome};
+use crate::gateway::Followers;
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
-use mtom_forward::feed::Feed;
-use mtom_forward::live::LiveHub;
 use mtom_protocol::payload::{NotAReading, decode, describe};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -66,8 +65,7 @@ pub(crate) struct Relay {
     journal: Journal,
     rules: Rules,
     board: Arc<Board>,
-    live: LiveHub,
-    feed: Feed,
+    followers: Followers,
     view: View,
     newest: watch::Sender<u64>,
     raised: Arc<Notify>,
@@ -82,8 +80,7 @@ pub(crate) struct Relay {
 
 /// Who is told of what was stored.
 pub(crate) struct Audience {
-    pub(crate) live: LiveHub,
-    pub(crate) feed: Feed,
+    pub(crate) followers: Followers,
     pub(crate) view: View,
     /// The newest reading's number, for whoever copies them elsewhere.
     pub(crate) newest: watch::Sender<u64>,
@@ -110,7 +107,7 @@ impl Relay {
         journal: Journal,
         rules: Engine,
         board: Arc<Board>,
-        Audience { live, feed, view, newest, raised }: Audience,
+        Audience { followers, view, newest, raised }: Audience,
         tally: Tally,
         upkeep: Upkeep,
         clock: Clock,
@@ -120,8 +117,7 @@ impl Relay {
             journal,
             rules,
             board,
-            live,
-            feed,
+            followers,
             view,
             newest,
             raised,
@@ -356,8 +352,7 @@ impl Relay {
             delivery.safe();
         }
         for reading in &effects.readings {
-            self.live.offer(reading);
-            self.feed.offer(Arc::clone(reading));
+            self.followers.offer(reading);
         }
         let lines = effects.readings.iter().map(|stored| stored_line(stored));
         let (lines, skipped) = self.quiet.pass(lines.chain(effects.said), now);

@@ -2,13 +2,12 @@ use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
 use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::Clock;
 use crate::board::{Board, Outcome};
+use crate::gateway::Followers;
 use crate::settings::Actuator;
 use crate::view::{LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_actuator::{Desired, Protocol};
 use mtom_broker::intake::{Delivery, Message, Receipt, Tally};
-use mtom_forward::feed::Feed;
-use mtom_forward::live::LiveHub;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
@@ -84,12 +83,11 @@ impl House {
         let history = journal.history();
         let rules = RuleSpec { dwell: Duration::ZERO, ..RuleSpec::original("TEMP_LED") };
         let engine = Engine::compile(&[rules]).unwrap();
-        let live = LiveHub::new(TimeZone::UTC, None);
+        let followers = Followers::new(&TimeZone::UTC, &history, journal.last_id()).unwrap();
         let board = Arc::new(board);
         let tally = Tally::default();
         let audience = Audience {
-            live,
-            feed: Feed::new(journal.last_id()),
+            followers,
             view: view.clone(),
             newest: watch::Sender::new(0),
             raised: Arc::default(),

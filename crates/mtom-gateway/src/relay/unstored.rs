@@ -87,7 +87,7 @@ impl Relay {
             let stored =
                 Arc::new(StoredReading { id: UNSTORED_ID, at, arrived_at: now, suspect, reading });
             self.rules.engine.step(&mut self.rules.state, Event::Reading(&stored), now, &mut out);
-            self.live.offer(&stored);
+            self.followers.live.offer(&stored);
             shown.push(stored);
         }
         self.view.readings(&shown);

@@ -1,0 +1,137 @@
+//! The ports that readings leave by: bound before anything starts, served until the relay has ended.
+
+use super::{Addresses, bind, local};
+use crate::Clock;
+use crate::gateway::StartError;
+use crate::history::Pages;
+use crate::settings::Ports;
+use crate::view::{Hop, LogEvent, View};
+use jiff::tz::TimeZone;
+use mtom_forward::access::Access;
+use mtom_forward::feed::Feed;
+use mtom_forward::history::serve_history;
+use mtom_forward::live::{LiveHub, serve_live};
+use mtom_forward::server::Limits;
+use mtom_forward::tcp::serve_tcp;
+use mtom_protocol::reading::StoredReading;
+use mtom_store::error::StoreError;
+use mtom_store::history::History;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long after a change of the number of viewers the next is told.
+const VIEWERS_PERIOD: Duration = Duration::from_secs(1);
+
+/// Those who hear each reading. A clone is of the same.
+#[derive(Clone)]
+pub(crate) struct Followers {
+    /// Those who look; also while the disk takes nothing.
+    pub(crate) live: LiveHub,
+    feed: Feed,
+}
+
+impl Followers {
+    /// `newest` is the number of the last reading that is stored.
+    pub(crate) fn new(zone: &TimeZone, history: &History, newest: u64) -> Result<Self, StoreError> {
+        let live = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
+        Ok(Self { live, feed: Feed::new(newest) })
+    }
+
+    /// Tells all of them of a reading that is safe.
+    pub(crate) fn offer(&self, stored: &Arc<StoredReading>) {
+        self.live.offer(stored);
+        self.feed.offer(Arc::clone(stored));
+    }
+
+    /// Has the log say how many are at each port where they stay.
+    pub(super) fn tell_numbers(
+        &self,
+        tasks: &mut JoinSet<Option<()>>,
+        (view, clock): (&View, &Clock),
+        stop: &CancellationToken,
+    ) {
+        for (port, count) in [("live", self.live.viewers()), ("tcp", self.feed.open())] {
+            let telling = tell_viewers(port, count, view.clone(), Arc::clone(clock));
+            let until = stop.clone();
+            tasks.spawn(async move { until.run_until_cancelled(telling).await });
+        }
+    }
+}
+
+/// They listen, and nobody is accepted yet.
+pub(super) struct BoundPorts {
+    live: TcpListener,
+    history: TcpListener,
+    tcp: TcpListener,
+    settings: Ports,
+}
+
+impl BoundPorts {
+    /// None where nobody is served.
+    pub(super) async fn bind(
+        settings: Option<Ports>,
+        addresses: &mut Addresses,
+    ) -> Result<Option<Self>, StartError> {
+        let Some(settings) = settings else { return Ok(None) };
+        let live = bind("live viewers", "live.listen", settings.live).await?;
+        let history = bind("history viewers", "history.listen", settings.history).await?;
+        let tcp = bind("clients by TCP", "forward.tcp.listen", settings.tcp).await?;
+        addresses.live = local(&live).to_string();
+        addresses.history = local(&history).to_string();
+        addresses.tcp = local(&tcp).to_string();
+        Ok(Some(Self { live, history, tcp, settings }))
+    }
+
+    pub(super) fn serve(
+        self,
+        tasks: &mut JoinSet<(&'static str, io::Result<()>)>,
+        followers: Followers,
+        history: History,
+        zone: TimeZone,
+        stop: &CancellationToken,
+    ) {
+        let Self { live, history: pages, tcp, settings } = self;
+        let limits = Limits { viewers_max: settings.viewers_max, ..Limits::default() };
+        let access = |address: SocketAddr| {
+            let access = Access::new(address).any_host(settings.insecure);
+            match settings.dashboard {
+                Some(port) => access.with_page(SocketAddr::new(address.ip(), port)),
+                None => access,
+            }
+        };
+        let Followers { live: hub, feed } = followers;
+        let source = Arc::new(Pages(history));
+        let served = serve_tcp(tcp, feed, Arc::clone(&source), limits, stop.clone());
+        tasks.spawn(async move { ("tcp", served.await) });
+        let (replays, may_open) = (Arc::clone(&source), access(settings.live));
+        let served = serve_live(live, hub, replays, may_open, limits, stop.clone());
+        tasks.spawn(async move { ("live", served.await) });
+        let may_open = access(settings.history);
+        let served = serve_history(pages, source, zone, may_open, limits, stop.clone());
+        tasks.spawn(async move { ("history", served.await) });
+    }
+}
+
+/// Says in the log how many viewers the port has, at most once a second.
+async fn tell_viewers(
+    port: &'static str,
+    mut viewers: watch::Receiver<u64>,
+    view: View,
+    clock: Clock,
+) {
+    let mut told = 0;
+    while viewers.changed().await.is_ok() {
+        let count = *viewers.borrow_and_update();
+        if count != told {
+            told = count;
+            view.log(clock(), Hop::Forward, LogEvent::Viewers { port, count });
+        }
+        tokio::time::sleep(VIEWERS_PERIOD).await;
+    }
+}
