@@ -11,12 +11,13 @@ use mtom_protocol::reading::StoredReading;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 /// Readings that are kept in memory: about 2 MB with their lines.
 const RECENT_MAX: usize = 4_096;
-/// Readings that are read from the history at once.
-const PAGE_LEN: usize = 500;
+/// Reads of the history at a time, for all who follow. Full: the others wait in turn and are counted; the page and
+/// the other database read the same file.
+const READS_MAX: usize = 2;
 
 /// Where readings are that memory no longer has.
 pub trait ReadingPages: Send + Sync + 'static {
@@ -35,9 +36,11 @@ pub struct Feed {
 }
 
 struct Shared {
-    // `std`: held for a push or for copying one piece, never across an await.
+    // `std`: held for a push, or for looking at a few hundred readings; never across an await.
     recent: RwLock<Recent>,
-    /// Rung after each push.
+    reads: Semaphore,
+    waiting: AtomicU64,
+    /// Rung after each batch.
     bell: watch::Sender<()>,
     tally: Arc<Tally>,
     sent: AtomicU64,
@@ -48,6 +51,8 @@ struct Shared {
 pub struct FeedStats {
     /// Open connections.
     pub open: u64,
+    /// Those of them that wait for their turn to read the history.
+    pub waiting: u64,
     /// Lines that were handed to sockets, over all connections.
     pub sent: u64,
     /// Connections that were closed because a write made no progress.
@@ -57,18 +62,21 @@ pub struct FeedStats {
 }
 
 impl Feed {
-    /// A feed behind the reading `newest`, the last one that is stored; 0: none is.
+    /// A feed behind the reading `newest`, the last one that is stored; 0: none is. `known` are the last ones, by
+    /// ascending id and without a gap; those who were away for a short while need no history then.
     #[must_use]
-    pub fn new(newest: u64) -> Self {
-        Self::with_room(newest, RECENT_MAX)
+    pub fn new(newest: u64, known: Vec<StoredReading>) -> Self {
+        Self::with_room(newest, known, RECENT_MAX)
     }
 
     /// As [`Feed::new`], with room for `recent_max` readings in memory.
     #[must_use]
-    pub fn with_room(newest: u64, recent_max: usize) -> Self {
+    pub fn with_room(newest: u64, known: Vec<StoredReading>, recent_max: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
-                recent: RwLock::new(Recent::new(recent_max, newest)),
+                recent: RwLock::new(Recent::new(recent_max, newest, known)),
+                reads: Semaphore::new(READS_MAX),
+                waiting: AtomicU64::new(0),
                 bell: watch::Sender::new(()),
                 tally: Arc::default(),
                 sent: AtomicU64::new(0),
@@ -76,18 +84,23 @@ impl Feed {
         }
     }
 
-    /// Takes the next reading. Never waits for anybody.
-    pub fn offer(&self, stored: Arc<StoredReading>) {
-        self.shared.recent.write().unwrap_or_else(PoisonError::into_inner).push(stored);
+    /// Takes the next readings. Never waits for anybody.
+    pub fn offer(&self, batch: &[Arc<StoredReading>]) {
+        let mut recent = self.shared.recent.write().unwrap_or_else(PoisonError::into_inner);
+        for stored in batch {
+            recent.push(Arc::clone(stored));
+        }
+        drop(recent);
         self.shared.bell.send_replace(());
     }
 
     /// The counts up to now.
     #[must_use]
     pub fn stats(&self) -> FeedStats {
-        let Shared { tally, sent, .. } = &*self.shared;
+        let Shared { tally, sent, waiting, .. } = &*self.shared;
         FeedStats {
             open: *tally.open.borrow(),
+            waiting: waiting.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
             closed_slow: tally.closed_slow.load(Ordering::Relaxed),
             refused: tally.refused.load(Ordering::Relaxed),
@@ -117,22 +130,28 @@ impl Feed {
         self.shared.sent.fetch_add(lines as u64, Ordering::Relaxed);
     }
 
-    /// What comes behind `id`. Nothing new, and as far as before: there is no more.
-    pub(crate) async fn after(
+    /// What comes behind `id`, and the newest id; `None`: not all of it is in memory.
+    pub(crate) fn recent(&self, id: u64, request: &Request, room: Room) -> (Option<Piece>, u64) {
+        let recent = self.shared.recent.read().unwrap_or_else(PoisonError::into_inner);
+        (recent.after(id, request, room), recent.newest())
+    }
+
+    /// A turn to read the history. Losing this future loses the turn alone.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        let _waits = Waits::new(&self.shared.waiting);
+        self.shared.reads.acquire().await.expect("it is never closed")
+    }
+
+    /// What comes behind `id` up to `newest` in the history. As far as before: there is no more.
+    pub(crate) async fn stored(
         &self,
         id: u64,
+        newest: u64,
         request: &Request,
         room: Room,
         pages: &impl ReadingPages,
     ) -> Result<Piece, PageError> {
-        let (recent, newest) = {
-            let recent = self.shared.recent.read().unwrap_or_else(PoisonError::into_inner);
-            (recent.after(id, request, room), recent.newest())
-        };
-        if let Some(piece) = recent {
-            return Ok(piece);
-        }
-        let page = pages.after(id, PAGE_LEN).await?;
+        let page = pages.after(id, room.looks).await?;
         let mut piece = Piece::behind(id);
         for stored in &page {
             // Behind it is what is written and not yet safe.
@@ -141,10 +160,26 @@ impl Feed {
                 return Ok(piece);
             }
         }
-        if page.len() < PAGE_LEN {
+        if page.len() < room.looks {
             // What is missing up to there is kept no longer.
             piece.until = piece.until.max(newest);
         }
         Ok(piece)
+    }
+}
+
+/// Counts one that waits, as long as it does.
+struct Waits<'a>(&'a AtomicU64);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -12,6 +12,7 @@ pub mod live;
 pub mod server;
 pub mod tcp;
 
+mod bell;
 mod handshake;
 mod lines;
 mod recent;

@@ -5,6 +5,7 @@
 //! socket takes nothing for [`Limits::stall`] is closed.
 
 use crate::access::Access;
+use crate::bell::{Bell, pass_on};
 use crate::replay::{Player, ReplayPages};
 use crate::ring::{Batch, Frame, Place, Ring};
 use crate::server::{Limits, Tally, serve};
@@ -144,23 +145,6 @@ impl LiveHub {
             self.shared.skipped.fetch_add(batch.skipped, Ordering::Relaxed);
         }
     }
-
-    /// Passes the bell on to the viewers of one port, so that [`LiveHub::offer`] does not have to
-    /// wake each of them, and rings once for all that was offered meanwhile. Rings for the last time
-    /// at `end`: a thousand viewers that each wait for the token itself would contend for its lock.
-    async fn pass_on(&self, viewers: watch::Sender<Bell>, end: &CancellationToken) {
-        let mut bell = self.shared.bell.subscribe();
-        loop {
-            tokio::select! {
-                () = end.cancelled() => break,
-                rung = bell.changed() => match rung {
-                    Ok(()) => viewers.send_replace(Bell::More),
-                    Err(_) => break,
-                },
-            };
-        }
-        viewers.send_replace(Bell::End);
-    }
 }
 
 /// Serves viewers until `stop`; then each gets the close frame 1001. Replays are played from `history`.
@@ -191,17 +175,8 @@ pub async fn serve_live(
     let mut served = pin!(served);
     tokio::select! {
         outcome = &mut served => outcome,
-        () = hub.pass_on(bell, &end) => served.await,
+        () = pass_on(hub.shared.bell.subscribe(), bell, &end) => served.await,
     }
-}
-
-/// What the viewers of a port wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bell {
-    /// There is something to show.
-    More,
-    /// The port is ending.
-    End,
 }
 
 /// After so many batches in a row a viewer is listened to, whatever there is to show.

@@ -30,6 +30,8 @@ pub(crate) struct Room {
     /// One line may be longer.
     pub(crate) bytes: usize,
     pub(crate) lines: usize,
+    /// So many readings are looked at for it, wanted or not.
+    pub(crate) looks: usize,
 }
 
 /// Whole lines, one behind the other, for one write.
@@ -71,10 +73,17 @@ impl Piece {
 }
 
 impl Recent {
-    /// Room for `entries_max` readings behind `newest`, the last one that is stored.
-    pub(crate) fn new(entries_max: usize, newest: u64) -> Self {
-        let entries_max = entries_max.max(1);
-        Self { entries: VecDeque::new(), entries_max, complete_after: newest, newest }
+    /// Room for `entries_max` readings. `newest` is the last one that is stored; `known` are all that are stored
+    /// from its first one on.
+    pub(crate) fn new(entries_max: usize, newest: u64, known: Vec<StoredReading>) -> Self {
+        let complete_after = known.first().map_or(newest, |first| first.id - 1);
+        let (entries, entries_max) = (VecDeque::new(), entries_max.max(1));
+        let mut recent = Self { entries, entries_max, complete_after, newest };
+        for stored in known {
+            recent.push(Arc::new(stored));
+        }
+        recent.newest = newest;
+        recent
     }
 
     /// The id of the newest reading.
@@ -100,7 +109,7 @@ impl Recent {
         }
         let from = self.entries.partition_point(|entry| entry.stored.id <= id);
         let mut piece = Piece::behind(id);
-        for Entry { stored, line: encoded } in self.entries.range(from..) {
+        for Entry { stored, line: encoded } in self.entries.range(from..).take(room.looks) {
             let encode =
                 || Cow::Borrowed(&**encoded.get_or_init(|| line(stored).into_boxed_slice()));
             if !piece.add(stored, request, room, encode) {

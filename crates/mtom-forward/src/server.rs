@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Beyond `viewers_max`, so many at a time are told so; further ones are closed without a word.
-const TURNED_AWAY_MAX: usize = 64;
+pub(crate) const TURNED_AWAY_MAX: usize = 64;
 /// Bounds what the system keeps for a viewer that does not read, and how old that can be. A write
 /// makes progress only when a third of it is free, so a small one also tells slow from stuck.
 const SEND_BUFFER_LEN: usize = 32 * 1024;
@@ -25,7 +25,7 @@ const SEND_BUFFER_LEN: usize = 32 * 1024;
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_RETRIES: u32 = 4;
-const LOG_PERIOD: Duration = Duration::from_secs(10);
+pub(crate) const LOG_PERIOD: Duration = Duration::from_secs(10);
 const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_DELAY_MAX: Duration = Duration::from_secs(1);
 

@@ -351,8 +351,8 @@ impl Relay {
         for delivery in batch.drain(..) {
             delivery.safe();
         }
-        for reading in &effects.readings {
-            self.followers.offer(reading);
+        if !effects.readings.is_empty() {
+            self.followers.offer(&effects.readings);
         }
         let lines = effects.readings.iter().map(|stored| stored_line(stored));
         let (lines, skipped) = self.quiet.pass(lines.chain(effects.said), now);

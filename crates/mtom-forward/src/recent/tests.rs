@@ -28,11 +28,11 @@ fn wanted(filter: &str) -> Request {
     Request { subscribe: vec![filter.to_owned()], ..Request::default() }
 }
 
-const ROOM: Room = Room { bytes: 1_000_000, lines: 1_000 };
+const ROOM: Room = Room { bytes: 1_000_000, lines: 1_000, looks: 1_000 };
 
 #[test]
 fn what_is_no_longer_here_is_not_passed_over_in_silence() {
-    let mut recent = Recent::new(3, 10);
+    let mut recent = Recent::new(3, 10, vec![]);
     let all = wanted("#");
     assert_eq!(recent.after(10, &all, ROOM), Some(Piece::behind(10)), "nothing is new");
     assert_eq!(recent.after(9, &all, ROOM), None, "10 was stored before");
@@ -47,8 +47,16 @@ fn what_is_no_longer_here_is_not_passed_over_in_silence() {
 }
 
 #[test]
+fn what_was_stored_before_the_start_is_here_as_far_as_it_is_known() {
+    let recent = Recent::new(10, 14, [12, 13, 14].map(stored).into());
+    assert_eq!(recent.newest(), 14);
+    assert_eq!(recent.after(10, &wanted("#"), ROOM), None);
+    assert_eq!(recent.after(11, &wanted("#"), ROOM).unwrap().ids, [12, 13, 14]);
+}
+
+#[test]
 fn what_nobody_asked_for_is_behind_one_all_the_same() {
-    let mut recent = Recent::new(10, 0);
+    let mut recent = Recent::new(10, 0, vec![]);
     for id in 1..=5 {
         recent.push(Arc::new(stored(id)));
     }
@@ -59,7 +67,7 @@ fn what_nobody_asked_for_is_behind_one_all_the_same() {
 #[test]
 fn a_line_that_is_longer_than_the_room_goes_alone() {
     let mut piece = Piece::behind(0);
-    let room = Room { bytes: 5, lines: 10 };
+    let room = Room { bytes: 5, lines: 10, looks: 10 };
     let long = || Cow::Borrowed(&b"longer than that"[..]);
     let (first, second) = (stored(1), stored(2));
     assert!(piece.add(&first, &wanted("#"), room, long));
@@ -72,18 +80,20 @@ proptest! {
     fn each_once_in_order_with_no_hole(
         pushed in 0..60_u64,
         max in 1..20_usize,
-        rooms in prop::collection::vec((1..800_usize, 1..6_usize), 1..8),
+        rooms in prop::collection::vec((1..800_usize, 1..6_usize, 1..9_usize), 1..8),
         filter in prop::sample::select(vec!["#", "attic/#", "nobody"]),
     ) {
-        let mut recent = Recent::new(max, 0);
+        let mut recent = Recent::new(max, 0, vec![]);
         for id in 1..=pushed {
             recent.push(Arc::new(stored(id)));
         }
         let begin = pushed.saturating_sub(max as u64);
         let (mut until, mut ids, mut bytes) = (begin, Vec::new(), Vec::new());
         for turn in 0.. {
-            let (bytes_max, lines) = rooms[turn % rooms.len()];
-            let piece = recent.after(until, &wanted(filter), Room { bytes: bytes_max, lines }).unwrap();
+            let (bytes_max, lines, looks) = rooms[turn % rooms.len()];
+            let room = Room { bytes: bytes_max, lines, looks };
+            let piece = recent.after(until, &wanted(filter), room).unwrap();
+            prop_assert!(piece.until - until <= looks as u64);
             prop_assert!(piece.ids.len() <= lines);
             if piece.until == until {
                 break;

@@ -51,7 +51,7 @@ impl House {
     async fn start(before: u64, recent_max: usize, limits: Limits) -> Self {
         let (archive, stop) = (Archive::default(), CancellationToken::new());
         archive.rows.lock().unwrap().extend((1..=before).map(stored));
-        let feed = Feed::with_room(before, recent_max);
+        let feed = Feed::with_room(before, vec![], recent_max);
         let (listener, address) = listen().await;
         let mut served = JoinSet::new();
         let pages = Arc::new(archive.clone());
@@ -62,7 +62,7 @@ impl House {
     /// Stores the reading `id`, so that it is safe.
     fn store(&self, id: u64) {
         self.write(id);
-        self.feed.offer(Arc::new(stored(id)));
+        self.feed.offer(&[Arc::new(stored(id))]);
     }
 
     /// Writes it, so that it is not safe yet.
@@ -214,13 +214,13 @@ async fn what_is_not_acknowledged_comes_again() {
     let mut other = Client::connect(&house, Some(json!({"after": 0}))).await;
     other.expect_ids(1..=3_000).await;
     until("all of it was sent", || house.feed.stats().sent == 3_000 + WINDOW).await;
-    client.say(r#"{"ack":10}"#).await;
-    client.expect_ids(WINDOW + 1..=WINDOW + 10).await;
+    client.say(r#"{"ack":499}"#).await;
+    client.say(r#"{"ack":500}"#).await;
+    client.expect_ids(WINDOW + 1..=WINDOW + 500).await;
     // It dies, and comes again with what it had worked off.
     drop(client);
-    connected(&house, 1).await;
-    let mut again = Client::connect(&house, Some(json!({"after": 10, "ack": true}))).await;
-    for id in 11..=3_000 {
+    let mut again = Client::connect(&house, Some(json!({"after": 500, "ack": true}))).await;
+    for id in 501..=3_000 {
         assert_eq!(again.id().await, id);
         if id % 500 == 0 {
             again.say(&json!({"ack": id}).to_string()).await;
@@ -237,7 +237,7 @@ async fn what_is_written_and_not_safe_is_not_told() {
     client.expect_ids([4, 5]).await;
     connected(&house, 1).await;
     assert_eq!(house.feed.stats().sent, 2);
-    house.feed.offer(Arc::new(stored(6)));
+    house.feed.offer(&[Arc::new(stored(6))]);
     client.expect_ids([6]).await;
     house.end().await;
 }
@@ -258,7 +258,8 @@ async fn what_is_said_wrong_is_named_and_disturbs_nobody_else() {
         (
             r#"{"after":6}"#,
             "after 6 is ahead of the newest reading, 5",
-            "this is another history than that of before: ask without after",
+            "this is another history than that of before: ask with after 0 for all of it, or \
+             without after for what comes",
         ),
     ] {
         let tcp = TcpStream::connect(house.address).await.unwrap();
@@ -273,7 +274,7 @@ async fn what_is_said_wrong_is_named_and_disturbs_nobody_else() {
     let mut talker = Client::connect(&house, Some(json!({"after": 4}))).await;
     talker.expect_ids([5]).await;
     talker.say(r#"{"ack":5}"#).await;
-    let all = "say all of it with the first line, within a second: \
+    let all = "say all of it before the first reading comes: \
                {\"subscribe\":[\"Environ/#\"],\"after\":17,\"ack\":true}";
     talker.expect_error("nothing more is to be said", all).await;
     let mut ahead = Client::connect(&house, Some(json!({"after": 4, "ack": true}))).await;
@@ -287,6 +288,63 @@ async fn what_is_said_wrong_is_named_and_disturbs_nobody_else() {
 }
 
 #[tokio::test]
+async fn who_says_no_more_still_listens() {
+    let house = House::start(3, 100, Limits::default()).await;
+    // As `echo '{"after":0}' | nc -N` does, with and without the end of the line.
+    for line in ["{\"after\":0}\n", "{\"after\":0}", "{\"after\":0,\"ack\":true}\n"] {
+        let mut tcp = TcpStream::connect(house.address).await.unwrap();
+        tcp.write_all(line.as_bytes()).await.unwrap();
+        tcp.shutdown().await.unwrap();
+        Client::new(tcp).expect_ids(1..=3).await;
+    }
+    // What comes then shows that nobody reads any more.
+    let mut id = 3;
+    until("their places are free", || {
+        id += 1;
+        house.store(id);
+        house.feed.stats().open == 0
+    })
+    .await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn what_it_wants_may_come_late_as_long_as_nothing_was_sent() {
+    let house = House::start(3, 100, Limits::default()).await;
+    let tcp = TcpStream::connect(house.address).await.unwrap();
+    let mut late = Client::new(tcp);
+    connected(&house, 1).await;
+    // Another one, later, is no longer waited for.
+    let tcp = TcpStream::connect(house.address).await.unwrap();
+    let mut silent = Client::new(tcp);
+    connected(&house, 2).await;
+    timeout(Duration::from_millis(1_200), silent.lines.next_line()).await.unwrap_err();
+    late.say("").await;
+    late.say(r#"{"after":1,"subscribe":["attic/#"]}"#).await;
+    late.expect_ids([3]).await;
+    house.store(4);
+    silent.expect_ids([4]).await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn at_the_end_everybody_gets_what_was_stored_before_it() {
+    let house = House::start(0, 100, Limits::default()).await;
+    let mut client = Client::connect(&house, Some(json!({}))).await;
+    connected(&house, 1).await;
+    house.store(1);
+    client.expect_ids([1]).await;
+    for id in 2..=90 {
+        house.store(id);
+    }
+    house.stop.cancel();
+    client.expect_ids(2..=90).await;
+    assert_eq!(client.hear().await, None);
+    drop(client);
+    house.end().await;
+}
+
+#[tokio::test]
 async fn one_client_too_many_is_told_so() {
     let limits = Limits { viewers_max: 1, ..Limits::default() };
     let house = House::start(0, 100, limits).await;
@@ -294,6 +352,7 @@ async fn one_client_too_many_is_told_so() {
     connected(&house, 1).await;
     let tcp = TcpStream::connect(house.address).await.unwrap();
     let mut second = Client::new(tcp);
+    second.say(r#"{"after":0}"#).await;
     let next = "close another connection, then try again";
     second.expect_error("every place is taken", next).await;
     assert_eq!(house.feed.stats().refused, 1);

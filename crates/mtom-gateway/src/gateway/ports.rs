@@ -15,7 +15,8 @@ use mtom_forward::server::Limits;
 use mtom_forward::tcp::serve_tcp;
 use mtom_protocol::reading::StoredReading;
 use mtom_store::error::StoreError;
-use mtom_store::history::History;
+use mtom_store::history::{History, IdQuery, PAGE_LEN_MAX as KNOWN_LEN};
+use mtom_store::record::Order;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,13 +41,19 @@ impl Followers {
     /// `newest` is the number of the last reading that is stored.
     pub(crate) fn new(zone: &TimeZone, history: &History, newest: u64) -> Result<Self, StoreError> {
         let live = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
-        Ok(Self { live, feed: Feed::new(newest) })
+        // Those who were away for a restart need no look into the history.
+        let query = IdQuery { order: Order::Descending, after: None, limit: KNOWN_LEN };
+        let mut known = history.page_by_id(query)?;
+        known.reverse();
+        Ok(Self { live, feed: Feed::new(newest, known) })
     }
 
-    /// Tells all of them of a reading that is safe.
-    pub(crate) fn offer(&self, stored: &Arc<StoredReading>) {
-        self.live.offer(stored);
-        self.feed.offer(Arc::clone(stored));
+    /// Tells all of them of readings that are safe.
+    pub(crate) fn offer(&self, batch: &[Arc<StoredReading>]) {
+        for stored in batch {
+            self.live.offer(stored);
+        }
+        self.feed.offer(batch);
     }
 
     /// Has the log say how many are at each port where they stay.

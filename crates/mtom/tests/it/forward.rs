@@ -85,29 +85,32 @@ impl Drop for Reader {
 }
 
 #[test]
-fn the_script_of_the_docs_misses_nothing_whoever_is_killed() {
+fn the_script_of_the_docs_misses_nothing_whoever_ends_and_however() {
     let folder = tempfile::tempdir().unwrap();
     let data = tempfile::tempdir().unwrap();
     let mut mtom = Mtom::serve("up", data.path(), &[]);
     let address = mtom.ready.tcp.to_string();
-    publish(&mtom, 100);
-    let reader = Reader::start(folder.path(), &address);
-    reader.expect_ids(1..=100);
-    publish(&mtom, 100);
-    reader.expect_ids(101..=200);
-    // The gateway dies, and comes back where it was.
-    mtom.kill();
     let again = format!("forward.tcp.listen={address}");
+    publish(&mtom, 3_000);
+    let reader = Reader::start(folder.path(), &address);
+    // The gateway dies in the middle of it, and comes back where it was.
+    reader.expect_ids(1..=500);
+    mtom.kill();
+    let mut mtom = Mtom::serve("up", data.path(), &[&again]);
+    reader.expect_ids(501..=3_000);
+    publish(&mtom, 1_000);
+    // It is asked to end.
+    assert!(mtom.stop("-TERM").success());
     let mtom = Mtom::serve("up", data.path(), &[&again]);
-    publish(&mtom, 1_500);
-    reader.expect_ids(201..=1_700);
-    // The program dies: what it had not kept comes again.
+    publish(&mtom, 1_000);
+    reader.expect_ids(3_001..=4_500);
+    // The program dies in the middle of it: what it had not kept comes again.
     drop(reader);
     publish(&mtom, 100);
     let reader = Reader::start(folder.path(), &address);
     let first = reader.id();
-    assert!((1_700..=1_701).contains(&first), "{first}");
-    reader.expect_ids(first + 1..=1_800);
+    assert!((4_500..=5_001).contains(&first), "{first}");
+    reader.expect_ids(first + 1..=5_100);
 }
 
 #[tokio::test]
