@@ -52,6 +52,8 @@ const SUMMARY_MILLIS = 1_000;
 const LINE_MILLIS = 1_000;
 /** Cards that are made in one frame: more than a screen has, and the others soon after. */
 const CARDS_AT_ONCE = 40;
+/** The first ones are on the screen sooner. */
+const CARDS_AT_FIRST = 16;
 /** Cards out of sight that are drawn at a time … */
 const TURN_LEN = 20;
 /** … and how often. */
@@ -173,11 +175,12 @@ export function createOverview(page, onSelect, offlineSince) {
     const shown = [...devices].slice(0, CARDS_LEN_MAX);
     let place = list.firstElementChild;
     let made = 0;
+    const room = cards.size === 0 ? CARDS_AT_FIRST : CARDS_AT_ONCE;
     for (const [device, all] of shown) {
       gone.delete(device);
       const known = cards.get(device);
       if (known === undefined) made += 1;
-      if (made > CARDS_AT_ONCE) continue;
+      if (made > room) continue;
       const card = known ?? makeCard(device);
       for (const series of all) if (!card.measures.has(series.key)) addMeasure(card, series);
       if (card.measures.size > all.length) removeGone(card);
@@ -194,7 +197,7 @@ export function createOverview(page, onSelect, offlineSince) {
     late = cards.size;
     sight.look();
     render();
-    if (made > CARDS_AT_ONCE) soon();
+    if (made > room) soon();
   }
 
   /** Makes further cards in the next frame. */
