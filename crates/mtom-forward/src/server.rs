@@ -21,10 +21,8 @@ pub(crate) const TURNED_AWAY_MAX: usize = 64;
 /// Bounds what the system keeps for a viewer that does not read, and how old that can be. A write
 /// makes progress only when a third of it is free, so a small one also tells slow from stuck.
 const SEND_BUFFER_LEN: usize = 32 * 1024;
-/// A viewer whose machine has vanished is noticed after idle + 4 × interval, and frees its place.
-const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEP_ALIVE_RETRIES: u32 = 4;
+/// So often one that is silent is asked whether it is there, before it is taken for gone.
+const KEEP_ALIVE_RETRIES: u32 = 3;
 pub(crate) const LOG_PERIOD: Duration = Duration::from_secs(10);
 const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_DELAY_MAX: Duration = Duration::from_secs(1);
@@ -38,6 +36,9 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a write may make no progress before the connection is closed.
     pub stall: Duration,
+    /// After so long one whose machine has vanished without a word is gone, and its place is free. In whole seconds,
+    /// and at least 4.
+    pub gone: Duration,
     /// How long a client may take to answer our close frame. Bounds the shutdown.
     pub farewell: Duration,
     /// How long a page of the history may take.
@@ -50,6 +51,7 @@ impl Default for Limits {
             viewers_max: 12_000,
             handshake: Duration::from_secs(10),
             stall: Duration::from_secs(15),
+            gone: Duration::from_secs(45),
             farewell: Duration::from_secs(1),
             page: Duration::from_secs(10),
         }
@@ -172,7 +174,7 @@ impl Door {
         peer: SocketAddr,
         stop: CancellationToken,
     ) -> Option<Connection> {
-        if let Err(error) = tune(&tcp) {
+        if let Err(error) = tune(&tcp, self.limits.gone) {
             tracing::debug!(%peer, %error, "cannot tune the socket");
         }
         let opened = tokio::select! {
@@ -240,15 +242,22 @@ impl Drop for Present {
     }
 }
 
-pub(crate) fn tune(tcp: &TcpStream) -> io::Result<()> {
+pub(crate) fn tune(tcp: &TcpStream, gone: Duration) -> io::Result<()> {
     // A reading is one small write; waiting for more would only delay it.
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
     socket.set_send_buffer_size(SEND_BUFFER_LEN)?;
+    // While something is under way to it, it is not asked: what is not confirmed in time tells the same.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(gone))?;
+    // Systems take whole seconds, and no zero.
+    let seconds = gone.as_secs();
+    let idle = (seconds / 3).max(1);
+    let interval = (seconds.saturating_sub(idle) / u64::from(KEEP_ALIVE_RETRIES)).max(1);
     socket.set_tcp_keepalive(
         &TcpKeepalive::new()
-            .with_time(KEEP_ALIVE_IDLE)
-            .with_interval(KEEP_ALIVE_INTERVAL)
+            .with_time(Duration::from_secs(idle))
+            .with_interval(Duration::from_secs(interval))
             .with_retries(KEEP_ALIVE_RETRIES),
     )
 }

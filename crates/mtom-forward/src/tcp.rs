@@ -103,7 +103,7 @@ async fn serve_one(
     bell: watch::Receiver<Bell>,
     place: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = tune(&tcp) {
+    if let Err(error) = tune(&tcp, means.limits.gone) {
         tracing::debug!(%peer, %error, "cannot tune the socket");
     }
     let tally = means.feed.tally();

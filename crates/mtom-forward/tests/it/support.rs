@@ -71,8 +71,12 @@ impl Port {
     }
 }
 
-pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+async fn listen() -> (TcpListener, SocketAddr) {
+    listen_on("127.0.0.1:0").await
+}
+
+pub(crate) async fn listen_on(address: &str) -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }

@@ -1,6 +1,6 @@
 //! Readings as lines over real sockets: each once, in order, whatever the client and the network do.
 
-use crate::support::{listen, reading_of, until};
+use crate::support::{listen_on, reading_of, until};
 use crate::viewer::LIMIT;
 use mtom_forward::feed::{Feed, ReadingPages};
 use mtom_forward::history::PageError;
@@ -8,7 +8,7 @@ use mtom_forward::server::Limits;
 use mtom_forward::tcp::serve_tcp;
 use mtom_protocol::reading::StoredReading;
 use serde_json::{Value, json};
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -52,7 +52,8 @@ impl House {
         let (archive, stop) = (Archive::default(), CancellationToken::new());
         archive.rows.lock().unwrap().extend((1..=before).map(stored));
         let feed = Feed::with_room(before, vec![], recent_max);
-        let (listener, address) = listen().await;
+        let (listener, address) = listen_on("0.0.0.0:0").await;
+        let address = SocketAddr::new([127, 0, 0, 1].into(), address.port());
         let mut served = JoinSet::new();
         let pages = Arc::new(archive.clone());
         served.spawn(serve_tcp(listener, feed.clone(), pages, limits, stop.clone()));
@@ -390,5 +391,61 @@ async fn a_history_that_cannot_be_read_is_said() {
     connected(&house, 1).await;
     house.store(11);
     live.expect_ids([11]).await;
+    house.end().await;
+}
+
+/// Connects to where its arguments say, says its third, tells when it has, and reads for ever.
+#[cfg(target_os = "linux")]
+const FAR_CLIENT: &str = "import socket, sys
+gateway = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+gateway.sendall(sys.argv[3].encode() + b'\\n')
+print('up', flush=True)
+while gateway.recv(4096):
+    pass";
+
+#[cfg(target_os = "linux")]
+struct Killed(std::process::Child);
+
+#[cfg(target_os = "linux")]
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Two clients whose machine vanishes without a word: nothing is to be said to one, something is under way to the
+/// other.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn clients_whose_machine_has_vanished_give_their_places_back() {
+    let Some(far) = crate::other_host::OtherHost::new() else { return };
+    let limits = Limits { gone: Duration::from_secs(4), ..Limits::default() };
+    let house = House::start(0, 100, limits).await;
+    let [program, arguments @ ..] = far.prefix();
+    let mut processes = Vec::new();
+    for wanted in [r#"{"subscribe":["nobody"]}"#, "{}"] {
+        let port = house.address.port().to_string();
+        let mut process = std::process::Command::new(&program)
+            .args(&arguments)
+            .args(["python3", "-c", FAR_CLIENT, &far.here.to_string(), &port, wanted])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut up = [0; 2];
+        process.stdout.take().unwrap().read_exact(&mut up).unwrap();
+        assert_eq!(&up, b"up");
+        processes.push(Killed(process));
+    }
+    connected(&house, 2).await;
+    house.store(1);
+    until("one of them has it", || house.feed.stats().sent == 1).await;
+    far.cut_answers();
+    house.store(2);
+    let gone = async {
+        let mut open = house.feed.open();
+        open.wait_for(|open| *open == 0).await.map(drop)
+    };
+    timeout(LIMIT, gone).await.expect("both are noticed").unwrap();
     house.end().await;
 }

@@ -12,7 +12,7 @@ pub(crate) struct OtherHost {
     /// The other host's address.
     pub(crate) address: Ipv4Addr,
     /// This host's address on the wire.
-    here: Ipv4Addr,
+    pub(crate) here: Ipv4Addr,
 }
 
 impl OtherHost {
