@@ -23,6 +23,10 @@ DOCUMENT = "/api/v1/openapi.json"
 FALSIFIED = "/api/v1/audit"
 SECTIONS = ["broker", "live", "history", "forward.tcp", "dashboard"]
 LIMIT = 60  # seconds in which the gateway starts, and in which it stops
+# What Python itself says, before 3.11.8 and 3.12.2, when two threads read sources at once (CPython issue 106905). It is
+# no finding, and what was found beside it is found again.
+PYTHON_FAULT = "AST constructor recursion depth mismatch"
+TRIES = 3
 
 
 class Wrong(Exception):
@@ -123,8 +127,12 @@ def main(binary, report):
         if code != 1 or "in_flight" not in said:
             raise Wrong(f"an answer that breaks its schema was not found:\n{said}")
         print("ok: an answer that lacks what its schema requires is found", flush=True)
-        code, said = ask(folder, address, "--report", "junit", "--report-junit-path", report)
-        print(said, flush=True)
+        for again in range(TRIES - 1, -1, -1):
+            code, said = ask(folder, address, "--report", "junit", "--report-junit-path", report)
+            print(said, flush=True)
+            if PYTHON_FAULT not in said or not again:
+                break
+            print("Python failed, which says nothing of the API: once more", flush=True)
         if code != 0:
             raise Wrong(f"schemathesis ended with {code}")
     print("ok: the API answers as it is described")
