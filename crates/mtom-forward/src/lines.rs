@@ -100,6 +100,9 @@ impl Request {
             let count = request.subscribe.len();
             return Err(format!("{count} topic filters: expected at most {FILTERS_LEN_MAX}"));
         }
+        if request.subscribe.is_empty() {
+            return Err("subscribe: no topic filter: leave it out for everything".to_owned());
+        }
         for filter in &request.subscribe {
             topic::check_filter(filter).map_err(|error| cut(&format!("{filter:?}: {error}")))?;
         }

@@ -69,6 +69,7 @@ fn what_it_says_wrong_is_named() {
         &b"GET / HTTP/1.1"[..],
         b"{\"subscribe\":\"Environ/#\"}",
         b"{\"subscribe\":[\"Environ/#/a\"]}",
+        b"{\"subscribe\":[]}",
         b"{\"after\":-1}",
         b"{\"before\":9}",
         b"\xff\xfe",
@@ -80,6 +81,7 @@ fn what_it_says_wrong_is_named() {
         expected value at line 1 column 1
         invalid type: string "Environ/#", expected a sequence at line 1 column 24
         "Environ/#/a": `#` stands alone in the last level, as in `Environ/#`
+        subscribe: no topic filter: leave it out for everything
         invalid value: integer `-1`, expected u64 at line 1 column 11
         unknown field `before`, expected one of `subscribe`, `after`, `ack` at line 1 column 9
         expected value at line 1 column 1
