@@ -363,7 +363,7 @@ impl<P: ReadingPages> Client<P> {
         let stop = self.means.stop.clone();
         let told = timeout(farewell, async {
             if self.write.write_all(&line).await.is_ok() {
-                self.until_closed().await;
+                self.close().await;
             }
         });
         tokio::select! {
@@ -372,7 +372,7 @@ impl<P: ReadingPages> Client<P> {
         }
     }
 
-    async fn let_go(&mut self) {
+    async fn let_go(mut self) {
         while !self.is_full {
             let room = self.room();
             let (Some(piece), _) = self.means.feed.recent(self.until, &self.request, room) else {
@@ -382,14 +382,13 @@ impl<P: ReadingPages> Client<P> {
                 break;
             }
         }
-        self.until_closed().await;
+        self.close().await;
     }
 
-    /// Ends our side and reads what still comes, so that nothing is lost in a reset.
-    async fn until_closed(&mut self) {
-        if self.write.shutdown().await.is_ok() {
-            let mut rest = [0; 1_024];
-            while let Ok(1..) = self.said.read.read(&mut rest).await {}
+    /// Nothing of what was said is lost in a reset.
+    async fn close(self) {
+        if let Ok(mut tcp) = self.said.read.reunite(self.write) {
+            until_closed(&mut tcp).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A reading: one value of one series at one time.
 
 use crate::time::UnixMicros;
-use crate::unit::{Unit, fahrenheit};
+use crate::unit::Unit;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
@@ -58,10 +58,6 @@ impl Reading {
     /// The value in °F, where it is a temperature; one in °F is the very number that the device sent.
     #[must_use]
     pub fn fahrenheit(&self) -> Option<f64> {
-        match self.unit {
-            // There and back would not give it.
-            Unit::Fahrenheit => Some(self.value),
-            _ => self.celsius().map(fahrenheit),
-        }
+        self.unit.to_fahrenheit(self.value)
     }
 }

@@ -94,6 +94,15 @@ impl Unit {
         }
     }
 
+    /// `value` of this unit in °F, where it is a temperature; one in °F is the very number, not there and back.
+    #[must_use]
+    pub fn to_fahrenheit(self, value: f64) -> Option<f64> {
+        match self {
+            Self::Fahrenheit => Some(value),
+            _ => self.to_celsius(value).map(fahrenheit),
+        }
+    }
+
     /// The lowest and the highest number that can be a measurement of this unit.
     ///
     /// The lower bounds are physics (absolute zero, no negative light). The upper bounds of the

@@ -11,7 +11,6 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
-use mtom_protocol::unit::{Unit, fahrenheit};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io;
@@ -173,10 +172,7 @@ fn variables(facts: &Facts<'_>) -> Value {
     let witness = facts.cause.witness();
     let text = |text: &str| Value::from(clip(text));
     let celsius = witness.and_then(|witness| witness.unit.to_celsius(witness.value));
-    let in_fahrenheit = witness.and_then(|witness| match witness.unit {
-        Unit::Fahrenheit => Some(witness.value),
-        unit => unit.to_celsius(witness.value).map(fahrenheit),
-    });
+    let in_fahrenheit = witness.and_then(|witness| witness.unit.to_fahrenheit(witness.value));
     context! {
         rule => text(facts.rule),
         state => word(facts.led),
@@ -215,10 +211,7 @@ fn everything(facts: &Facts<'_>) -> String {
         "value": witness.map(|witness| witness.value),
         "unit": witness.map(|witness| witness.unit.symbol()),
         "celsius": celsius,
-        "fahrenheit": witness.and_then(|witness| match witness.unit {
-            Unit::Fahrenheit => Some(witness.value),
-            unit => unit.to_celsius(witness.value).map(fahrenheit),
-        }),
+        "fahrenheit": witness.and_then(|witness| witness.unit.to_fahrenheit(witness.value)),
         "time": facts.at.rfc3339(),
         "cause": clip(&facts.cause.to_string()),
     })

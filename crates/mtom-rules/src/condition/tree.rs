@@ -7,7 +7,6 @@
 
 use super::Subject;
 use super::inputs::Stat;
-use mtom_protocol::unit::{Unit, fahrenheit};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -274,9 +273,7 @@ impl Variable {
         let reading = &about.stored.reading;
         match self {
             Self::Celsius => reading.celsius(),
-            // Not by way of °C where it came as °F: 77 °F stays 77 exactly.
-            Self::Fahrenheit if reading.unit == Unit::Fahrenheit => Some(reading.value),
-            Self::Fahrenheit => reading.celsius().map(fahrenheit),
+            Self::Fahrenheit => reading.fahrenheit(),
             Self::Value => Some(reading.value),
             Self::Age => Some(about.now.since(about.stored.at).as_secs_f64()),
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::decision::Witness;
 use expect_test::{Expect, expect};
+use mtom_protocol::unit::Unit;
 use proptest::prelude::*;
 use std::time::Duration;
 
