@@ -629,6 +629,40 @@ count: number,
 reason: string, };
 
 /**
+ * `GET /api/v1/controllers`
+ */
+export type Controllers = {
+/**
+ * Those that are connected, or were within the last minute: so long their actuators stay theirs.
+ */
+controllers: Array<Controller>, };
+
+/**
+ * A second computer that drives actuators by the readings of this gateway.
+ */
+export type Controller = {
+/**
+ * What it calls itself.
+ */
+name: string,
+/**
+ * What tells it from others of that name.
+ */
+id: string,
+/**
+ * Its IP address.
+ */
+address: string,
+/**
+ * What it drives; no other controller may.
+ */
+actuators: Array<string>, since: string, since_micros: number,
+/**
+ * Since when it is away; null: it is connected.
+ */
+away_since: string | null, away_since_micros: number | null, };
+
+/**
  * `GET /api/v1/path`. Rates are over the last minute, latencies those of the newest that passed; null:
  * none did, or it cannot be known.
  */

@@ -10,6 +10,7 @@ mod assets;
 mod caching;
 mod change;
 mod clients;
+mod controllers;
 mod devices;
 mod events;
 mod join;

@@ -6,31 +6,39 @@
 //! dropped, because it was not lost and is not counted there.
 //!
 //! A viewer that is too slow loses updates, is told how many, and gets a new snapshot; one whose socket
-//! takes nothing at all is closed. Viewers have nothing to say: whoever says something is closed with
-//! 1008.
+//! takes nothing at all is closed.
+//!
+//! One that says a JSON object follows every reading from then on instead, and loses none: the object is what one says
+//! at the TCP port too, and each line that is said there is a text frame here (`wire.rs`). Whoever says anything else
+//! is closed with 1008.
 
 use crate::api::{Counts, Frame};
 use crate::problem::Problem;
 use crate::routes::{Asked, taken};
-use crate::server::Shared;
+use crate::server::{Peer, Shared};
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::StatusCode;
 use axum::response::Response;
+use mtom_gateway::lines::LINE_LEN_MAX;
 use mtom_gateway::view::Feed;
 use serde::Deserialize;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
 
 mod gather;
+mod wire;
 
 use gather::{Change, Due, Gathered};
+use wire::LiveWire;
 
-/// A viewer says nothing but ping and close.
-const MESSAGE_LEN_MAX: usize = 4 * 1024;
+/// A viewer says little.
+const MESSAGE_LEN_MAX: usize = LINE_LEN_MAX;
 /// At tungstenite's defaults a viewer costs 135 KiB; so it costs a tenth.
 const READ_BUFFER_LEN: usize = 4 * 1024;
 /// How often the account is sent, where it has changed.
@@ -48,6 +56,8 @@ enum End {
     Stopping,
     /// It said something: 1008.
     Spoke,
+    /// It asks for readings as lines.
+    Asked(Vec<u8>),
 }
 
 /// How a viewer wants to hear.
@@ -60,6 +70,7 @@ pub(crate) struct LiveQuery {
 
 pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
+    Extension(Peer(peer)): Extension<Peer>,
     query: Asked<LiveQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -83,8 +94,13 @@ pub(crate) async fn upgrade(
         .max_frame_size(MESSAGE_LEN_MAX)
         .on_upgrade(move |socket| async move {
             let _kept = (place, task);
-            Viewer::new(socket, &shared, batch).run().await;
+            Viewer::new(socket, &shared, batch).run(peer).await;
         }))
+}
+
+/// Whether that is meant for `lines.rs`, which says what is wrong with it.
+fn is_request(text: &str) -> bool {
+    text.trim_start().starts_with('{')
 }
 
 struct Viewer<'a> {
@@ -108,12 +124,19 @@ impl<'a> Viewer<'a> {
         Self { socket, shared, counts, takes_batches, gathered, alarm, ticks: 0, heard_at: now }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, peer: IpAddr) {
         let close = match self.watch().await {
+            End::Asked(said) => {
+                if let Some(lines) = &self.shared.lines {
+                    let wire = LiveWire::new(self.socket);
+                    lines.follow(wire, peer, said, self.shared.stop.child_token()).await;
+                }
+                return;
+            }
             End::Gone => return,
             End::Closed => None,
             End::Stopping => Some((close_code::AWAY, "the gateway stops")),
-            End::Spoke => Some((close_code::POLICY, "this socket only speaks")),
+            End::Spoke => Some((close_code::POLICY, "expected {\"subscribe\":…} or nothing")),
         };
         let grace = self.shared.limits.grace;
         // Reads until the other side's end: only then are its close frame answered and ours not lost in a
@@ -197,6 +220,9 @@ impl<'a> Viewer<'a> {
         self.heard_at = Instant::now();
         match heard {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Text(text))) if is_request(&text) && self.shared.lines.is_some() => {
+                Err(End::Asked(text.as_bytes().to_vec()))
+            }
             Some(Ok(Message::Text(_) | Message::Binary(_))) => Err(End::Spoke),
             Some(Ok(Message::Close(_))) => Err(End::Closed),
             Some(Err(_)) | None => Err(End::Gone),

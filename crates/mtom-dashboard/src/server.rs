@@ -11,19 +11,24 @@ use crate::scan::Scan;
 use crate::simulator::Simulator;
 use crate::trial::Trial;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::tz::TimeZone;
 use mtom_gateway::Clock;
 use mtom_gateway::control::Control;
 use mtom_gateway::guests::Guests;
+use mtom_gateway::lines::Lines;
 use mtom_gateway::pairing::Pairings;
 use mtom_gateway::presence::Presence;
 use mtom_gateway::view::View;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -56,6 +61,8 @@ pub struct Dashboard {
     pub guests: Option<Guests>,
     /// Who speaks about itself at another broker; `None`: the broker is ours.
     pub presence: Option<Presence>,
+    /// Readings as lines on `/live`, and which controllers follow them; `None`: nobody can.
+    pub lines: Option<Lines>,
     /// The simulated sensor that can be held; `None`: there is none.
     pub simulator: Option<Simulator>,
 }
@@ -120,6 +127,10 @@ const HEAD_LEN_MAX: usize = 16 * 1024;
 /// After an error of `accept` that does not concern one connection alone (no file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Who a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// What every request sees.
 pub(crate) struct Shared {
     pub(crate) view: View,
@@ -133,6 +144,7 @@ pub(crate) struct Shared {
     pub(crate) pairings: Option<Pairings>,
     pub(crate) guests: Option<Guests>,
     pub(crate) presence: Option<Presence>,
+    pub(crate) lines: Option<Lines>,
     pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
     /// One permit for each query of the history.
@@ -178,6 +190,7 @@ pub(crate) async fn serve_within(
         pairings,
         guests,
         presence,
+        lines,
         simulator,
     } = dashboard;
     let access = Access::new(listener.local_addr()?, info.insecure.is_some());
@@ -196,6 +209,7 @@ pub(crate) async fn serve_within(
         pairings,
         guests,
         presence,
+        lines,
         simulator,
         limits,
         readers: Semaphore::new(limits.readers_max),
@@ -250,11 +264,17 @@ async fn connection(
 ) {
     // A frame goes out at once; where this fails the connection is only slower.
     let _ = stream.set_nodelay(true);
+    let peer = Peer(stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_LEN_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {

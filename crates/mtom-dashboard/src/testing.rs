@@ -110,6 +110,7 @@ impl Server {
             pairings: None,
             guests: None,
             presence: None,
+            lines: None,
             simulator: None,
         };
         change(&mut dashboard);

@@ -357,7 +357,7 @@ async fn connect(request: Request) -> Result<Socket, Lost> {
 }
 
 /// A text from outside as it may stand in a log: one line, not long.
-fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     let escape = |letter: char| {
         let escaped = letter.is_control().then(|| letter.escape_default());
         let plain = escaped.is_none().then_some(letter);
@@ -367,22 +367,22 @@ fn words(text: &str) -> String {
 }
 
 /// The delays between connections: doubling, from half to the whole of it by chance.
-struct Retry {
+pub(crate) struct Retry {
     min: Duration,
     max: Duration,
     next: Duration,
 }
 
 impl Retry {
-    const fn new(min: Duration, max: Duration) -> Self {
+    pub(crate) const fn new(min: Duration, max: Duration) -> Self {
         Self { min, max, next: min }
     }
 
-    const fn succeeded(&mut self) {
+    pub(crate) const fn succeeded(&mut self) {
         self.next = self.min;
     }
 
-    fn next(&mut self, jitter: f64) -> Duration {
+    pub(crate) fn next(&mut self, jitter: f64) -> Duration {
         let delay = self.next;
         self.next = (delay * 2).min(self.max);
         delay.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)

@@ -5,6 +5,7 @@
 
 use crate::history::PageError;
 use crate::lines::{Request, line};
+use crate::origin::Origin;
 use crate::recent::{Piece, Recent, Room};
 use crate::server::Tally;
 use mtom_protocol::reading::StoredReading;
@@ -44,6 +45,7 @@ struct Shared {
     bell: watch::Sender<()>,
     tally: Arc<Tally>,
     sent: AtomicU64,
+    origin: Origin,
 }
 
 /// Counts since the feed was made. `open` is of this moment.
@@ -62,16 +64,21 @@ pub struct FeedStats {
 }
 
 impl Feed {
-    /// A feed behind the reading `newest`, the last one that is stored; 0: none is. `known` are the last ones, by
+    /// The feed of a gateway behind the reading `newest`, the last one that is stored; 0: none is. `known` are the last ones, by
     /// ascending id and without a gap; those who were away for a short while need no history then.
     #[must_use]
-    pub fn new(newest: u64, known: Vec<StoredReading>) -> Self {
-        Self::with_room(newest, known, RECENT_MAX)
+    pub fn new(origin: Origin, newest: u64, known: Vec<StoredReading>) -> Self {
+        Self::with_room(origin, newest, known, RECENT_MAX)
     }
 
     /// As [`Feed::new`], with room for `recent_max` readings in memory.
     #[must_use]
-    pub fn with_room(newest: u64, known: Vec<StoredReading>, recent_max: usize) -> Self {
+    pub fn with_room(
+        origin: Origin,
+        newest: u64,
+        known: Vec<StoredReading>,
+        recent_max: usize,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 recent: RwLock::new(Recent::new(recent_max, newest, known)),
@@ -80,6 +87,7 @@ impl Feed {
                 bell: watch::Sender::new(()),
                 tally: Arc::default(),
                 sent: AtomicU64::new(0),
+                origin,
             }),
         }
     }
@@ -116,6 +124,11 @@ impl Feed {
     /// The id of the newest reading.
     pub(crate) fn newest(&self) -> u64 {
         self.shared.recent.read().unwrap_or_else(PoisonError::into_inner).newest()
+    }
+
+    /// What the gateway says of itself.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.shared.origin
     }
 
     pub(crate) fn bell(&self) -> watch::Receiver<()> {

@@ -7,8 +7,12 @@
 pub mod access;
 pub mod client;
 pub mod feed;
+pub mod follow;
+pub mod follower;
 pub mod history;
 pub mod live;
+pub mod origin;
+pub mod owners;
 pub mod server;
 pub mod tcp;
 

@@ -1,83 +1,79 @@
 //! Readings that another gateway forwards: what a controller lives on.
 //!
-//! The live port says °C and a local time without its zone, so a reading counts from its arrival.
-//! The one that a server sends at once after `realtime` may be of any age: it is passed on only when
-//! it is fresh by our own zone. In another zone it is passed over; the next one follows soon.
+//! From one of ours each reading comes once, with its own time, and what was missed comes later (`lines.rs`). From the
+//! original server, or its port of ours, comes what is new (`original.rs`).
 
 use crate::Clock;
-use crate::view::{Hop, LogEvent, View};
-use jiff::civil::DateTime;
+use crate::view::View;
 use jiff::tz::TimeZone;
-use mtom_broker::intake::{Intake, Message};
-use mtom_forward::client::{Event, Means, Patience, Received, receive};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
+use lines::Forwarding;
+use mtom_broker::intake::Intake;
+use mtom_forward::follower::{Address, Refused, Wish};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// Where a forwarded temperature came from, as far as the format says.
-const TOPIC: &str = "Environ/Temperature";
-/// Full: the socket is not read, so the server skips ahead for us.
-const EVENTS_LEN: usize = 64;
-/// How old the first reading may be.
-const FRESH: Duration = Duration::from_secs(10);
+pub(crate) mod lines;
+mod original;
+
+/// Who forwards readings.
+#[derive(Clone, Debug)]
+pub(crate) enum Upstream {
+    /// The live port of the original, `ws://host:8765`.
+    Original(String),
+    /// A gateway of ours, by lines.
+    Gateway(Address),
+}
+
+impl Upstream {
+    /// # Errors
+    /// What is expected, in words.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        match url.parse() {
+            Ok(address) => Ok(Self::Gateway(address)),
+            Err(error) => match mtom_forward::client::check(url) {
+                Ok(()) => Ok(Self::Original(url.to_owned())),
+                Err(_) => Err(format!("{error}")),
+            },
+        }
+    }
+}
+
+/// What following takes.
+pub(crate) struct Following {
+    pub(crate) upstream: Upstream,
+    pub(crate) wish: Wish,
+    /// To the relay.
+    pub(crate) forwardings: mpsc::Sender<Forwarding>,
+    /// Told when the upstream has taken us: from then on the actuators are ours.
+    pub(crate) granted: Option<oneshot::Sender<()>>,
+}
 
 /// Receives until `stop`, or until the relay is gone.
+///
+/// # Errors
+/// [`Refused`]: another controller drives one of the actuators.
 pub(crate) async fn run(
-    url: String,
+    following: Following,
     intake: Intake,
     view: View,
     clock: Clock,
     zone: TimeZone,
     stop: CancellationToken,
-) {
-    let (sender, mut events) = mpsc::channel(EVENTS_LEN);
-    let means =
-        Means { now: Arc::clone(&clock), jitter: fastrand::f64, patience: Patience::default() };
-    let taking = async {
-        while let Some(event) = events.recv().await {
-            let said = match event {
-                Event::Connected => LogEvent::BrokerConnected { url: url.clone() },
-                Event::Lost { reason, .. } => LogEvent::BrokerLost { url: url.clone(), reason },
-                Event::Complaint(reason) => {
-                    tracing::warn!(url, reason, "the server complains");
-                    continue;
-                }
-                Event::Reading(received) => {
-                    if received.first && !is_fresh(&received, &zone) {
-                        tracing::debug!(received.time, "the last known reading is old");
-                    } else if !intake.offer(message(&received)).await {
-                        return;
-                    }
-                    continue;
-                }
-            };
-            view.log(clock(), Hop::Broker, said);
+) -> Result<(), Refused> {
+    let Following { upstream, wish, forwardings, granted } = following;
+    match upstream {
+        Upstream::Original(url) => {
+            // Nobody to ask: whoever has the original's format has no names.
+            let _ = granted.map(|granted| granted.send(()));
+            original::run(url, intake, view, clock, zone, stop).await;
+            Ok(())
         }
-    };
-    let (outcome, ()) = tokio::join!(receive(&url, sender, means, stop), taking);
-    if let Err(error) = outcome {
-        tracing::error!(error = &error as &dyn std::error::Error, "nothing can be received");
+        Upstream::Gateway(address) => {
+            let receiver = lines::Receiver { address, forwardings, granted, view, clock };
+            let outcome = receiver.run(wish, stop).await;
+            // Held until here: when it goes the relay ends.
+            drop(intake);
+            outcome
+        }
     }
 }
-
-fn message(received: &Received) -> Message {
-    Message {
-        topic: Arc::from(TOPIC),
-        payload: format!("{} °C", received.celsius).into(),
-        retained_copy: false,
-        properties: Vec::new(),
-    }
-}
-
-fn is_fresh(received: &Received, zone: &TimeZone) -> bool {
-    let said = received.time.parse::<DateTime>().ok().and_then(|time| zone.to_timestamp(time).ok());
-    said.is_some_and(|said| {
-        // Clocks that differ a little put it into the future as easily as into the past.
-        let age = received.heard_at.0.saturating_sub(said.as_microsecond()).unsigned_abs();
-        u128::from(age) <= FRESH.as_micros()
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -11,6 +11,7 @@ use crate::control::Control;
 use crate::drain::Drain;
 use crate::guests::Guests;
 use crate::known::Known;
+use crate::lines::Lines;
 use crate::pairing::Pairings;
 use crate::presence::Presence;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
@@ -19,6 +20,8 @@ use crate::view::View;
 use crate::{links, rules};
 use jiff::tz::TimeZone;
 use mtom_broker::intake::{Delivery, Intake};
+use mtom_forward::follower::Refused;
+use mtom_forward::owners::Owners;
 use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::topic;
 use mtom_store::error::StoreError;
@@ -30,8 +33,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 mod error;
@@ -39,12 +42,14 @@ mod feeder;
 mod ports;
 
 pub use error::{RunError, StartError};
-use feeder::{Feeder, feed, feeder};
+use feeder::{Driven, Feeder, feed, feeder};
 use ports::BoundPorts;
 pub(crate) use ports::Followers;
 
 /// Where devices speak about themselves, and Home Assistant about itself.
 const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
+
+const RELAY_ENDED: RunError = RunError::Part { part: "relay" };
 
 /// Where a gateway can be reached, each as `host:port`; empty where it serves nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,12 +79,15 @@ pub struct Gateway {
     pairings: Pairings,
     board: Arc<Board>,
     relay: Relay,
+    lines: Lines,
     drain: Option<Drain>,
     inbox: Inbox,
     control: Control,
     guests: Option<Guests>,
     presence: Option<Presence>,
     alerts: Alerts,
+    /// Told when the actuators may be driven.
+    grant: oneshot::Receiver<()>,
     /// Ends what feeds the relay.
     feeding: CancellationToken,
 }
@@ -100,7 +108,10 @@ impl Gateway {
         let mut journal = Journal::open(&path.join("mtom.db"), clock())?;
         let history = journal.history();
         let view = view_of(&history)?;
-        let followers = Followers::new(&zone, &history, journal.last_id())?;
+        let driven_here: Vec<_> = settings.actuators.iter().map(|each| each.name.clone()).collect();
+        let owners = Owners::new(driven_here.clone());
+        let (followers, lines) =
+            Followers::new(&zone, &history, journal.last_id(), &clock, owners)?;
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let board = Arc::new(board);
         let spoken = links::topics(&settings.actuators);
@@ -113,27 +124,22 @@ impl Gateway {
         let (control, requests) = Control::new(Arc::clone(&settings.rules.read));
         let engine = rules::begin(&mut journal, &settings.rules, &view, clock())?;
         let raised = Arc::new(Notify::new());
+        let audience = Audience::new(&followers, &view, newest, &raised);
         let relay = Relay::new(
             journal,
             engine,
             Arc::clone(&board),
-            Audience {
-                followers: followers.clone(),
-                view: view.clone(),
-                newest,
-                raised: Arc::clone(&raised),
-            },
+            audience,
             intake.tally(),
             Upkeep::new(settings.keep, path.clone(), progress),
             clock.clone(),
         )?;
+        let (driven, forwarded, grant) = Driven::new(driven_here, history.clone());
         let (feeder, mqtt, outlet) =
-            feeder(settings.source, settings.topics, &path, &intake, &clock).await?;
+            feeder(settings.source, settings.topics, &path, &intake, &clock, driven).await?;
         let broker = feeder.broker();
-        let (links, pairings) = (settings.actuators.iter(), Pairings::default());
-        let links = links
-            .map(|actuator| links::Link::new(actuator, &board, &known, &pairings, broker.clone()))
-            .collect();
+        let pairings = Pairings::default();
+        let links = links::all(&settings.actuators, &board, &known, &pairings, broker.as_ref());
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = BoundPorts::bind(settings.ports, &mut addresses).await?;
         let feeding = CancellationToken::new();
@@ -157,7 +163,9 @@ impl Gateway {
             board,
             relay,
             drain,
-            inbox: Inbox { deliveries, outcomes, requests, notes },
+            inbox: Inbox { deliveries, forwarded, outcomes, requests, notes },
+            grant,
+            lines,
             control,
             alerts,
             feeding,
@@ -175,45 +183,46 @@ impl Gateway {
         let serving = CancellationToken::new();
         let mut feeders = JoinSet::new();
         feed(&mut feeders, self.feeder, intake, &view, &clock, &self.zone, &feeding);
+        // A controller that is not taken has not driven anything, and has nothing that is not safe elsewhere.
+        let early = tokio::select! {
+            biased;
+            () = stop.cancelled() => Some(Ok(())),
+            Ok(()) = self.grant => None,
+            Some(ended) = feeders.join_next() => Some(Err(feeder_ended(ended))),
+        };
+        if let Some(early) = early {
+            feeding.cancel();
+            while feeders.join_next().await.is_some() {}
+            return early;
+        }
         let mut servers = JoinSet::new();
         let mut tellers = JoinSet::new();
+        let lines = self.lines.run(serving.clone());
+        tellers.spawn(lines);
         if let Some(ports) = self.ports {
             self.followers.tell_numbers(&mut tellers, (&view, &clock), &serving);
             ports.serve(&mut servers, self.followers, self.history, self.zone, &serving);
         }
         if let Some(drain) = self.drain {
             let draining = drain.run(view.clone(), Arc::clone(&clock), serving.clone());
-            tellers.spawn(async move {
-                draining.await;
-                Some(())
-            });
+            tellers.spawn(draining);
         }
         let links = links::start(self.links, &board, &clock, &serving);
         let Ok(links) = links else { return Err(RunError::Part { part: "links' thread" }) };
         let mut alerts = JoinSet::new();
         alerts.spawn(self.alerts.run());
-        let (inbox, runtime) = (self.inbox, Handle::current());
-        let spine = std::thread::Builder::new().name("mtom-relay".into()).spawn({
-            let end = end.clone();
-            move || relay.run(inbox, &end, &runtime)
-        });
-        let Ok(spine) = spine else { return Err(RunError::Part { part: "relay thread" }) };
-        let relay_ended = || RunError::Part { part: "relay" };
-        let mut spine = tokio::task::spawn_blocking(move || match spine.join() {
-            Ok(outcome) => outcome.map_err(RunError::Store),
-            Err(_) => Err(relay_ended()),
-        });
+        let mut spine = spine(relay, self.inbox, end.clone())?;
         let mut spine_ended = None;
         let outcome = tokio::select! {
             // First: what ends because it was told to has not failed.
             biased;
             () = stop.cancelled() => Ok(()),
-            Some(_) = feeders.join_next() => Err(RunError::Part { part: "broker" }),
+            Some(ended) = feeders.join_next() => Err(feeder_ended(ended)),
             Some(ended) = servers.join_next() => Err(port_ended(ended)),
             Some(_) = alerts.join_next() => Err(RunError::Part { part: "delivery of alerts" }),
             ended = &mut spine => {
                 spine_ended = Some(ended);
-                Err(relay_ended())
+                Err(RELAY_ENDED)
             }
         };
         feeding.cancel();
@@ -235,7 +244,7 @@ impl Gateway {
             }
             Ok(Ok(())) => outcome,
             Ok(Err(error)) => Err(error),
-            Err(_) => outcome.and(Err(relay_ended())),
+            Err(_) => outcome.and(Err(RELAY_ENDED)),
         }
     }
 
@@ -273,6 +282,12 @@ impl Gateway {
     #[must_use]
     pub fn presence(&self) -> Option<Presence> {
         self.presence.clone()
+    }
+
+    /// Its readings as lines, and which controllers follow them.
+    #[must_use]
+    pub fn lines(&self) -> Lines {
+        self.lines.clone()
     }
 
     /// What it has kept.
@@ -348,6 +363,30 @@ fn view_of(history: &History) -> Result<View, StoreError> {
     let latest: Vec<_> = history.latest()?.into_iter().map(Arc::new).collect();
     view.readings(&latest);
     Ok(view)
+}
+
+/// Runs the relay on a thread of its own until `end`.
+fn spine(
+    relay: Relay,
+    inbox: Inbox,
+    end: CancellationToken,
+) -> Result<JoinHandle<Result<(), RunError>>, RunError> {
+    let runtime = Handle::current();
+    let spine = std::thread::Builder::new()
+        .name("mtom-relay".into())
+        .spawn(move || relay.run(inbox, &end, &runtime));
+    let Ok(spine) = spine else { return Err(RunError::Part { part: "relay thread" }) };
+    Ok(tokio::task::spawn_blocking(move || match spine.join() {
+        Ok(outcome) => outcome.map_err(RunError::Store),
+        Err(_) => Err(RELAY_ENDED),
+    }))
+}
+
+fn feeder_ended(ended: Result<Result<(), Refused>, JoinError>) -> RunError {
+    match ended {
+        Ok(Err(refused)) => refused.into(),
+        Ok(Ok(())) | Err(_) => RunError::Part { part: "broker" },
+    }
 }
 
 fn port_ended(ended: Result<(&'static str, io::Result<()>), JoinError>) -> RunError {

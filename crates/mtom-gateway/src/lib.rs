@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod guests;
 mod history;
 mod known;
+pub mod lines;
 mod links;
 pub mod pairing;
 pub mod presence;

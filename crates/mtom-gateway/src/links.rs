@@ -31,9 +31,21 @@ pub(crate) struct Link {
     desk: Desk,
 }
 
+/// One for each actuator, which are on the board then.
+pub(crate) fn all(
+    actuators: &[Actuator],
+    board: &Board,
+    known: &Arc<Known>,
+    pairings: &Pairings,
+    broker: Option<&Broker>,
+) -> Vec<Link> {
+    let link = |actuator| Link::new(actuator, board, known, pairings, broker.cloned());
+    actuators.iter().map(link).collect()
+}
+
 impl Link {
     /// Puts the actuator on the board.
-    pub(crate) fn new(
+    fn new(
         actuator: &Actuator,
         board: &Board,
         known: &Arc<Known>,

@@ -33,6 +33,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+mod forwarded;
 mod inbox;
 mod ledger;
 mod person;
@@ -76,16 +77,30 @@ pub(crate) struct Relay {
     upkeep: Upkeep,
     unstored: Unstored,
     failing: bool,
+    /// The connection to another gateway that something was lost on.
+    lost_connection: u64,
 }
 
 /// Who is told of what was stored.
 pub(crate) struct Audience {
-    pub(crate) followers: Followers,
-    pub(crate) view: View,
+    followers: Followers,
+    view: View,
     /// The newest reading's number, for whoever copies them elsewhere.
-    pub(crate) newest: watch::Sender<u64>,
+    newest: watch::Sender<u64>,
     /// Rules have raised alerts, for whoever delivers them.
-    pub(crate) raised: Arc<Notify>,
+    raised: Arc<Notify>,
+}
+
+impl Audience {
+    pub(crate) fn new(
+        followers: &Followers,
+        view: &View,
+        newest: watch::Sender<u64>,
+        raised: &Arc<Notify>,
+    ) -> Self {
+        let (followers, view) = (followers.clone(), view.clone());
+        Self { followers, view, newest, raised: Arc::clone(raised) }
+    }
 }
 
 /// What one transaction leads to.
@@ -128,6 +143,7 @@ impl Relay {
             upkeep,
             unstored: Unstored::default(),
             failing: false,
+            lost_connection: 0,
         };
         relay.count((relay.clock)());
         Ok(relay)
@@ -172,7 +188,8 @@ impl Relay {
         let now = (self.clock)();
         let mut effects = Effects::default();
         let before = self.rules.state.clone();
-        let batch_len = work.batch.len();
+        self.drop_lost(work);
+        let batch_len = work.len();
         match self.write(work, now, &mut effects) {
             Ok(false) => {}
             Ok(true) => {
@@ -198,15 +215,16 @@ impl Relay {
                     // Who no longer waits has no use for it.
                     let _ = note.written.send(());
                 }
-                self.follow(&mut work.batch, effects, now);
+                self.follow(work, effects, now);
             }
             Err(error @ StoreError::Unsynced(_)) => return Err(error),
             Err(error) => {
                 self.rules.state = before;
                 self.view.took(None, now);
-                self.go_on_without_disk(&work.batch, now);
+                self.go_on_without_disk(work, now);
                 // Dropped without a receipt: nobody is acknowledged, so everybody sends again.
                 work.batch.clear();
+                self.lose(work);
                 work.put_off_told(Instant::now());
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(
@@ -224,15 +242,16 @@ impl Relay {
 
     fn write(
         &mut self,
-        Work { batch, told, notes, .. }: &Work,
+        work: &Work,
         now: UnixMicros,
         effects: &mut Effects,
     ) -> Result<bool, StoreError> {
         let timer = self.rules.engine.next_deadline(&self.rules.state).is_some_and(|at| at <= now);
         let owes = !self.unstored.is_empty() || self.rules.owes();
-        if batch.is_empty() && told.is_empty() && notes.is_empty() && !timer && !owes {
+        if work.is_empty() && !timer && !owes {
             return Ok(false);
         }
+        let Work { batch, forwarded, told, notes, .. } = work;
         self.reserve(told.len())?;
         let mut numbers = self.numbers.clone();
         let mut transaction = self.journal.begin()?;
@@ -261,6 +280,7 @@ impl Relay {
                 }
             }
         }
+        self.rules.take_over(forwarded, &mut transaction, now, effects, &mut out)?;
         if !out.decisions.is_empty() {
             self.board.announce();
         }
@@ -347,9 +367,12 @@ impl Relay {
     }
 
     /// What a durable batch leads to.
-    fn follow(&mut self, batch: &mut Vec<Delivery>, effects: Effects, now: UnixMicros) {
-        for delivery in batch.drain(..) {
+    fn follow(&mut self, work: &mut Work, effects: Effects, now: UnixMicros) {
+        for delivery in work.batch.drain(..) {
             delivery.safe();
+        }
+        for forwarding in work.forwarded.drain(..) {
+            forwarding.safe();
         }
         if !effects.readings.is_empty() {
             self.followers.offer(&effects.readings);

@@ -55,10 +55,12 @@ pub enum Source {
         /// User and password.
         credentials: Option<(String, String)>,
     },
-    /// The live port of another gateway, or of the original server.
+    /// Another gateway, or the original server.
     Forwarded {
-        /// `ws://host:8765`
+        /// `tcp://host:8766`, `ws://host:8080/live`, or `ws://host:8765`, the original's live port.
         url: String,
+        /// What persons call this controller.
+        name: String,
     },
 }
 
@@ -120,12 +122,12 @@ pub fn check_link(link: &str) -> Result<(), String> {
     link.parse::<LinkAddress>().map(drop).map_err(|error| error.to_string())
 }
 
-/// Says whether `url` is the live port of a gateway.
+/// Says whether readings can be received from `url`.
 ///
 /// # Errors
 /// What is expected, in words.
-pub fn check_live_url(url: &str) -> Result<(), String> {
-    mtom_forward::client::check(url).map_err(|error| error.to_string())
+pub fn check_forwarded_url(url: &str) -> Result<(), String> {
+    crate::forwarded::Upstream::parse(url).map(drop)
 }
 
 /// Says whether `url` is a database that readings can be copied to.

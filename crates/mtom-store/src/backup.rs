@@ -7,6 +7,7 @@
 
 use crate::error::OpenError;
 use crate::file::{self, Found, Lock};
+use crate::lineage;
 use crate::migrations::MIGRATIONS;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::ValueRef;
@@ -161,7 +162,7 @@ pub fn verify(path: &Path) -> Result<Summary, BackupError> {
 }
 
 /// Puts a copy of the backup at `from` in the place of the database `to`. What was there is moved to
-/// `<to>.replaced`, and only with `force`.
+/// `<to>.replaced`, and only with `force`. The copy is a history of its own from here on ([`crate::lineage`]).
 ///
 /// # Errors
 /// [`BackupError`]; the database is unchanged then.
@@ -178,6 +179,7 @@ pub fn restore(from: &Path, to: &Path, force: bool) -> Result<Summary, BackupErr
     let fresh = file::beside(to, ".new");
     remove(&fresh).map_err(write)?;
     fs::copy(from, &fresh).map_err(write)?;
+    begin_anew(&fresh).map_err(|cause| BackupError::Copy { path: from.to_owned(), cause })?;
     OpenOptions::new().write(true).open(&fresh).and_then(|file| file.sync_all()).map_err(write)?;
     if is_there {
         let aside = file::beside(to, ".replaced");
@@ -192,6 +194,14 @@ pub fn restore(from: &Path, to: &Path, force: bool) -> Result<Summary, BackupErr
     let _ = fs::remove_file(file::beside(to, "-shm"));
     file::put_in_place(&fresh, to).map_err(write)?;
     Ok(summary)
+}
+
+/// The next readings of a copy are not those of what it was copied from.
+fn begin_anew(copy: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(copy, flags)?;
+    lineage::fork(&connection)?;
+    connection.close().map_err(|(_, cause)| cause)
 }
 
 /// Copies one state of the database; what its tables hold.

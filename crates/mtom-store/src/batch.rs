@@ -6,6 +6,7 @@
 use crate::error::StoreError;
 use crate::journal::{Journal, Totals};
 use crate::latency::Hop;
+use crate::lineage::Followed;
 use crate::record::{ImportRow, REJECT_HEAD_LEN_MAX, Reject, Stored};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -28,6 +29,8 @@ pub struct Batch<'j> {
     totals: Totals,
     /// How many duplicates came of each series.
     duplicates: HashMap<i64, i64>,
+    /// How far the history of another gateway is taken over with it, and as of when.
+    followed: Option<(Followed, UnixMicros)>,
     /// The latencies are written with it.
     has_latencies: bool,
     is_broken: bool,
@@ -48,6 +51,7 @@ impl<'j> Batch<'j> {
             journal,
             totals,
             duplicates: HashMap::new(),
+            followed: None,
             has_latencies: false,
             is_broken: false,
             is_committed: false,
@@ -119,6 +123,30 @@ impl<'j> Batch<'j> {
         })
     }
 
+    /// Notes that everything up to the number `id` in the history of another gateway is taken over with this
+    /// batch. False: it was taken over before; a reading with that number must not be stored again.
+    ///
+    /// # Errors
+    /// When the file cannot be read; the batch is lost.
+    pub fn follow(&mut self, history: &str, id: u64, now: UnixMicros) -> Result<bool, StoreError> {
+        self.step(|batch| {
+            let (mut followed, at) = match batch.followed.take() {
+                Some(known) if known.0.history == history => known,
+                other => {
+                    if let Some((other, at)) = other {
+                        other.write(batch.connection(), at.0)?;
+                    }
+                    let id = Followed::id_of(batch.connection(), history)?;
+                    (Followed { history: history.to_owned(), id }, now)
+                }
+            };
+            let is_new = id > followed.id;
+            followed.id = followed.id.max(id);
+            batch.followed = Some((followed, at));
+            Ok(is_new)
+        })
+    }
+
     /// Keeps what was no reading, and why. Returns its number.
     ///
     /// # Errors
@@ -154,6 +182,9 @@ impl<'j> Batch<'j> {
             seen.write(connection)?;
             sums.write(connection)?;
             write_duplicates(connection, &batch.duplicates)?;
+            if let Some((followed, at)) = &batch.followed {
+                followed.write(connection, at.0)?;
+            }
             if latencies.are_due() {
                 latencies.write(connection)?;
                 batch.has_latencies = true;

@@ -6,6 +6,7 @@
 
 use crate::error::{OpenError, StoreError};
 use crate::file::{self, Found};
+use crate::lineage::{Followed, Lineage};
 use crate::maria;
 use crate::migrations::{MIGRATIONS, version_of};
 use crate::record::{CommandRow, Counts, Cursor, ImportRow, Order, RejectRow};
@@ -110,6 +111,22 @@ impl History {
 
     pub(crate) fn new(path: &Path) -> Self {
         Self { pool: Arc::new(Pool::new(path)) }
+    }
+
+    /// Which history this is.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn lineage(&self) -> Result<Lineage, StoreError> {
+        self.pool.read(Lineage::read)
+    }
+
+    /// How far those of other gateways were taken over; the one that was followed last comes first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn followed(&self) -> Result<Vec<Followed>, StoreError> {
+        self.pool.read(Followed::read)
     }
 
     /// The answer to `database:N` (`wire.md` §1.3): the temperatures `offset` … of all series in

@@ -17,6 +17,7 @@ mod file;
 pub mod history;
 pub mod journal;
 pub mod latency;
+pub mod lineage;
 mod log;
 pub mod maria;
 mod migrations;

@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Gateway(Serve),
     /// Receives readings from a gateway, decides by rules and drives actuators (the original's PC2)
     #[command(
-        after_help = "Example: mtom controller --from ws://192.168.13.64:8765 --set 'actuator.0={name=\"TEMP_LED\",link=\"serial:/dev/rfcomm0\"}'"
+        after_help = "Examples:\n  mtom controller --from tcp://192.168.13.64:8766 --set 'actuator.0={name=\"TEMP_LED\",link=\"serial:/dev/rfcomm0\"}'\n  mtom controller --from ws://192.168.13.64:8765    the original server, or its port of ours"
     )]
     Controller(Controller),
     /// Simulated sensors that publish over MQTT
@@ -140,9 +140,13 @@ pub(crate) struct Serve {
 pub(crate) struct Controller {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The gateway's live port, or the original server's
-    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8765")]
+    /// The gateway: tcp://HOST:8766 or ws://HOST:8080/live, where nothing is missed after a break; or the live
+    /// port as the original has it, ws://HOST:8765, where only what is new comes
+    #[arg(long, value_name = "URL", default_value = "tcp://127.0.0.1:8766")]
     pub(crate) from: String,
+    /// What the gateway calls this controller; left out, this computer's name
+    #[arg(long, value_name = "NAME", value_parser = controller_name)]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -398,5 +402,14 @@ fn led(text: &str) -> Result<Led, String> {
         "on" => Ok(Led::On),
         "off" => Ok(Led::Off),
         _ => Err("expected on or off".into()),
+    }
+}
+
+/// What persons call a controller.
+fn controller_name(text: &str) -> Result<String, String> {
+    if (1..=64).contains(&text.len()) && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 64 bytes without control characters".to_owned())
     }
 }

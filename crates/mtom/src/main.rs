@@ -58,7 +58,7 @@ fn main() -> ExitCode {
             serve::run(config, serve::Role::Gateway, arguments.ready_file.as_deref())
         }),
         Command::Controller(arguments) => {
-            configured(&arguments.source, |config| controller::run(config, &arguments.from))
+            configured(&arguments.source, |config| controller::run(config, &arguments))
         }
         Command::Sensor(arguments) => sensors::run(&arguments).map_err(Failure::Failed),
         Command::Actuator(arguments) => match &arguments.command {

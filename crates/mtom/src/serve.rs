@@ -137,6 +137,7 @@ fn dashboard(
         pairings: Some(gateway.pairings()),
         guests: gateway.guests(),
         presence: gateway.presence(),
+        lines: Some(gateway.lines()),
         simulator: None,
     }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::alerts::{Alert, Alerts};
 use crate::clients;
+use crate::controllers;
 use crate::devices::{Device, Devices, Series, SeriesList};
 use crate::events::LogEvent;
 use crate::pair::{Pairing, PairingWord};
@@ -85,9 +86,7 @@ fn the_types_of_the_page_are_these() {
     declare::<RuleMistake>(&config, &mut text);
     declare::<TextPlace>(&config, &mut text);
     declare::<Devices<'_>>(&config, &mut text);
-    declare::<clients::Clients<'_>>(&config, &mut text);
-    declare::<clients::Client<'_>>(&config, &mut text);
-    declare::<clients::Refused<'_>>(&config, &mut text);
+    declare_clients(&config, &mut text);
     declare::<Path<'_>>(&config, &mut text);
     declare::<BrokerLost<'_>>(&config, &mut text);
     declare_rule_troubles(&config, &mut text);
@@ -107,6 +106,14 @@ fn the_types_of_the_page_are_these() {
     declare::<wire::Only>(&config, &mut text);
     let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     expect_file!["../../../../web/wire.d.ts"].assert_eq(&text);
+}
+
+fn declare_clients(config: &Config, text: &mut String) {
+    declare::<clients::Clients<'_>>(config, text);
+    declare::<clients::Client<'_>>(config, text);
+    declare::<clients::Refused<'_>>(config, text);
+    declare::<controllers::Controllers>(config, text);
+    declare::<controllers::Controller>(config, text);
 }
 
 fn declare_rule_states(config: &Config, text: &mut String) {

@@ -64,6 +64,7 @@ mod served;
         crate::clients::clients,
         crate::clients::allow,
         crate::clients::withdraw,
+        crate::controllers::controllers,
         crate::routes::metrics,
         crate::routes::healthz,
         crate::routes::readyz,

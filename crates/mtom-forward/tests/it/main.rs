@@ -8,7 +8,9 @@
 
 mod access;
 mod client;
+mod follow;
 mod history;
+mod house;
 mod live;
 mod malformed;
 #[cfg(target_os = "linux")]

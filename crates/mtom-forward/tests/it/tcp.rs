@@ -1,88 +1,19 @@
 //! Readings as lines over real sockets: each once, in order, whatever the client and the network do.
 
-use crate::support::{listen_on, reading_of, until};
+use crate::house::{House, stored};
+use crate::support::until;
 use crate::viewer::LIMIT;
-use mtom_forward::feed::{Feed, ReadingPages};
-use mtom_forward::history::PageError;
 use mtom_forward::server::Limits;
-use mtom_forward::tcp::serve_tcp;
-use mtom_protocol::reading::StoredReading;
 use serde_json::{Value, json};
-use std::io::{self, Read};
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-
-/// What is on the disk.
-#[derive(Clone, Default)]
-struct Archive {
-    rows: Arc<Mutex<Vec<StoredReading>>>,
-    is_broken: Arc<AtomicBool>,
-}
-
-impl ReadingPages for Archive {
-    async fn after(&self, after: u64, limit: usize) -> Result<Vec<StoredReading>, PageError> {
-        if self.is_broken.load(Ordering::Relaxed) {
-            return Err(PageError::new("the disk is on fire"));
-        }
-        let rows = self.rows.lock().unwrap();
-        Ok(rows.iter().filter(|row| row.id > after).take(limit).cloned().collect())
-    }
-}
-
-/// A gateway as far as this port sees it.
-struct House {
-    archive: Archive,
-    feed: Feed,
-    address: SocketAddr,
-    stop: CancellationToken,
-    served: JoinSet<io::Result<()>>,
-}
-
-impl House {
-    /// `before` readings are in the history; memory has room for `recent_max`.
-    async fn start(before: u64, recent_max: usize, limits: Limits) -> Self {
-        let (archive, stop) = (Archive::default(), CancellationToken::new());
-        archive.rows.lock().unwrap().extend((1..=before).map(stored));
-        let feed = Feed::with_room(before, vec![], recent_max);
-        let (listener, address) = listen_on("0.0.0.0:0").await;
-        let address = SocketAddr::new([127, 0, 0, 1].into(), address.port());
-        let mut served = JoinSet::new();
-        let pages = Arc::new(archive.clone());
-        served.spawn(serve_tcp(listener, feed.clone(), pages, limits, stop.clone()));
-        Self { archive, feed, address, stop, served }
-    }
-
-    /// Stores the reading `id`, so that it is safe.
-    fn store(&self, id: u64) {
-        self.write(id);
-        self.feed.offer(&[Arc::new(stored(id))]);
-    }
-
-    /// Writes it, so that it is not safe yet.
-    fn write(&self, id: u64) {
-        self.archive.rows.lock().unwrap().push(stored(id));
-    }
-
-    async fn end(mut self) {
-        self.stop.cancel();
-        let ended = timeout(LIMIT, self.served.join_next()).await;
-        ended.expect("ends within the limit").unwrap().unwrap().unwrap();
-        assert_eq!(self.feed.stats().open, 0);
-    }
-}
-
-fn stored(id: u64) -> StoredReading {
-    let device = if id.is_multiple_of(3) { "attic" } else { "cellar" };
-    reading_of(device, i64::try_from(id).unwrap(), 20.5)
-}
 
 struct Client {
     lines: tokio::io::Lines<BufReader<OwnedReadHalf>>,
@@ -131,7 +62,8 @@ impl Client {
 
     /// It is told this and let go.
     async fn expect_error(&mut self, error: &str, next: &str) {
-        assert_eq!(self.hear().await, Some(json!({"error": error, "next": next})));
+        let told = self.hear().await.expect("a line");
+        assert_eq!((&told["error"], &told["next"]), (&json!(error), &json!(next)));
         assert_eq!(self.hear().await, None);
     }
 }

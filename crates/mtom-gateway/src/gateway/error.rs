@@ -47,6 +47,14 @@ pub enum StartError {
         #[source]
         cause: io::Error,
     },
+    /// There is no such address.
+    #[error("cannot follow {url}: {reason}")]
+    Upstream {
+        /// What was given.
+        url: String,
+        /// What is expected.
+        reason: String,
+    },
     /// The configured rules have mistakes.
     #[error("the rules cannot be used: {}", .0.join("; "))]
     Rules(Vec<String>),
@@ -70,6 +78,9 @@ pub enum RunError {
         #[source]
         cause: io::Error,
     },
+    /// Another controller drives one of the actuators.
+    #[error(transparent)]
+    Refused(#[from] mtom_forward::follower::Refused),
     /// The disk failed.
     #[error(transparent)]
     Store(#[from] StoreError),

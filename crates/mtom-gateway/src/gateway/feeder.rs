@@ -2,7 +2,8 @@
 
 use super::{StartError, own_client_id};
 use crate::Clock;
-use crate::forwarded;
+use crate::forwarded::lines::{FORWARDINGS_LEN, Forwarding};
+use crate::forwarded::{self, Following, Upstream};
 use crate::guests::{self, Guests};
 use crate::presence::{self, Presence};
 use crate::settings::Source;
@@ -13,9 +14,13 @@ use mtom_broker::client::{self, Change};
 use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::Intake;
 use mtom_broker::outlet::{Outgoings, Outlet};
+use mtom_forward::follower::{Place, Refused, Wish};
+use mtom_forward::owners::Claim;
+use mtom_store::history::History;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) enum Feeder {
     Embedded(Box<Embedded>),
     External(client::Settings, Outgoings, Presence),
-    Forwarded(String),
+    Forwarded(Box<Following>),
 }
 
 impl Feeder {
@@ -64,6 +69,29 @@ impl Feeder {
     }
 }
 
+/// What a controller follows another gateway for, and how.
+pub(super) struct Driven {
+    /// The names of its actuators.
+    actuators: Vec<String>,
+    /// Knows how far it has followed.
+    history: History,
+    forwardings: mpsc::Sender<Forwarding>,
+    /// Told when they may be driven.
+    granted: oneshot::Sender<()>,
+}
+
+impl Driven {
+    /// With the relay's end of it, and what is told when the actuators may be driven.
+    pub(super) fn new(
+        actuators: Vec<String>,
+        history: History,
+    ) -> (Self, mpsc::Receiver<Forwarding>, oneshot::Receiver<()>) {
+        let (forwardings, forwarded) = mpsc::channel(FORWARDINGS_LEN);
+        let (granted, grant) = oneshot::channel();
+        (Self { actuators, history, forwardings, granted }, forwarded, grant)
+    }
+}
+
 /// Binds what has to be bound. With it, the broker's address and the way for what the gateway says.
 pub(super) async fn feeder(
     source: Source,
@@ -71,7 +99,16 @@ pub(super) async fn feeder(
     dir: &Path,
     intake: &Intake,
     clock: &Clock,
+    driven: Driven,
 ) -> Result<(Feeder, String, Option<Outlet>), StartError> {
+    let Driven { actuators, history, forwardings, granted } = driven;
+    let granted = if matches!(source, Source::Forwarded { .. }) {
+        Some(granted)
+    } else {
+        // Nobody has to be asked. The receiver is there.
+        let _ = granted.send(());
+        None
+    };
     match source {
         Source::Embedded { listen, admission } => {
             let clients = guests::open(dir, admission, clock)?;
@@ -102,13 +139,26 @@ pub(super) async fn feeder(
             let presence = Presence::new(clock);
             Ok((Feeder::External(settings, outgoings, presence), address, Some(outlet)))
         }
-        Source::Forwarded { url } => Ok((Feeder::Forwarded(url), String::new(), None)),
+        Source::Forwarded { url, name } => {
+            let upstream =
+                Upstream::parse(&url).map_err(|reason| StartError::Upstream { url, reason })?;
+            let claim = Claim { name, id: own_client_id(dir)?, actuators };
+            let known = history.followed()?.into_iter();
+            let known = known.map(|known| Place { history: known.history.into(), id: known.id });
+            let wish = Wish {
+                subscribe: filters,
+                controller: (!claim.actuators.is_empty()).then_some(claim),
+                known: known.collect(),
+            };
+            let following = Following { upstream, wish, forwardings, granted };
+            Ok((Feeder::Forwarded(Box::new(following)), String::new(), None))
+        }
     }
 }
 
 /// Starts what feeds the relay. It owns the only intake: when it ends the relay ends.
 pub(super) fn feed(
-    tasks: &mut JoinSet<()>,
+    tasks: &mut JoinSet<Result<(), Refused>>,
     feeder: Feeder,
     intake: Intake,
     view: &View,
@@ -119,7 +169,10 @@ pub(super) fn feed(
     let (view, clock, stop) = (view.clone(), Arc::clone(clock), stop.clone());
     match feeder {
         Feeder::Embedded(broker) => {
-            tasks.spawn(broker.run(stop));
+            tasks.spawn(async move {
+                broker.run(stop).await;
+                Ok(())
+            });
         }
         Feeder::External(settings, outgoings, presence) => {
             let intake = intake.showing(move |topic, payload, retained_copy| {
@@ -145,10 +198,13 @@ pub(super) fn feed(
                     );
                 }
             };
-            tasks.spawn(client::run(settings, intake, outgoings, changed, fastrand::f64, stop));
+            tasks.spawn(async move {
+                client::run(settings, intake, outgoings, changed, fastrand::f64, stop).await;
+                Ok(())
+            });
         }
-        Feeder::Forwarded(url) => {
-            tasks.spawn(forwarded::run(url, intake, view, clock, zone.clone(), stop));
+        Feeder::Forwarded(following) => {
+            tasks.spawn(forwarded::run(*following, intake, view, clock, zone.clone(), stop));
         }
     }
 }

@@ -4,13 +4,17 @@ use super::{Addresses, bind, local};
 use crate::Clock;
 use crate::gateway::StartError;
 use crate::history::Pages;
+use crate::lines::Lines;
 use crate::settings::Ports;
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_forward::access::Access;
 use mtom_forward::feed::Feed;
+use mtom_forward::follow::Desk;
 use mtom_forward::history::serve_history;
 use mtom_forward::live::{LiveHub, serve_live};
+use mtom_forward::origin::Origin;
+use mtom_forward::owners::Owners;
 use mtom_forward::server::Limits;
 use mtom_forward::tcp::serve_tcp;
 use mtom_protocol::reading::StoredReading;
@@ -38,14 +42,30 @@ pub(crate) struct Followers {
 }
 
 impl Followers {
-    /// `newest` is the number of the last reading that is stored.
-    pub(crate) fn new(zone: &TimeZone, history: &History, newest: u64) -> Result<Self, StoreError> {
+    /// `newest` is the number of the last reading that is stored. With those who follow lines elsewhere.
+    pub(crate) fn new(
+        zone: &TimeZone,
+        history: &History,
+        newest: u64,
+        clock: &Clock,
+        owners: Owners,
+    ) -> Result<(Self, Lines), StoreError> {
         let live = LiveHub::new(zone.clone(), history.latest_temperature()?.as_ref());
         // Those who were away for a restart need no look into the history.
         let query = IdQuery { order: Order::Descending, after: None, limit: KNOWN_LEN };
         let mut known = history.page_by_id(query)?;
         known.reverse();
-        Ok(Self { live, feed: Feed::new(newest, known) })
+        let lineage = history.lineage()?;
+        let origin = Origin {
+            history: lineage.name().into(),
+            here: Arc::new(move |name, id| lineage.here(name, id)),
+            now: Arc::clone(clock),
+            owners: owners.clone(),
+        };
+        let feed = Feed::new(origin, newest, known);
+        let pages = Arc::new(Pages(history.clone()));
+        let lines = Lines::new(Desk::new(feed.clone(), pages, Limits::default()), owners);
+        Ok((Self { live, feed }, lines))
     }
 
     /// Tells all of them of readings that are safe.
@@ -59,14 +79,17 @@ impl Followers {
     /// Has the log say how many are at each port where they stay.
     pub(super) fn tell_numbers(
         &self,
-        tasks: &mut JoinSet<Option<()>>,
+        tasks: &mut JoinSet<()>,
         (view, clock): (&View, &Clock),
         stop: &CancellationToken,
     ) {
         for (port, count) in [("live", self.live.viewers()), ("tcp", self.feed.open())] {
             let telling = tell_viewers(port, count, view.clone(), Arc::clone(clock));
             let until = stop.clone();
-            tasks.spawn(async move { until.run_until_cancelled(telling).await });
+            tasks.spawn(async move {
+                // It never ends by itself.
+                let _ = until.run_until_cancelled(telling).await;
+            });
         }
     }
 }
@@ -114,7 +137,8 @@ impl BoundPorts {
         };
         let Followers { live: hub, feed } = followers;
         let source = Arc::new(Pages(history));
-        let served = serve_tcp(tcp, feed, Arc::clone(&source), limits, stop.clone());
+        let desk = Desk::new(feed, Arc::clone(&source), limits);
+        let served = serve_tcp(tcp, desk, stop.clone());
         tasks.spawn(async move { ("tcp", served.await) });
         let (replays, may_open) = (Arc::clone(&source), access(settings.live));
         let served = serve_live(live, hub, replays, may_open, limits, stop.clone());

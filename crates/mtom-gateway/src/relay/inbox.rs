@@ -4,6 +4,7 @@ use super::{BATCH_LEN_MAX, OUTCOME_DELAY, Relay};
 use crate::alerts::Note;
 use crate::board::Outcome;
 use crate::control::Request;
+use crate::forwarded::lines::Forwarding;
 use mtom_broker::intake::Delivery;
 use std::pin::pin;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 /// The queues of the relay; each says where it is made what happens when it is full.
 pub(crate) struct Inbox {
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
+    /// From another gateway.
+    pub(crate) forwarded: mpsc::Receiver<Forwarding>,
     pub(crate) outcomes: mpsc::Receiver<Outcome>,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) notes: mpsc::Receiver<Note>,
@@ -23,6 +26,7 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) batch: Vec<Delivery>,
+    pub(super) forwarded: Vec<Forwarding>,
     pub(super) told: Vec<Outcome>,
     /// When `told` is to be written at the latest, whatever else happens until then.
     pub(super) told_due: Option<Instant>,
@@ -30,6 +34,16 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// How many messages and forwarded readings there are.
+    pub(super) fn len(&self) -> usize {
+        self.batch.len() + self.forwarded.len()
+    }
+
+    /// There is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.told.is_empty() && self.notes.is_empty()
+    }
+
     fn tell(&mut self, outcome: Outcome, now: Instant) {
         self.told.push(outcome);
         self.told_due.get_or_insert(now + OUTCOME_DELAY);
@@ -71,6 +85,12 @@ impl Inbox {
                     self.take_notes(work);
                     return if count == 0 { Wake::End } else { Wake::Work };
                 }
+                Some(forwarding) = self.forwarded.recv() => {
+                    work.forwarded.push(forwarding);
+                    self.take_forwarded(work);
+                    self.take_notes(work);
+                    return Wake::Work;
+                }
                 Some(outcome) = self.outcomes.recv() => {
                     work.tell(outcome, Instant::now());
                 }
@@ -101,7 +121,16 @@ impl Inbox {
         while let Ok(outcome) = self.outcomes.try_recv() {
             work.tell(outcome, Instant::now());
         }
+        self.take_forwarded(work);
         self.take_notes(work);
+    }
+
+    fn take_forwarded(&mut self, work: &mut Work) {
+        while work.forwarded.len() < BATCH_LEN_MAX
+            && let Ok(forwarding) = self.forwarded.try_recv()
+        {
+            work.forwarded.push(forwarding);
+        }
     }
 
     fn take_notes(&mut self, work: &mut Work) {

@@ -8,6 +8,7 @@ use crate::view::{LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_actuator::{Desired, Protocol};
 use mtom_broker::intake::{Delivery, Message, Receipt, Tally};
+use mtom_forward::owners::Owners;
 use mtom_protocol::link::Led;
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
@@ -83,15 +84,12 @@ impl House {
         let history = journal.history();
         let rules = RuleSpec { dwell: Duration::ZERO, ..RuleSpec::original("TEMP_LED") };
         let engine = Engine::compile(&[rules]).unwrap();
-        let followers = Followers::new(&TimeZone::UTC, &history, journal.last_id()).unwrap();
+        let (newest, owners) = (journal.last_id(), Owners::default());
+        let (followers, _) =
+            Followers::new(&TimeZone::UTC, &history, newest, &clock, owners).unwrap();
         let board = Arc::new(board);
         let tally = Tally::default();
-        let audience = Audience {
-            followers,
-            view: view.clone(),
-            newest: watch::Sender::new(0),
-            raised: Arc::default(),
-        };
+        let audience = Audience::new(&followers, &view, watch::Sender::new(0), &Arc::default());
         let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned(), None);
         let relay = Relay::new(journal, engine, board, audience, tally, upkeep, clock).unwrap();
         Begun { relay, view, mailbox, outcomes, history }
@@ -110,7 +108,8 @@ impl House {
         let (runtime, end) = (Handle::current(), CancellationToken::new());
         end.cancel();
         let ((_, requests), (_, notes)) = (mpsc::channel(1), mpsc::channel(1));
-        let inbox = Inbox { deliveries, outcomes, requests, notes };
+        let (_, forwarded) = mpsc::channel(1);
+        let inbox = Inbox { deliveries, forwarded, outcomes, requests, notes };
         let running = tokio::task::spawn_blocking(move || relay.run(inbox, &end, &runtime));
         running.await.unwrap().unwrap();
         let mut acknowledged = Vec::new();

@@ -4,10 +4,10 @@
 //! key is shown and decided on once. Numbers of commands were reserved on disk before; their entries in
 //! the ledger, and the state of the rules, are written with the first batch that can be.
 
+use super::inbox::Work;
 use super::ledger::{command, newest};
 use super::rules::alert_record;
 use super::{Relay, decode_delivery};
-use mtom_broker::intake::Delivery;
 use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Event, Outputs};
@@ -73,13 +73,15 @@ impl Unstored {
 
 impl Relay {
     /// Shows and decides on what cannot be stored now. Nobody is acknowledged.
-    pub(super) fn go_on_without_disk(&mut self, batch: &[Delivery], now: UnixMicros) {
+    pub(super) fn go_on_without_disk(&mut self, work: &Work, now: UnixMicros) {
         let mut out = Outputs::default();
         if self.rules.engine.next_deadline(&self.rules.state).is_some_and(|at| at <= now) {
             self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         let mut shown = Vec::new();
-        for reading in batch.iter().flat_map(decode_delivery).filter_map(Result::ok) {
+        let published = work.batch.iter().flat_map(decode_delivery).filter_map(Result::ok);
+        let fresh = work.forwarded.iter().filter(|forwarding| !forwarding.is_late);
+        for reading in published.chain(fresh.map(|forwarding| forwarding.reading.clone())) {
             if !self.unstored.is_new(&reading) {
                 continue;
             }

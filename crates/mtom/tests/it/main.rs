@@ -13,6 +13,7 @@ mod bad_input;
 #[cfg(target_os = "linux")]
 mod bluez;
 mod command_line;
+mod controller;
 mod crash;
 mod database;
 #[cfg(target_os = "linux")]

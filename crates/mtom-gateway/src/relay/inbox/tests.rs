@@ -16,7 +16,8 @@ async fn an_outcome_is_written_in_time_however_often_somebody_asks() {
     let (outcome, outcomes) = mpsc::channel(2);
     let (ask, requests) = mpsc::channel(1);
     let (_note, notes) = mpsc::channel(1);
-    let mut inbox = Inbox { deliveries, outcomes, requests, notes };
+    let (_forward, forwarded) = mpsc::channel(1);
+    let mut inbox = Inbox { deliveries, forwarded, outcomes, requests, notes };
     let (mut work, end) = (Work::default(), CancellationToken::new());
     let begun = Instant::now();
     outcome.send(sent(1)).await.unwrap();

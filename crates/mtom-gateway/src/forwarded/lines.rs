@@ -1,0 +1,192 @@
+//! From a gateway of ours: every reading once, whatever breaks on the way.
+//!
+//! A reading is acknowledged when the relay has stored it, together with how far that history was taken over. When one
+//! could not be stored, none that came after it on that connection is: what was asked for again would be taken for
+//! known else.
+
+use crate::Clock;
+use crate::view::{Hop, LogEvent, View};
+use mtom_forward::follower::{
+    Address, Event, Forwarded, Kept, Means, Patience, Place, Refused, Wish, follow,
+};
+use mtom_protocol::reading::Reading;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Full: the socket is not read, so the gateway waits.
+const EVENTS_LEN: usize = 64;
+/// Readings on their way to the relay. Full: as above.
+pub(crate) const FORWARDINGS_LEN: usize = 1_024;
+/// Clocks that differ by more are worth a word.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+
+/// One reading of another gateway, and the duty to say when it is safe. Dropped without [`Forwarding::safe`] it is asked
+/// for again.
+#[derive(Debug)]
+pub(crate) struct Forwarding {
+    /// Where it stands there.
+    pub(crate) place: Place,
+    pub(crate) reading: Reading,
+    /// Nothing is done because of it.
+    pub(crate) is_late: bool,
+    /// Which connection it came on, counted.
+    pub(crate) connection: u64,
+    safe: oneshot::Sender<()>,
+}
+
+impl Forwarding {
+    /// With what tells whether it is safe: dropped means that it is not.
+    pub(crate) fn new(
+        place: Place,
+        reading: Reading,
+        is_late: bool,
+        connection: u64,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (safe, receipt) = oneshot::channel();
+        (Self { place, reading, is_late, connection, safe }, receipt)
+    }
+
+    /// It will survive anything.
+    pub(crate) fn safe(self) {
+        // Whoever does not wait any more asks for it again, and it is known.
+        let _ = self.safe.send(());
+    }
+}
+
+/// What receives.
+pub(super) struct Receiver {
+    pub(super) address: Address,
+    pub(super) forwardings: mpsc::Sender<Forwarding>,
+    pub(super) granted: Option<oneshot::Sender<()>>,
+    pub(super) view: View,
+    pub(super) clock: Clock,
+}
+
+impl Receiver {
+    pub(super) async fn run(self, wish: Wish, stop: CancellationToken) -> Result<(), Refused> {
+        let Self { address, forwardings, granted, view, clock } = self;
+        let (sender, mut events) = mpsc::channel(EVENTS_LEN);
+        let (kept, stored) = watch::channel(Kept::default());
+        let means =
+            Means { now: Arc::clone(&clock), jitter: fastrand::f64, patience: Patience::default() };
+        let mut passing = Passing { forwardings, granted, connection: 0 };
+        let log = Log { view, clock, url: address.to_string() };
+        let passing = async {
+            let mut on_the_way = OnTheWay::default();
+            loop {
+                tokio::select! {
+                    (place, is_safe) = on_the_way.next() => kept.send_modify(|kept| if is_safe {
+                        kept.place = Some(place);
+                    } else {
+                        kept.failures += 1;
+                    }),
+                    event = events.recv() => {
+                        let Some(event) = event else { return };
+                        log.tell(&event);
+                        match passing.take(event).await {
+                            Ok(sent) => on_the_way.0.extend(sent),
+                            Err(RelayGone) => return,
+                        }
+                    }
+                }
+            }
+        };
+        let following = follow(&address, wish, sender, stored, means, stop);
+        let (outcome, ()) = tokio::join!(following, passing);
+        outcome
+    }
+}
+
+/// Readings that the relay has and that are not safe yet. The gateway's window bounds them.
+#[derive(Default)]
+struct OnTheWay(VecDeque<(Place, oneshot::Receiver<()>)>);
+
+impl OnTheWay {
+    /// What became of the first. When it is lost all others are taken for lost too. Losing this future loses nothing.
+    async fn next(&mut self) -> (Place, bool) {
+        let Some((_, receipt)) = self.0.front_mut() else { return std::future::pending().await };
+        let is_safe = receipt.await.is_ok();
+        let (place, _) = self.0.pop_front().expect("it was looked at");
+        if !is_safe {
+            self.0.clear();
+        }
+        (place, is_safe)
+    }
+}
+
+struct RelayGone;
+
+/// Hands readings over.
+struct Passing {
+    forwardings: mpsc::Sender<Forwarding>,
+    granted: Option<oneshot::Sender<()>>,
+    connection: u64,
+}
+
+impl Passing {
+    async fn take(
+        &mut self,
+        event: Event,
+    ) -> Result<Option<(Place, oneshot::Receiver<()>)>, RelayGone> {
+        match event {
+            Event::Connected { .. } => {
+                self.connection += 1;
+                if let Some(granted) = self.granted.take() {
+                    // Whoever waits for it may be ending.
+                    let _ = granted.send(());
+                }
+                Ok(None)
+            }
+            Event::Reading { place, forwarded: Forwarded { reading, .. }, is_late } => {
+                let own = place.clone();
+                let (forwarding, receipt) =
+                    Forwarding::new(place, reading, is_late, self.connection);
+                self.forwardings.send(forwarding).await.map_err(|_| RelayGone)?;
+                Ok(Some((own, receipt)))
+            }
+            Event::Missed(_) | Event::Complaint(_) | Event::Lost { .. } => Ok(None),
+        }
+    }
+}
+
+/// Says what happens to the connection.
+struct Log {
+    view: View,
+    clock: Clock,
+    url: String,
+}
+
+impl Log {
+    fn tell(&self, event: &Event) {
+        let url = self.url.clone();
+        let said = match event {
+            Event::Reading { .. } => return,
+            Event::Complaint(reason) => {
+                tracing::warn!(url, reason, "the gateway says what it should not");
+                return;
+            }
+            Event::Missed(count) => {
+                tracing::warn!(url, count, "readings were lost on the way");
+                return;
+            }
+            Event::Connected { ahead_micros, .. } => {
+                let apart = Duration::from_micros(ahead_micros.unsigned_abs());
+                if apart > CLOCKS_DIFFER {
+                    let ahead_seconds =
+                        Duration::from_micros(ahead_micros.unsigned_abs()).as_secs();
+                    let direction = if *ahead_micros > 0 { "behind" } else { "ahead of" };
+                    tracing::warn!(
+                        "the clock here is {ahead_seconds} s {direction} that of {url}: times are taken by the clock \
+                         here; set it (timedatectl), schedules of rules go by it"
+                    );
+                }
+                LogEvent::BrokerConnected { url }
+            }
+            Event::Lost { reason, .. } => LogEvent::BrokerLost { url, reason: reason.clone() },
+        };
+        self.view.log((self.clock)(), Hop::Broker, said);
+    }
+}

@@ -1,0 +1,171 @@
+//! The second computer: the real gateway and the real controller, each killed while readings come.
+
+use crate::mtom::{Mtom, command, output, wait_for_line};
+use crate::{LIMIT, soon};
+use serde_json::Value;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use tokio::io::AsyncReadExt;
+use tokio_serial::{SerialPort, SerialStream};
+
+/// A controller that drives TEMP_LED over a pseudo terminal.
+struct Controller {
+    process: Child,
+}
+
+impl Controller {
+    fn start(from: &str, name: &str, dir: &Path, link: &str) -> Self {
+        let mut process = controller(from, name, dir, link).stdout(Stdio::piped()).spawn().unwrap();
+        wait_for_line(process.stdout.take().unwrap(), "connected to ");
+        Self { process }
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        // It has ended where the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn controller(from: &str, name: &str, dir: &Path, link: &str) -> Command {
+    let mut command = command(&["controller", "--from", from, "--name", name]);
+    command
+        .current_dir(dir)
+        .args(["--set", &format!("data.dir={}", dir.display())])
+        .args(["--set", "simulate.actuators=0"])
+        .args(["--set", "actuator.0.name=TEMP_LED", "--set", "actuator.0.protocol=original"])
+        .args(["--set", &format!("actuator.0.link={link}")]);
+    command
+}
+
+/// What a folder's history holds, oldest first.
+fn values(dir: &Path) -> Vec<f64> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.jsonl");
+    let mut export = command(&["export"]);
+    let output = output({
+        export.arg(&file).arg("--data").arg(dir);
+        export
+    });
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(file).unwrap();
+    let values = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    values.map(|row| row["value"].as_f64().unwrap_or_else(|| panic!("{row}"))).collect()
+}
+
+/// Publishes `from` to `until`, a hundredth of a degree each.
+fn publish(broker: SocketAddr, from: u32, until: u32) {
+    let mut publisher = Command::new("mosquitto_pub")
+        .args(["-h", &broker.ip().to_string(), "-p", &broker.port().to_string()])
+        .args(["-q", "1", "-t", "Environ/Temperature", "-l"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("mosquitto_pub, which the set-up installs");
+    let mut stdin = publisher.stdin.take().unwrap();
+    for number in from..until {
+        writeln!(stdin, "{} °C", f64::from(number) / 100.0).unwrap();
+    }
+    drop(stdin);
+    assert!(publisher.wait().unwrap().success());
+}
+
+/// Waits until the history there has so many; it is read while its controller runs.
+fn wait_for(dir: &Path, count: usize) {
+    let begun = Instant::now();
+    while values(dir).len() < count {
+        assert!(begun.elapsed() < LIMIT, "{} of {count}", values(dir).len());
+    }
+}
+
+async fn nothing_is_missed(address: impl Fn(&Mtom) -> String) {
+    let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut gateway = Mtom::serve("gateway", near.path(), &[]);
+    // The same ports again after a death: the controller knows no others.
+    let ports = [
+        format!("broker.listen={}", gateway.ready.mqtt),
+        format!("forward.tcp.listen={}", gateway.ready.tcp),
+        format!("dashboard.listen={}", gateway.ready.dashboard),
+    ];
+    let ports: Vec<_> = ports.iter().map(String::as_str).collect();
+    let (_led, other_end) = SerialStream::pair().unwrap();
+    let link = format!("serial:{}", other_end.name().unwrap());
+    let from = address(&gateway);
+    let kept = far.path().join("controller");
+    let first = Controller::start(&from, "pc2", far.path(), &link);
+    publish(gateway.ready.mqtt, 0, 300);
+    wait_for(&kept, 300);
+    // While it is away, and the gateway dies too.
+    first.kill();
+    publish(gateway.ready.mqtt, 300, 1_000);
+    gateway.kill();
+    gateway = Mtom::serve("gateway", near.path(), &ports);
+    publish(gateway.ready.mqtt, 1_000, 1_300);
+    let second = Controller::start(&from, "pc2", far.path(), &link);
+    publish(gateway.ready.mqtt, 1_300, 1_500);
+    // In the middle of it, both.
+    gateway.kill();
+    second.kill();
+    let third = controller(&from, "pc2", far.path(), &link).stdout(Stdio::null()).spawn().unwrap();
+    let third = Controller { process: third };
+    gateway = Mtom::serve("gateway", near.path(), &ports);
+    publish(gateway.ready.mqtt, 1_500, 1_600);
+    wait_for(&kept, 1_600);
+    drop(third);
+    gateway.kill();
+    let stored = values(near.path());
+    let expected: Vec<_> = (0..1_600).map(|number| f64::from(number) / 100.0).collect();
+    assert_eq!(stored, expected);
+    assert_eq!(values(&kept), stored, "each once, in the same order");
+}
+
+#[tokio::test]
+async fn by_tcp_nothing_is_missed_and_nothing_stored_twice_however_either_dies() {
+    nothing_is_missed(|gateway| format!("tcp://{}", gateway.ready.tcp)).await;
+}
+
+#[tokio::test]
+async fn by_websocket_nothing_is_missed_and_nothing_stored_twice_however_either_dies() {
+    nothing_is_missed(|gateway| format!("ws://{}/live", gateway.ready.dashboard)).await;
+}
+
+#[tokio::test]
+async fn the_gateway_shows_who_drives_what_and_refuses_a_second() {
+    let (near, far, other) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let gateway = Mtom::serve("gateway", near.path(), &[]);
+    let from = format!("tcp://{}", gateway.ready.tcp);
+    let (mut led, other_end) = SerialStream::pair().unwrap();
+    let link = format!("serial:{}", other_end.name().unwrap());
+    let first = Controller::start(&from, "pc2", far.path(), &link);
+    let shown = gateway.get("/api/v1/controllers").await;
+    let [shown] = &shown["controllers"].as_array().unwrap()[..] else { panic!("{shown}") };
+    assert_eq!((&shown["name"], &shown["address"]), (&"pc2".into(), &"127.0.0.1".into()));
+    assert_eq!(shown["actuators"], serde_json::json!(["TEMP_LED"]));
+    assert_eq!(shown["away_since"], Value::Null);
+
+    let refused = output(controller(&from, "pc3", other.path(), &link));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    let expected = r#"actuator "TEMP_LED" is driven by controller "pc2" at 127.0.0.1: controller "pc3" is refused: stop one of the two"#;
+    assert!(said.contains(expected), "{said}");
+
+    publish(gateway.ready.mqtt, 2_500, 2_501);
+    let mut byte = [0];
+    soon("the byte", led.read_exact(&mut byte)).await.unwrap();
+    assert_eq!(byte, *b"h", "and the one that was refused has said nothing before");
+    first.kill();
+    soon("it is away", async {
+        while gateway.get("/api/v1/controllers").await["controllers"][0]["away_since"].is_null() {}
+    })
+    .await;
+}
