@@ -8,6 +8,7 @@
 /** @typedef {import("../wire.d.ts").Storage} Storage */
 /** @typedef {import("../wire.d.ts").Path} Path */
 /** @typedef {import("../wire.d.ts").Clients} Clients */
+/** @typedef {import("../wire.d.ts").Controllers} Controllers */
 /** @typedef {import("../wire.d.ts").Simulated} Simulated */
 /** @typedef {import("../wire.d.ts").Why} Why */
 /** @typedef {import("../wire.d.ts").Chart} Chart */
@@ -137,6 +138,11 @@ export function path() {
 /** @returns {Promise<Clients>} */
 export function clients() {
   return get("/api/v1/clients");
+}
+
+/** @returns {Promise<Controllers>} */
+export function controllers() {
+  return get("/api/v1/controllers");
 }
 
 /** @param {string} name */

@@ -5,6 +5,7 @@
 
 import { createAlerts } from "./alerts.js";
 import { createChart } from "./chart.js";
+import { createControllers } from "./controllers.js";
 import { createEdit } from "./edit.js";
 import { createHistory } from "./history.js";
 import { createLog } from "./log.js";
@@ -41,6 +42,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
     (found) => edit.follow(found),
   );
   const alerts = createAlerts(page);
+  const controllers = createControllers(page, isOpen);
   const log = createLog(page);
   const history = createHistory(page);
   const rejects = createRejects(page);
@@ -72,6 +74,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
     }
     if (fresh.length > 0 && !page.isReplay) history.note(fresh);
     if (parts.has("actuators") && !all) chart.loadDriven();
+    if (all || parts.has("actuators")) controllers.render();
     if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
     if (all || parts.has("log")) {
       rules.follow(all);
@@ -87,6 +90,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
     chart.relabel();
     rules.render();
     alerts.render();
+    controllers.relabel();
     log.relabel();
     history.relabel();
     rejects.relabel();
@@ -103,6 +107,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
   /** The gateway is there again. */
   function resume() {
     void storage.load();
+    void controllers.load();
     history.resume();
   }
 

@@ -212,6 +212,13 @@ export const en = {
   "link.broken": "broken",
   "link.since": "since {time}",
   "link.down": "not up since {time}",
+  "controllers.title": "Driven by controllers",
+  "controllers.connected.count": "{count} connected",
+  "controllers.away.count": "{count} away",
+  "controllers.connected": "connected",
+  "controllers.keeps": "keeps its actuators for a minute",
+  "controllers.drives": "Actuators: ",
+  "controllers.drives.none": "It drives no actuator.",
 
   "why.ask": "Why?",
   "why.title": "{name}: why {state}?",

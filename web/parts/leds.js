@@ -6,7 +6,7 @@
  */
 
 import { cause } from "./cause.js";
-import { byId, el, setShown, setText } from "./dom.js";
+import { byId, el, setText } from "./dom.js";
 import { clock, latency, moment, plain } from "./format.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -62,7 +62,6 @@ export function createLeds(page, onWhy) {
     }
     list.replaceChildren(...[...cards.values()].map(({ card }) => card));
     if (focused !== null) focus(focused);
-    setShown(byId("leds-none"), cards.size === 0);
     const sentences = [...cards.values()].map(({ actuator }) => {
       const { lamp, says } = judge(actuator, t);
       return t("led.announce", { name: plain(actuator.name), state: t(`led.${lamp}`), says });

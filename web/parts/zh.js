@@ -200,6 +200,13 @@ export const zh = {
   "link.broken": "已断开",
   "link.since": "自 {time}",
   "link.down": "自 {time} 起未连接",
+  "controllers.title": "由控制器驱动",
+  "controllers.connected.count": "{count} 个已连接",
+  "controllers.away.count": "{count} 个未连接",
+  "controllers.connected": "已连接",
+  "controllers.keeps": "执行器为它保留一分钟",
+  "controllers.drives": "执行器：",
+  "controllers.drives.none": "它不驱动任何执行器。",
 
   "why.ask": "为什么？",
   "why.title": "{name}：为什么{state}？",

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { PAYLOADS } from "./payloads.js";
-import { startBrowser, startMtom, waitForText } from "./world.js";
+import { claimActuators, startBrowser, startMtom, waitForText } from "./world.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("./world.js").Mtom} Mtom */
@@ -26,6 +26,8 @@ let browser;
 let mtom;
 /** @type {import("node:net").Server} */
 let device;
+/** @type {Awaited<ReturnType<typeof claimActuators>>} */
+let controllers;
 
 before(async () => {
   browser = await startBrowser();
@@ -45,9 +47,11 @@ before(async () => {
   const rule = `{name='${payload}',when="#",on="value >= 25.0",dwell="0s",max_age="1h",then=[{actuator='${payload}'}]}`;
   mtom = await startMtom([`actuator=[${actuators.join(",")}]`, `rule=[${rule}]`]);
   flood(mtom);
+  controllers = await claimActuators(mtom.ready.tcp, PAYLOADS);
 });
 after(async () => {
   await browser.close();
+  controllers.kill();
   await mtom.remove();
   device.close();
 });
@@ -147,6 +151,7 @@ async function open(options) {
   await page.waitForSelector("#connection[data-state=open]");
   await page.waitForSelector("#history-rows tr:nth-child(20)");
   await page.waitForSelector("#rejects li:nth-child(20)");
+  await page.waitForSelector(".controller:nth-child(100)");
   return opened;
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { changes, compare, take } from "./pictures.js";
-import { standStill } from "./still.js";
+import { CONTROLLERS, standStill } from "./still.js";
 import { startBrowser, startMtom } from "./world.js";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -41,9 +41,12 @@ after(async () => {
   await mtom.remove();
 });
 
-/** @param {ContextOptions} options */
-async function open(options) {
-  const opened = await browser.open(mtom.url, options, standStill);
+/**
+ * @param {ContextOptions} options
+ * @param {Parameters<typeof standStill>[1]} [others]
+ */
+async function open(options, others) {
+  const opened = await browser.open(mtom.url, options, (page) => standStill(page, others));
   const { page } = opened;
   await page.waitForFunction(() => {
     const lines = [...document.querySelectorAll("#devices [data-state=fresh] .spark-line")];
@@ -68,6 +71,18 @@ describe("as it was approved", () => {
       await page.click(".led[data-name=TEMP_LED] .led-why");
       await page.waitForSelector("#why-steps [data-step=applied]");
       found.push(...(await changes(page, `why-${look}`, await take(page, "#why", scale))));
+      assert.deepEqual(found, []);
+      await close();
+    });
+
+    test(`controllers, ${look}`, async () => {
+      const { page, close } = await open(options, CONTROLLERS);
+      await page.waitForSelector(".controller:nth-child(2)");
+      const found = await changes(
+        page,
+        `controllers-${look}`,
+        await take(page, "#controllers", scale),
+      );
       assert.deepEqual(found, []);
       await close();
     });

@@ -305,6 +305,7 @@ function client(name, topic, left) {
  * @property {() => import("../../wire.d.ts").Frame} snapshot
  * @property {() => import("../../wire.d.ts").Path} path
  * @property {() => import("../../wire.d.ts").Clients} clients
+ * @property {() => import("../../wire.d.ts").Controllers} controllers
  * @property {() => import("../../wire.d.ts").Simulated} simulator
  * @property {() => import("../../wire.d.ts").Storage} storage
  * @property {(asked: URLSearchParams) => import("../../wire.d.ts").ReadingPage} readings
@@ -361,6 +362,7 @@ const ANSWERS = {
     refused_count: 0,
     allowed: [],
   }),
+  controllers: () => ({ controllers: [] }),
   simulator: () => ({ topic: null, celsius: null }),
   storage: () => ({ readings: 4_210, journal_len: 1_250_000, database: null }),
   readings: (asked) =>
@@ -384,11 +386,38 @@ const ANSWERS = {
   }),
 };
 
+/** @param {string} name @param {string} place @param {string[]} actuators @param {number | null} left seconds ago */
+function controller(name, place, actuators, left) {
+  const since = NOW - 5_400 * SECOND;
+  const away = left === null ? null : NOW - left * SECOND;
+  return {
+    name,
+    id: `id of ${name}`,
+    address: place,
+    actuators,
+    since: text(since),
+    since_micros: since,
+    away_since: away === null ? null : text(away),
+    away_since_micros: away,
+  };
+}
+
+/** Other computers that drive actuators of the house. @type {Pick<Answers, "controllers">} */
+export const CONTROLLERS = {
+  controllers: () => ({
+    controllers: [
+      controller("pc2", "192.168.1.40", ["LAMP", "PUMP", "VALVE"], null),
+      controller("attic", "192.168.1.41", ["HEATER"], 42),
+    ],
+  }),
+};
+
 /**
  * Makes a page show that house, before it is opened.
  * @param {Page} page
+ * @param {Partial<Answers>} [others] what the API says otherwise
  */
-export async function standStill(page) {
+export async function standStill(page, others = {}) {
   await page.clock.setFixedTime(NOW_MILLIS);
   // What is written on a canvas cannot be told from lines; its letters are those of each computer.
   await page.addInitScript(() => {
@@ -402,7 +431,7 @@ export async function standStill(page) {
   await page.route(/\/api\/v1\//, (route) => {
     const { pathname, searchParams } = new URL(route.request().url());
     /** @type {Partial<Record<string, (asked: URLSearchParams) => unknown>>} */
-    const answers = { ...ANSWERS, "rules/state": () => STATES };
+    const answers = { ...ANSWERS, "rules/state": () => STATES, ...others };
     const answer = answers[pathname.slice("/api/v1/".length)];
     // What the house has no word for the real and empty one answers.
     return answer === undefined ? route.fallback() : route.fulfill({ json: answer(searchParams) });

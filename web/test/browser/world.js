@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,8 +38,13 @@ const FLAGS = [
  * `mtom up` on free ports with its data in a folder of its own.
  * @param {string[]} sets further `--set section.key=value`
  * @param {string} [folder] of an earlier one
+ * @param {"up" | "gateway"} [command]
  */
-export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "mtom-page-"))) {
+export async function startMtom(
+  sets = [],
+  folder = mkdtempSync(join(tmpdir(), "mtom-page-")),
+  command = "up",
+) {
   const binary = binaryPath();
   const readyFile = join(folder, "ready.json");
   rmSync(readyFile, { force: true });
@@ -47,7 +53,7 @@ export async function startMtom(sets = [], folder = mkdtempSync(join(tmpdir(), "
     all.push(`${port}.listen=127.0.0.1:0`);
   const process_ = spawn(
     binary,
-    ["up", "--ready-file", readyFile, ...[...all, ...sets].flatMap((set) => ["--set", set])],
+    [command, "--ready-file", readyFile, ...[...all, ...sets].flatMap((set) => ["--set", set])],
     { cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
   );
   // A test that fails half way leaves nothing behind.
@@ -165,6 +171,81 @@ export function startSensor(broker, more = [], interval = "500ms") {
       process_.kill("SIGKILL");
       await ended;
       process.off("exit", leave);
+    },
+  };
+}
+
+/**
+ * `mtom controller`, connected, with its data in a folder of its own.
+ * @param {string} from the gateway
+ * @param {string} name
+ * @param {string[]} [sets] further `--set section.key=value`
+ */
+export async function startController(from, name, sets = []) {
+  const folder = mkdtempSync(join(tmpdir(), "mtom-page-"));
+  const all = [`data.dir=${join(folder, "data")}`, ...sets].flatMap((set) => ["--set", set]);
+  const process_ = spawn(binaryPath(), ["controller", "--from", from, "--name", name, ...all], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const leave = () => {
+    process_.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", leave);
+  const ended = new Promise((done) => process_.once("exit", done));
+  await new Promise((done, fail) => {
+    let said = "";
+    for (const stream of [process_.stdout, process_.stderr]) {
+      stream.on("data", (bytes) => {
+        said += bytes;
+        if (said.includes("connected to ")) done(undefined);
+      });
+    }
+    void ended.then((code) => fail(new Error(`mtom controller ended with ${code}: ${said}`)));
+  });
+  return {
+    /** Takes its power away. */
+    async kill() {
+      process_.kill("SIGKILL");
+      await ended;
+      leave();
+      process.off("exit", leave);
+    },
+  };
+}
+
+/** Bytes that the name of a controller or of an actuator may have. */
+const NAME_LEN_MAX = 64;
+
+/** The beginning of a text that is no longer than a name. @param {string} text */
+export function nameOf(text) {
+  let name = text;
+  while (Buffer.byteLength(name) > NAME_LEN_MAX) name = name.slice(0, -1);
+  return name;
+}
+
+/**
+ * Controllers that say what they drive, and nothing more; each name of an actuator begins with a number of its own.
+ * @param {string} tcp
+ * @param {readonly string[]} names
+ */
+export async function claimActuators(tcp, names) {
+  const [host = "", port = ""] = tcp.split(":");
+  const sockets = names.map((name, index) => {
+    const actuators = [1, 2, 3].map((place) => nameOf(`${index}-${place} ${name}`));
+    const controller = { name: nameOf(name), id: String(index), actuators };
+    const socket = connect(Number(port), host);
+    socket.on("error", () => {});
+    socket.write(`${JSON.stringify({ subscribe: ["none"], status: true, controller })}\n`);
+    return socket;
+  });
+  const answers = sockets.map((socket) => new Promise((done) => socket.once("data", done)));
+  for (const answer of await Promise.all(answers)) assert.match(String(answer), /^\{"gateway"/);
+  return {
+    /** Takes the power of all of them away. */
+    kill() {
+      for (const socket of sockets) socket.destroy();
     },
   };
 }
