@@ -84,9 +84,12 @@ const CHROMIUM: [SystemPackage; 1] = [SystemPackage {
     brew: "--cask chromium",
 }];
 
-const NETWORK: [SystemPackage; 2] = [
+const NETWORK: [SystemPackage; 4] = [
     SystemPackage { program: "ip", apt: "iproute2", dnf: "iproute", brew: "iproute2mac" },
     SystemPackage { program: "nsenter", apt: "util-linux", dnf: "util-linux", brew: "util-linux" },
+    // What loses packets, and what lets a program believe in another time.
+    SystemPackage { program: "nft", apt: "nftables", dnf: "nftables", brew: "nftables" },
+    SystemPackage { program: "faketime", apt: "faketime", dnf: "libfaketime", brew: "libfaketime" },
 ];
 
 const QEMU: [SystemPackage; 1] = [SystemPackage {

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a client that has said nothing is waited for.
 const GREETING: Duration = Duration::from_secs(1);
 /// How often the gateway tells those who asked for it how it is: less than a third of the patience of `follower.rs`.
-const STATUS_PERIOD: Duration = Duration::from_secs(10);
+const STATUS_PERIOD: Duration = Duration::from_secs(5);
 /// One write to one client. Also what a client may cost that takes only part of a write.
 const PIECE_LEN_MAX: usize = 8 * 1024;
 /// Readings that are looked at for one piece: as many as fill it, and more where few of them are wanted.

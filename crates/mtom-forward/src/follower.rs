@@ -1,7 +1,7 @@
 //! The side that follows: hears every reading of another gateway, each once and in order, over whatever breaks.
 //!
 //! It asks behind the last reading that its own side has stored, and acknowledges what that stores. A connection that
-//! is lost, or has said nothing for [`Patience::silence`] although the gateway speaks every ten seconds, is made
+//! is lost, or has said nothing for [`Patience::silence`] although the gateway speaks every five seconds, is made
 //! again with a growing, jittered delay. What a reading's time is worth here, and whether it is too late to act on
 //! it, is told by the gateway's own clock, which it says (`clocks.rs`): clocks of two computers differ.
 
@@ -42,7 +42,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            silence: Duration::from_secs(35),
+            silence: Duration::from_secs(16),
             retry_min: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) const SAME: Duration = Duration::from_secs(2);
 /// What reached the gateway longer ago is late.
 pub(crate) const LATE: Duration = Duration::from_secs(10);
-/// Times that count: those of half a minute. A clock that is set is followed after that.
+/// Times that count: those of a quarter of a minute. A clock that is set is followed after that.
 const TIMES_LEN: usize = 3;
 
 /// What is known of the other clock.

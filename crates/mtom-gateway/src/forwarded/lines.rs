@@ -175,11 +175,10 @@ impl Log {
             Event::Connected { ahead_micros, .. } => {
                 let apart = Duration::from_micros(ahead_micros.unsigned_abs());
                 if apart > CLOCKS_DIFFER {
-                    let ahead_seconds =
-                        Duration::from_micros(ahead_micros.unsigned_abs()).as_secs();
+                    let seconds = apart.as_secs_f64().round();
                     let direction = if *ahead_micros > 0 { "behind" } else { "ahead of" };
                     tracing::warn!(
-                        "the clock here is {ahead_seconds} s {direction} that of {url}: times are taken by the clock \
+                        "the clock here is {seconds} s {direction} that of {url}: times are taken by the clock \
                          here; set it (timedatectl), schedules of rules go by it"
                     );
                 }

@@ -113,7 +113,8 @@ impl Server {
         Self::start_at(&[], host.address, host.prefix().into())
     }
 
-    fn start_at(options: &[&str], host: Ipv4Addr, prefix: Vec<String>) -> Option<Self> {
+    /// Starts one that listens there; what the program is started with comes before it. `None`: skip.
+    pub(crate) fn start_at(options: &[&str], host: Ipv4Addr, prefix: Vec<String>) -> Option<Self> {
         let folder = is_installed().then(Folder::new)?;
         let data = folder.path.join("data");
         let copied = Command::new("cp").arg("-r").arg(template()).arg(&data).status().unwrap();

@@ -49,7 +49,7 @@ fn controller(from: &str, name: &str, dir: &Path, link: &str) -> Command {
 }
 
 /// What a folder's history holds, oldest first.
-fn values(dir: &Path) -> Vec<f64> {
+pub(crate) fn values(dir: &Path) -> Vec<f64> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("all.jsonl");
     let mut export = command(&["export"]);

@@ -23,6 +23,8 @@ mod emulation;
 mod flash;
 mod fleet;
 mod forward;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod keys;
 #[cfg(target_os = "linux")]
 mod killed;
