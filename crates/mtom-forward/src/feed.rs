@@ -8,6 +8,7 @@ use crate::lines::{Request, line};
 use crate::origin::Origin;
 use crate::recent::{Piece, Recent, Room};
 use crate::server::Tally;
+use crate::udp::{self, UdpStats};
 use mtom_protocol::reading::StoredReading;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +47,7 @@ struct Shared {
     tally: Arc<Tally>,
     sent: AtomicU64,
     origin: Origin,
+    udp: Arc<udp::Tally>,
 }
 
 /// Counts since the feed was made. `open` is of this moment.
@@ -88,6 +90,7 @@ impl Feed {
                 tally: Arc::default(),
                 sent: AtomicU64::new(0),
                 origin,
+                udp: Arc::default(),
             }),
         }
     }
@@ -115,6 +118,18 @@ impl Feed {
         }
     }
 
+    /// What happened by UDP up to now.
+    #[must_use]
+    pub fn udp_stats(&self) -> UdpStats {
+        self.shared.udp.stats()
+    }
+
+    /// How many have subscribed by UDP, and each change of it.
+    #[must_use]
+    pub fn udp_subscribers(&self) -> watch::Receiver<u64> {
+        self.shared.udp.subscribers.subscribe()
+    }
+
     /// How many connections are open, and each change of it.
     #[must_use]
     pub fn open(&self) -> watch::Receiver<u64> {
@@ -137,6 +152,10 @@ impl Feed {
 
     pub(crate) fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.shared.tally)
+    }
+
+    pub(crate) fn udp_tally(&self) -> Arc<udp::Tally> {
+        Arc::clone(&self.shared.udp)
     }
 
     pub(crate) fn sent(&self, lines: usize) {

@@ -1,5 +1,5 @@
-//! Live fan-out and history over the original's WebSocket ports, every reading as a line over TCP, and the
-//! receiving side.
+//! Live fan-out and history over the original's WebSocket ports, every reading as a line over TCP or
+//! as a datagram over UDP, and the receiving side.
 //!
 //! Speaks `wire.md` §1.2 to §1.4 byte for byte. Knows readings, not where they come from: the
 //! history is a trait, and time, zone and randomness are arguments.
@@ -15,6 +15,7 @@ pub mod origin;
 pub mod owners;
 pub mod server;
 pub mod tcp;
+pub mod udp;
 
 mod bell;
 mod handshake;

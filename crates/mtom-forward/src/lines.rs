@@ -147,7 +147,8 @@ struct Ack {
     ack: u64,
 }
 
-fn ended(line: &impl Serialize) -> Vec<u8> {
+/// Anything of ours as a line, with its end.
+pub(crate) fn ended(line: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(line).expect("our own types always have a JSON form");
     line.push(b'\n');
     line
@@ -200,16 +201,7 @@ impl Request {
     /// What is wrong with it, in words.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
         let request: Self = serde_json::from_slice(line).map_err(|error| reason(&error))?;
-        if request.subscribe.len() > FILTERS_LEN_MAX {
-            let count = request.subscribe.len();
-            return Err(format!("{count} topic filters: expected at most {FILTERS_LEN_MAX}"));
-        }
-        if request.subscribe.is_empty() {
-            return Err("subscribe: no topic filter: leave it out for everything".to_owned());
-        }
-        for filter in &request.subscribe {
-            topic::check_filter(filter).map_err(|error| cut(&format!("{filter:?}: {error}")))?;
-        }
+        check_filters(&request.subscribe)?;
         if let Some(claim) = &request.controller {
             claim.check()?;
         }
@@ -220,6 +212,22 @@ impl Request {
     pub(crate) fn wants(&self, stored: &StoredReading) -> bool {
         self.subscribe.iter().any(|filter| topic::matches(filter, &stored.reading.topic))
     }
+}
+
+/// # Errors
+/// Which of the topic filters is none, in words.
+pub(crate) fn check_filters(filters: &[String]) -> Result<(), String> {
+    if filters.len() > FILTERS_LEN_MAX {
+        let count = filters.len();
+        return Err(format!("{count} topic filters: expected at most {FILTERS_LEN_MAX}"));
+    }
+    if filters.is_empty() {
+        return Err("subscribe: no topic filter: leave it out for everything".to_owned());
+    }
+    for filter in filters {
+        topic::check_filter(filter).map_err(|error| cut(&format!("{filter:?}: {error}")))?;
+    }
+    Ok(())
 }
 
 /// The id up to which a client says that it has everything.
@@ -323,7 +331,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Said, String> {
     Ok(Said::Reading(Forwarded { id: row.id, reading, arrived_at, seq: row.seq }))
 }
 
-fn reason(error: &serde_json::Error) -> String {
+/// What JSON says is wrong, as far as it is told.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
     cut(&error.to_string())
 }
 

@@ -21,4 +21,5 @@ mod replay;
 mod slow;
 mod support;
 mod tcp;
+mod udp;
 mod viewer;

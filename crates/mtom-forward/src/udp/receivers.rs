@@ -1,0 +1,252 @@
+//! Who gets readings by UDP, how far each of them is, and what those who ask are answered.
+//!
+//! No sockets: datagrams come in and go out as bytes. An address that has not proved itself is answered with a
+//! cookie or not at all, and never with more bytes than came from it.
+
+use super::cookie::{Cookies, Secret};
+use super::words::{Answer, Opening, Request, write_reading};
+use super::{LEASE, Tally};
+use crate::feed::Feed;
+use crate::lines::{self, Wrong};
+use crate::recent::Room;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::time::Instant;
+
+/// What one gets before it is the next one's turn.
+const PIECE: Room = Room { bytes: 8 * 1024, lines: 32, looks: 512 };
+
+struct Receiver {
+    address: SocketAddr,
+    wants: lines::Request,
+    /// It was sent everything up to this id, or does not want it.
+    until: u64,
+    /// The number of its last datagram; those that were lost here count too.
+    seq: u64,
+    /// `None`: by configuration, for ever.
+    lease_end: Option<Instant>,
+}
+
+/// A datagram for one of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) to: SocketAddr,
+    /// It did not ask for it: the configuration names it.
+    pub(crate) is_target: bool,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// All of them, each in its turn.
+pub(crate) struct Receivers {
+    feed: Feed,
+    tally: Arc<Tally>,
+    cookies: Cookies,
+    subscribers_max: usize,
+    /// Targets and subscribers.
+    all: Vec<Receiver>,
+    /// Whose turn it is.
+    turn: usize,
+    /// How many in succession lacked nothing. All of them: there is nothing to send.
+    content: usize,
+    /// No lease ends before.
+    lease_end: Option<Instant>,
+    datagram: Vec<u8>,
+}
+
+impl Receivers {
+    /// They get what comes from now on.
+    pub(crate) fn new(
+        feed: Feed,
+        secret: Secret,
+        targets: &[SocketAddr],
+        subscribers_max: usize,
+        now: Instant,
+    ) -> Self {
+        let until = feed.newest();
+        let target = |address: &SocketAddr| Receiver {
+            address: *address,
+            wants: lines::Request::default(),
+            until,
+            seq: 0,
+            lease_end: None,
+        };
+        Self {
+            tally: feed.udp_tally(),
+            feed,
+            cookies: Cookies::new(secret, now),
+            subscribers_max,
+            all: targets.iter().map(target).collect(),
+            turn: 0,
+            content: 0,
+            lease_end: None,
+            datagram: Vec::new(),
+        }
+    }
+
+    /// What `from` is answered; `None`: nothing.
+    pub(crate) fn hear(
+        &mut self,
+        datagram: &[u8],
+        from: SocketAddr,
+        now: Instant,
+    ) -> Option<Vec<u8>> {
+        let answer = self.answer(datagram, from, now);
+        if answer.is_none() {
+            self.tally.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    fn answer(&mut self, datagram: &[u8], from: SocketAddr, now: Instant) -> Option<Vec<u8>> {
+        let opening = Opening::parse(datagram)?;
+        let fresh = self.cookies.of(from, now);
+        if !opening.cookie.is_some_and(|cookie| self.cookies.prove(&cookie, from, now)) {
+            // Whoever it is: the readings of others must not be drawn upon an address that never asked.
+            let answer = Answer { subscribed: 0, sent: None, cookie: Some(&fresh) }.told();
+            return (answer.len() <= datagram.len()).then_some(answer);
+        }
+        let answer = match Request::parse(datagram) {
+            Err(wrong) => Err(wrong),
+            Ok(Request::Unsubscribe) => {
+                let sent = self.forget(from);
+                Ok(Answer { subscribed: 0, sent: Some(sent), cookie: None }.told())
+            }
+            Ok(Request::Subscribe(wants)) => self.subscribe(from, wants, now).map(|sent| {
+                let cookie = Some(fresh.as_str());
+                Answer { subscribed: LEASE.as_secs(), sent: Some(sent), cookie }.told()
+            }),
+        };
+        Some(answer.unwrap_or_else(|wrong| wrong.line()))
+    }
+
+    /// How many it was sent already.
+    fn subscribe(
+        &mut self,
+        address: SocketAddr,
+        wants: lines::Request,
+        now: Instant,
+    ) -> Result<u64, Wrong> {
+        let lease_end = now + LEASE;
+        if let Some(known) = self.all.iter_mut().find(|receiver| receiver.address == address) {
+            if known.lease_end.is_none() {
+                let error = "this address gets every reading already";
+                let next = "it is one of forward.udp.targets: ask from another port";
+                return Err(Wrong::new(error, next));
+            }
+            known.wants = wants;
+            known.lease_end = Some(lease_end);
+            return Ok(known.seq);
+        }
+        if self.subscribers() >= self.subscribers_max {
+            self.tally.refused.fetch_add(1, Ordering::Relaxed);
+            let next = "try again in a minute, or ask by TCP (forward.tcp.listen)";
+            return Err(Wrong::new("every place is taken", next));
+        }
+        let (until, lease_end) = (self.feed.newest(), Some(lease_end));
+        self.all.push(Receiver { address, wants, until, seq: 0, lease_end });
+        self.lease_end = self.lease_end.or(lease_end);
+        self.changed();
+        Ok(0)
+    }
+
+    /// How many it was sent.
+    fn forget(&mut self, address: SocketAddr) -> u64 {
+        let is_it =
+            |receiver: &Receiver| receiver.address == address && receiver.lease_end.is_some();
+        let Some(at) = self.all.iter().position(is_it) else { return 0 };
+        let sent = self.all.remove(at).seq;
+        self.changed();
+        sent
+    }
+
+    /// When the next lease may end.
+    pub(crate) const fn lease_end(&self) -> Option<Instant> {
+        self.lease_end
+    }
+
+    /// Forgets those whose lease has ended.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.all.retain(|receiver| receiver.lease_end.is_none_or(|end| now < end));
+        self.lease_end = self.all.iter().filter_map(|receiver| receiver.lease_end).min();
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        let count = self.subscribers() as u64;
+        self.tally.subscribers.send_if_modified(|told| std::mem::replace(told, count) != count);
+        // Their order is another one.
+        self.rung();
+    }
+
+    fn subscribers(&self) -> usize {
+        self.all.iter().filter(|receiver| receiver.lease_end.is_some()).count()
+    }
+
+    /// There may be something for each of them.
+    pub(crate) const fn rung(&mut self) {
+        self.content = 0;
+    }
+
+    /// Nobody lacks anything.
+    pub(crate) fn is_content(&self) -> bool {
+        self.content >= self.all.len()
+    }
+
+    /// Has the next one in turn sent what it lacks, as far as a piece goes; how many datagrams that were. `send`
+    /// says whether the system took it: what it does not take at once is lost, because waiting for one would be
+    /// waiting for all.
+    pub(crate) fn serve_next(&mut self, mut send: impl FnMut(Outgoing<'_>) -> bool) -> usize {
+        if self.all.is_empty() {
+            return 0;
+        }
+        self.turn = (self.turn + 1) % self.all.len();
+        let Some(receiver) = self.all.get_mut(self.turn) else { return 0 };
+        let (piece, newest) = self.feed.recent(receiver.until, &receiver.wants, PIECE);
+        let Some(piece) = piece else {
+            // The oldest of them may have been wanted or not: what a receiver misses is never less than it counts.
+            let passed = newest - receiver.until;
+            receiver.seq += passed;
+            receiver.until = newest;
+            self.tally.passed_over.fetch_add(passed, Ordering::Relaxed);
+            self.content = 0;
+            return 0;
+        };
+        if piece.until == receiver.until {
+            self.content += 1;
+            return 0;
+        }
+        self.content = 0;
+        receiver.until = piece.until;
+        // No line has another end within.
+        let lines = piece.bytes.split_inclusive(|byte| *byte == b'\n');
+        let mut count = 0;
+        for (line, id) in lines.zip(piece.ids) {
+            count += 1;
+            receiver.seq += 1;
+            write_reading(&mut self.datagram, receiver.seq, line);
+            let is_target = receiver.lease_end.is_none();
+            let bytes = self.datagram.as_slice();
+            if !send(Outgoing { to: receiver.address, is_target, bytes }) {
+                self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+                // The rest goes on its next turn, when the system has sent some of what it holds.
+                receiver.until = id;
+                return count;
+            }
+            self.tally.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        count
+    }
+
+    /// The last word for each subscriber: that no more comes, and how many came.
+    pub(crate) fn farewell(&mut self, mut send: impl FnMut(Outgoing<'_>) -> bool) {
+        for receiver in self.all.drain(..).filter(|receiver| receiver.lease_end.is_some()) {
+            let answer = Answer { subscribed: 0, sent: Some(receiver.seq), cookie: None }.told();
+            send(Outgoing { to: receiver.address, is_target: false, bytes: &answer });
+        }
+        self.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests;
