@@ -188,7 +188,11 @@ export type Listens = { mqtt: string, live: string, history: string,
 /**
  * Every reading as a line of JSON.
  */
-tcp: string, dashboard: string, };
+tcp: string,
+/**
+ * A datagram of JSON for each reading.
+ */
+udp: string, dashboard: string, };
 
 /**
  * `GET /api/v1/rules`

@@ -474,6 +474,7 @@ export const en = {
   "footer.live": "Live (WebSocket)",
   "footer.history": "History (WebSocket)",
   "footer.tcp": "Every reading as a line (TCP)",
+  "footer.udp": "A datagram for each reading (UDP)",
   "footer.api": "HTTP API",
   "footer.try": "Try it",
   "footer.copy": "Copy",

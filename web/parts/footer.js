@@ -19,7 +19,7 @@ export function createFooter(page) {
       t("footer.zone", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone }),
     );
     if (status === null) return;
-    const { mqtt, live, history, tcp } = status.listens;
+    const { mqtt, live, history, tcp, udp } = status.listens;
     const api = el("a", "", "/api/v1/");
     api.href = "/api/v1/";
     byId("addresses").replaceChildren(
@@ -27,6 +27,7 @@ export function createFooter(page) {
       ...entry(t("footer.live"), address("ws://", live, page.host)),
       ...entry(t("footer.history"), address("ws://", history, page.host)),
       ...entry(t("footer.tcp"), address("tcp://", tcp, page.host)),
+      ...(udp === "" ? [] : entry(t("footer.udp"), address("udp://", udp, page.host))),
       ...entry(t("footer.api"), api),
     );
     setText(line, publishLine(mqtt, page.host));

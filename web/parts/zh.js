@@ -457,6 +457,7 @@ export const zh = {
   "footer.live": "实时（WebSocket）",
   "footer.history": "历史（WebSocket）",
   "footer.tcp": "每条读数一行（TCP）",
+  "footer.udp": "每条读数一个数据报（UDP）",
   "footer.api": "HTTP API",
   "footer.try": "试一试",
   "footer.copy": "复制",

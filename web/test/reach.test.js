@@ -9,7 +9,7 @@ import { flashLine, nearest, openLine, parts, reachOf } from "../parts/reach.js"
  * @param {string[]} reach
  */
 const status = (mqtt, reach) => ({
-  listens: { mqtt, live: "", history: "", tcp: "", dashboard: "" },
+  listens: { mqtt, live: "", history: "", tcp: "", udp: "", dashboard: "" },
   reach,
 });
 

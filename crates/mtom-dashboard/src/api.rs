@@ -194,6 +194,8 @@ pub(crate) struct Listens<'a> {
     history: &'a str,
     /// Every reading as a line of JSON.
     tcp: &'a str,
+    /// A datagram of JSON for each reading.
+    udp: &'a str,
     dashboard: &'a str,
 }
 

@@ -4,6 +4,7 @@
 
 use crate::past::backlog;
 use mtom_gateway::view::Snapshot;
+use mtom_gateway::view::forwarded::Forwarded;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::Size;
 use mtom_store::maria::drain::Link;
@@ -49,6 +50,9 @@ pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
         page.one("mtom_database_outages_total", "counter", help, drain.outages);
         page.one("mtom_database_rows_total", "counter", "Readings copied there.", drain.rows);
     }
+    if let Some(forwarded) = &snapshot.forwarded {
+        page.forwarded(forwarded);
+    }
     page.series(snapshot);
     page.actuators(snapshot);
     page.0
@@ -70,6 +74,38 @@ impl Page {
     fn line(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing into memory does not fail.
         let _ = writeln!(self.0, "{text}");
+    }
+
+    fn forwarded(&mut self, Forwarded { tcp, udp }: &Forwarded) {
+        let gauge = |name, value, help| (name, "gauge", value, help);
+        let counter = |name, value, help| (name, "counter", value, help);
+        for (name, kind, value, help) in [
+            gauge("tcp_clients", tcp.open, "Programs that are connected by TCP."),
+            gauge("tcp_clients_waiting", tcp.waiting, "Those that wait to read the history."),
+            counter("tcp_clients_refused_total", tcp.refused, "Programs that found no place."),
+            counter(
+                "tcp_clients_slow_total",
+                tcp.closed_slow,
+                "Programs cut off: they took nothing.",
+            ),
+            counter("tcp_readings_sent_total", tcp.sent, "Readings sent to programs by TCP."),
+            gauge("udp_subscribers", udp.subscribers, "Programs that have subscribed by UDP."),
+            counter("udp_subscribers_refused_total", udp.refused, "Programs that found no place."),
+            counter(
+                "udp_requests_unanswered_total",
+                udp.unanswered,
+                "No requests, or too short ones.",
+            ),
+            counter("udp_readings_sent_total", udp.sent, "Readings sent by UDP."),
+            counter("udp_readings_dropped_total", udp.dropped, "Readings the system did not take."),
+            counter(
+                "udp_readings_skipped_total",
+                udp.passed_over,
+                "Readings that came too fast to send.",
+            ),
+        ] {
+            self.one(&format!("mtom_{name}"), kind, help, value);
+        }
     }
 
     fn series(&mut self, snapshot: &Snapshot) {

@@ -84,6 +84,8 @@ pub struct Info {
     pub history: String,
     /// The port of readings as lines.
     pub tcp: String,
+    /// The port of readings as datagrams.
+    pub udp: String,
     /// This page and API.
     pub dashboard: String,
     /// What is unsafe about it, in words: the page warns, and any `Host` is served. `None`: nothing.

@@ -94,6 +94,7 @@ impl Server {
             live: "127.0.0.1:8765".into(),
             history: "127.0.0.1:8768".into(),
             tcp: "127.0.0.1:8766".into(),
+            udp: String::new(),
             dashboard: address.to_string(),
             insecure,
             simulated: true,

@@ -62,6 +62,8 @@ pub struct Addresses {
     pub history: String,
     /// The port of readings as lines.
     pub tcp: String,
+    /// The port of readings as datagrams.
+    pub udp: String,
 }
 
 /// A gateway that listens and does not serve yet.

@@ -73,12 +73,34 @@ pub struct Ports {
     pub history: SocketAddr,
     /// The port of readings as lines.
     pub tcp: SocketAddr,
+    /// Readings as datagrams.
+    pub udp: Udp,
     /// Viewers on each of them; more are refused.
     pub viewers_max: usize,
     /// Meant to be reached from elsewhere, so any Host is accepted.
     pub insecure: bool,
     /// The page's port, whose origin may open the live and history ports.
     pub dashboard: Option<u16>,
+}
+
+/// Readings as datagrams: to those who ask, and to those who are named here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Udp {
+    /// Where one asks for them; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Who gets all of them unasked, multicast too.
+    pub targets: Vec<SocketAddr>,
+    /// What targets are sent from; `None`: the system chooses.
+    pub from: Option<SocketAddr>,
+    /// Over so many routers, less one, multicast goes.
+    pub ttl: u8,
+}
+
+impl Default for Udp {
+    /// To nobody.
+    fn default() -> Self {
+        Self { listen: None, targets: Vec::new(), from: None, ttl: mtom_forward::udp::TTL }
+    }
 }
 
 /// One device with an LED.

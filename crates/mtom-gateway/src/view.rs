@@ -15,9 +15,11 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 pub mod flow;
+pub mod forwarded;
 mod sentence;
 
 use flow::{Flow, Meter};
+use forwarded::Forwarded;
 
 /// How many updates a slow viewer may be behind before it loses the oldest.
 const UPDATE_QUEUE_LEN: usize = 1_024;
@@ -50,6 +52,7 @@ struct State {
     rules: Arc<[RuleView]>,
     drain: Option<DrainState>,
     alerts: AlertCounts,
+    feed: Option<mtom_forward::feed::Feed>,
     meter: Meter,
 }
 
@@ -81,6 +84,8 @@ pub struct Snapshot {
     pub drain: Option<DrainState>,
     /// What became of alerts.
     pub alerts: AlertCounts,
+    /// What became of readings that other programs get; `None`: nobody is served.
+    pub forwarded: Option<Forwarded>,
 }
 
 /// A rule in the words of its configuration.
@@ -445,6 +450,7 @@ impl State {
             rules: Arc::clone(&self.rules),
             drain: self.drain.clone(),
             alerts: self.alerts,
+            forwarded: self.feed.as_ref().map(Forwarded::from),
         }
     }
 

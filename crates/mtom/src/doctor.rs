@@ -13,7 +13,7 @@ use mtom_store::history::{History, IdQuery};
 use mtom_store::maria::{Limits, Maria, Settings, chain};
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -134,9 +134,12 @@ fn ports(findings: &mut Findings, config: &Config, runs: bool) {
     if let Broker::Embedded { listen, .. } = config.broker {
         wanted.push(("broker.listen", listen));
     }
-    for (key, address) in wanted {
-        match TcpListener::bind(address) {
-            Ok(_) => findings.good(key, &format!("{address} is free")),
+    let tcp = |(key, address)| (key, address, TcpListener::bind(address).map(drop));
+    let udp = config.udp.listen.map(|address| ("forward.udp.listen", address));
+    let udp = udp.map(|(key, address)| (key, address, UdpSocket::bind(address).map(drop)));
+    for (key, address, bound) in wanted.into_iter().map(tcp).chain(udp) {
+        match bound {
+            Ok(()) => findings.good(key, &format!("{address} is free")),
             Err(cause) => findings.bad(
                 key,
                 &format!("{address} cannot be had ({cause}): stop what uses it, or set {key}"),

@@ -44,6 +44,7 @@ pub(crate) fn gateway(
         live: config.live,
         history: config.history,
         tcp: config.tcp,
+        udp: config.udp.clone(),
         viewers_max: config.viewers_max as usize,
         insecure: config.insecure,
         dashboard: None,

@@ -14,6 +14,8 @@ pub(crate) struct Addresses {
     pub(crate) history: String,
     pub(crate) dashboard: String,
     pub(crate) tcp: String,
+    /// Empty: nothing listens.
+    pub(crate) udp: String,
 }
 
 impl Addresses {
@@ -24,6 +26,7 @@ impl Addresses {
             history: gateway.history.clone(),
             dashboard: dashboard.to_string(),
             tcp: gateway.tcp.clone(),
+            udp: gateway.udp.clone(),
         }
     }
 

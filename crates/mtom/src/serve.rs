@@ -126,6 +126,7 @@ fn dashboard(
             history: ready.history.clone(),
             dashboard: ready.dashboard.clone(),
             tcp: ready.tcp.clone(),
+            udp: ready.udp.clone(),
             insecure: config.insecure.then(|| INSECURE.to_owned()),
             simulated,
         },
@@ -175,6 +176,14 @@ fn announce(
         ("data", config.data_dir.display().to_string(), "mtom.db is the journal and the history"),
     ] {
         report::line(&format!("  {what:<9} {address:<28} {why}"));
+    }
+    if !ready.udp.is_empty() {
+        let why = "a datagram for each reading, to whoever asks";
+        report::line(&format!("  {:<9} {:<28} {why}", "udp", ready.udp));
+    }
+    for target in &config.udp.targets {
+        let target = target.to_string();
+        report::line(&format!("  {:<9} {target:<28} is sent a datagram for each reading", "udp"));
     }
     if sensors > 0 {
         let why = "keeps silent while another publishes on its topic";

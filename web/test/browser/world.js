@@ -29,7 +29,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** @typedef {{mqtt: string, live: string, history: string, tcp: string, dashboard: string}} Ready */
+/** @typedef {{mqtt: string, live: string, history: string, tcp: string, udp: string, dashboard: string}} Ready */
 /** @typedef {Awaited<ReturnType<typeof startMtom>>} Mtom */
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").BrowserContextOptions} ContextOptions */

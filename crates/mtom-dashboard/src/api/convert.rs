@@ -156,6 +156,7 @@ impl<'a> Status<'a> {
                 live: &info.live,
                 history: &info.history,
                 tcp: &info.tcp,
+                udp: &info.udp,
                 dashboard: &info.dashboard,
             },
             reach,

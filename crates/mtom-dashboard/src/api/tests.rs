@@ -274,6 +274,7 @@ fn snapshot() -> Snapshot {
         rules: Arc::new([]),
         drain: None,
         alerts: AlertCounts::default(),
+        forwarded: None,
     }
 }
 

@@ -2,6 +2,7 @@ use self::promlint::check;
 use super::text;
 use crate::testing::Server;
 use expect_test::expect;
+use mtom_gateway::view::forwarded::Forwarded;
 use mtom_gateway::view::{AlertCounts, Counts, Snapshot, View};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -155,4 +156,54 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_actuator_link_up 1: the link to the actuator is up.
         # TYPE mtom_actuator_link_up gauge
     "##]].assert_eq(&page);
+}
+
+#[test]
+fn what_other_programs_get_is_counted_where_they_are_served() {
+    let mut forwarded = Forwarded::default();
+    (forwarded.tcp.open, forwarded.tcp.waiting, forwarded.tcp.refused) = (1, 2, 3);
+    (forwarded.tcp.closed_slow, forwarded.tcp.sent) = (4, 5);
+    (forwarded.udp.subscribers, forwarded.udp.refused, forwarded.udp.unanswered) = (6, 7, 8);
+    (forwarded.udp.sent, forwarded.udp.dropped, forwarded.udp.passed_over) = (9, 10, 11);
+    let snapshot = Snapshot { forwarded: Some(forwarded), ..snapshot() };
+    let page = text(&snapshot, Size { len: 4_096, readings: 7 }, AT);
+    check(&page);
+    let is_theirs = |line: &&str| line.contains("mtom_tcp_") || line.contains("mtom_udp_");
+    let lines: Vec<_> = page.lines().filter(is_theirs).map(|line| format!("{line}\n")).collect();
+    expect![[r##"
+        # HELP mtom_tcp_clients Programs that are connected by TCP.
+        # TYPE mtom_tcp_clients gauge
+        mtom_tcp_clients 1
+        # HELP mtom_tcp_clients_waiting Those that wait to read the history.
+        # TYPE mtom_tcp_clients_waiting gauge
+        mtom_tcp_clients_waiting 2
+        # HELP mtom_tcp_clients_refused_total Programs that found no place.
+        # TYPE mtom_tcp_clients_refused_total counter
+        mtom_tcp_clients_refused_total 3
+        # HELP mtom_tcp_clients_slow_total Programs cut off: they took nothing.
+        # TYPE mtom_tcp_clients_slow_total counter
+        mtom_tcp_clients_slow_total 4
+        # HELP mtom_tcp_readings_sent_total Readings sent to programs by TCP.
+        # TYPE mtom_tcp_readings_sent_total counter
+        mtom_tcp_readings_sent_total 5
+        # HELP mtom_udp_subscribers Programs that have subscribed by UDP.
+        # TYPE mtom_udp_subscribers gauge
+        mtom_udp_subscribers 6
+        # HELP mtom_udp_subscribers_refused_total Programs that found no place.
+        # TYPE mtom_udp_subscribers_refused_total counter
+        mtom_udp_subscribers_refused_total 7
+        # HELP mtom_udp_requests_unanswered_total No requests, or too short ones.
+        # TYPE mtom_udp_requests_unanswered_total counter
+        mtom_udp_requests_unanswered_total 8
+        # HELP mtom_udp_readings_sent_total Readings sent by UDP.
+        # TYPE mtom_udp_readings_sent_total counter
+        mtom_udp_readings_sent_total 9
+        # HELP mtom_udp_readings_dropped_total Readings the system did not take.
+        # TYPE mtom_udp_readings_dropped_total counter
+        mtom_udp_readings_dropped_total 10
+        # HELP mtom_udp_readings_skipped_total Readings that came too fast to send.
+        # TYPE mtom_udp_readings_skipped_total counter
+        mtom_udp_readings_skipped_total 11
+    "##]]
+    .assert_eq(&lines.concat());
 }

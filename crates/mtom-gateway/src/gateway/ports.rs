@@ -5,7 +5,7 @@ use crate::Clock;
 use crate::gateway::StartError;
 use crate::history::Pages;
 use crate::lines::Lines;
-use crate::settings::Ports;
+use crate::settings::{Ports, Udp};
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_forward::access::Access;
@@ -17,6 +17,7 @@ use mtom_forward::origin::Origin;
 use mtom_forward::owners::Owners;
 use mtom_forward::server::Limits;
 use mtom_forward::tcp::serve_tcp;
+use mtom_forward::udp::{Secret, Targets, serve_udp};
 use mtom_protocol::reading::StoredReading;
 use mtom_store::error::StoreError;
 use mtom_store::history::{History, IdQuery, PAGE_LEN_MAX as KNOWN_LEN};
@@ -25,7 +26,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -76,14 +77,19 @@ impl Followers {
         self.feed.offer(batch);
     }
 
-    /// Has the log say how many are at each port where they stay.
+    /// Has the log say how many are at each port where they stay, and the view show what they get.
     pub(super) fn tell_numbers(
         &self,
         tasks: &mut JoinSet<()>,
         (view, clock): (&View, &Clock),
         stop: &CancellationToken,
     ) {
-        for (port, count) in [("live", self.live.viewers()), ("tcp", self.feed.open())] {
+        view.forwarding(self.feed.clone());
+        for (port, count) in [
+            ("live", self.live.viewers()),
+            ("tcp", self.feed.open()),
+            ("udp", self.feed.udp_subscribers()),
+        ] {
             let telling = tell_viewers(port, count, view.clone(), Arc::clone(clock));
             let until = stop.clone();
             tasks.spawn(async move {
@@ -99,7 +105,15 @@ pub(super) struct BoundPorts {
     live: TcpListener,
     history: TcpListener,
     tcp: TcpListener,
+    udp: BoundUdp,
     settings: Ports,
+}
+
+/// Who asks by UDP, and who gets readings unasked; either may be nobody.
+struct BoundUdp {
+    listen: Option<UdpSocket>,
+    targets: Targets,
+    secret: Secret,
 }
 
 impl BoundPorts {
@@ -112,10 +126,12 @@ impl BoundPorts {
         let live = bind("live viewers", "live.listen", settings.live).await?;
         let history = bind("history viewers", "history.listen", settings.history).await?;
         let tcp = bind("clients by TCP", "forward.tcp.listen", settings.tcp).await?;
+        let udp = BoundUdp::bind(&settings.udp)?;
+        addresses.udp = udp.address();
         addresses.live = local(&live).to_string();
         addresses.history = local(&history).to_string();
         addresses.tcp = local(&tcp).to_string();
-        Ok(Some(Self { live, history, tcp, settings }))
+        Ok(Some(Self { live, history, tcp, udp, settings }))
     }
 
     pub(super) fn serve(
@@ -126,7 +142,7 @@ impl BoundPorts {
         zone: TimeZone,
         stop: &CancellationToken,
     ) {
-        let Self { live, history: pages, tcp, settings } = self;
+        let Self { live, history: pages, tcp, udp, settings } = self;
         let limits = Limits { viewers_max: settings.viewers_max, ..Limits::default() };
         let access = |address: SocketAddr| {
             let access = Access::new(address).any_host(settings.insecure);
@@ -136,6 +152,12 @@ impl BoundPorts {
             }
         };
         let Followers { live: hub, feed } = followers;
+        if let Some(served) = udp.serve(&feed, stop) {
+            tasks.spawn(async move {
+                served.await;
+                ("udp", Ok(()))
+            });
+        }
         let source = Arc::new(Pages(history));
         let desk = Desk::new(feed, Arc::clone(&source), limits);
         let served = serve_tcp(tcp, desk, stop.clone());
@@ -146,6 +168,48 @@ impl BoundPorts {
         let may_open = access(settings.history);
         let served = serve_history(pages, source, zone, may_open, limits, stop.clone());
         tasks.spawn(async move { ("history", served.await) });
+    }
+}
+
+impl BoundUdp {
+    fn bind(settings: &Udp) -> Result<Self, StartError> {
+        let failed =
+            |what, key, address| move |cause| StartError::Listen { what, key, address, cause };
+        let bind = |address| {
+            let socket = std::net::UdpSocket::bind(address)?;
+            socket.set_nonblocking(true)?;
+            UdpSocket::from_std(socket)
+        };
+        let listen = settings.listen.map(|address| {
+            bind(address).map_err(failed("receivers by UDP", "forward.udp.listen", address))
+        });
+        let from = settings.from.unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
+        let targets = Targets::bind(settings.targets.clone(), settings.from, settings.ttl)
+            .map_err(failed("targets by UDP", "forward.udp.from", from))?;
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|cause| {
+            let address = settings.listen.unwrap_or(from);
+            failed("receivers by UDP", "forward.udp.listen", address)(io::Error::other(cause))
+        })?;
+        Ok(Self { listen: listen.transpose()?, targets, secret: Secret::new(secret) })
+    }
+
+    fn address(&self) -> String {
+        let address = self.listen.as_ref().map(UdpSocket::local_addr);
+        address.map_or_else(String::new, |address| {
+            address.expect("a bound socket has an address").to_string()
+        })
+    }
+
+    /// `None`: to nobody.
+    fn serve(
+        self,
+        feed: &Feed,
+        stop: &CancellationToken,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let Self { listen, targets, secret } = self;
+        let is_off = listen.is_none() && targets.is_empty();
+        (!is_off).then(|| serve_udp(listen, targets, feed.clone(), secret, stop.clone()))
     }
 }
 

@@ -10,10 +10,12 @@ mod rules;
 mod sections;
 mod store;
 mod tree;
+mod udp;
 
 pub(crate) use tree::{Problem, Spot};
 
 use mtom_broker::clients::Admission;
+use mtom_gateway::settings::Udp;
 use mtom_protocol::link::keyed::Key;
 use mtom_rules::RuleSpec;
 use reader::Problems;
@@ -41,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) viewers_max: u32,
     pub(crate) history: SocketAddr,
     pub(crate) tcp: SocketAddr,
+    pub(crate) udp: Udp,
     pub(crate) dashboard: SocketAddr,
     pub(crate) simulate: Simulate,
     pub(crate) actuators: Vec<Actuator>,

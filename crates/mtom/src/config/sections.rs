@@ -3,9 +3,10 @@
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
 use super::{
-    Actuator, Broker, Config, Simulate, Surroundings, actuators, rules, simulated_names, store,
+    Actuator, Broker, Config, Simulate, Surroundings, actuators, rules, simulated_names, store, udp,
 };
 use mtom_broker::clients::Admission;
+use mtom_gateway::settings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(super) fn read(
     let mut history = section(&mut root, "history", problems);
     let history_address = listen.get(&mut history, 8768, problems);
     history.finish(problems);
-    let tcp_address = forward(&mut root, &listen, problems);
+    let (tcp_address, udp) = forward(&mut root, &listen, problems);
     let mut dashboard = section(&mut root, "dashboard", problems);
     let dashboard_address = listen.get(&mut dashboard, 8080, problems);
     dashboard.finish(problems);
@@ -62,6 +63,7 @@ pub(super) fn read(
         viewers_max,
         history: history_address,
         tcp: tcp_address,
+        udp,
         dashboard: dashboard_address,
         simulate,
         actuators,
@@ -78,38 +80,45 @@ pub(super) fn section(root: &mut Section, key: &'static str, problems: &mut Prob
 }
 
 /// `listen` keys: on this computer only, unless it is said that insecure is meant.
-struct Listen {
+pub(super) struct Listen {
     insecure: bool,
 }
 
 impl Listen {
     fn get(&self, section: &mut Section, port: u16, problems: &mut Problems) -> SocketAddr {
         section
-            .get("listen", problems, |node| {
-                let address = address(node)?;
-                if address.ip().is_loopback() || self.insecure {
-                    return Ok(address);
-                }
-                Err(format!(
-                    "{address} can be reached from other computers, and nothing asks for a \
-                     password yet: use 127.0.0.1:{}, or set security.insecure = true if \
-                     everybody on that network may read and write",
-                    address.port()
-                ))
-            })
+            .get("listen", problems, |node| self.check(address(node)?))
             .unwrap_or_else(|| ([127, 0, 0, 1], port).into())
+    }
+
+    pub(super) fn check(&self, address: SocketAddr) -> Result<SocketAddr, String> {
+        if address.ip().is_loopback() || self.insecure {
+            return Ok(address);
+        }
+        Err(format!(
+            "{address} can be reached from other computers, and nothing asks for a password yet: \
+             use 127.0.0.1:{}, or set security.insecure = true if everybody on that network may \
+             read and write",
+            address.port()
+        ))
     }
 }
 
-fn forward(root: &mut Section, listen: &Listen, problems: &mut Problems) -> SocketAddr {
+fn forward(
+    root: &mut Section,
+    listen: &Listen,
+    problems: &mut Problems,
+) -> (SocketAddr, settings::Udp) {
     let mut forward = section(root, "forward", problems);
     let absent = || Entry { node: Node::Table(Vec::new()), place: Place::Default };
     let tcp = forward.take("tcp").unwrap_or_else(absent);
     let mut tcp = Section::new("forward.tcp", tcp, problems);
     let address = listen.get(&mut tcp, 8766, problems);
     tcp.finish(problems);
+    let udp = forward.take("udp").unwrap_or_else(absent);
+    let udp = udp::read(Section::new("forward.udp", udp, problems), listen, problems);
     forward.finish(problems);
-    address
+    (address, udp)
 }
 
 fn security(root: &mut Section, problems: &mut Problems) -> bool {
@@ -231,7 +240,7 @@ fn ingest(root: &mut Section, problems: &mut Problems) -> Vec<String> {
     let mut section = section(root, "ingest", problems);
     let filter = |node| {
         let filter = text(node)?;
-        match mtom_gateway::settings::check_topic_filter(&filter) {
+        match settings::check_topic_filter(&filter) {
             Ok(()) => Ok(filter),
             Err(error) => Err(format!("{filter:?}: {error}")),
         }

@@ -222,6 +222,47 @@ fn another_address_is_refused_unless_insecure_is_meant() {
 }
 
 #[test]
+fn datagrams_go_to_whom_the_configuration_names_and_nobody_else() {
+    use mtom_gateway::settings::Udp;
+    assert_eq!(read("", &[]).udp, Udp { listen: None, targets: vec![], from: None, ttl: 1 });
+    let named = read(
+        r#"
+        [forward.udp]
+        listen = "localhost:8767"
+        targets = ["239.1.2.3:9000", "192.168.1.5:9000", "239.1.2.3:9000", "[ff02::123%2]:9000"]
+        from = "192.168.1.2:0"
+        ttl = 4
+        "#,
+        &[],
+    );
+    let targets = ["192.168.1.5:9000", "239.1.2.3:9000", "[ff02::123%2]:9000"];
+    let expected = Udp {
+        listen: Some("127.0.0.1:8767".parse().unwrap()),
+        targets: targets.map(|target| target.parse().unwrap()).to_vec(),
+        from: Some("192.168.1.2:0".parse().unwrap()),
+        ttl: 4,
+    };
+    assert_eq!(named.udp, expected);
+    check_problems(
+        r#"
+        [forward.udp]
+        listen = "0.0.0.0:8767"
+        targets = ["192.168.1.5:0"]
+        from = "here"
+        ttl = 256
+        target = []
+        "#,
+        &["forward.udp.targets=[\"0.0.0.0:9000\"]"],
+        expect![[r#"
+            line 3: forward.udp.listen: 0.0.0.0:8767 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8767, or set security.insecure = true if everybody on that network may read and write
+            line 5: forward.udp.from: expected an address and a port, as in 127.0.0.1:8765, found "here"
+            line 6: forward.udp.ttl: expected a whole number from 0 to 255, found 256
+            line 7: forward.udp.target: unknown key: did you mean forward.udp.targets?
+            --set: forward.udp.targets: 0.0.0.0:9000 is nowhere: expected an address and a port, as in 192.168.1.5:9000"#]],
+    );
+}
+
+#[test]
 fn a_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
     let text = "[broker]\nurl = \"mqtt://host\"\nusername = \"me\"\npassword_file = \"secret\"\n";
     let mut around = Written::default();

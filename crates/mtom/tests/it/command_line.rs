@@ -1,7 +1,7 @@
 //! What a person meets: help, the configuration, starting twice, stopping.
 
 use crate::mtom::{Mtom, output, run, serving};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::process::Output;
 
 fn text(output: &Output) -> String {
@@ -102,6 +102,26 @@ fn a_taken_port_names_who_wants_it_and_how_to_change_it() {
         let text = text(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");
         for expected in [&address, what, &format!("--set {key}=")] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_taken_udp_port_names_its_key_too() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let elsewhere = ["forward.udp.targets=[\"127.0.0.1:9\"]", "forward.udp.from=198.51.100.1:0"];
+    for (sets, key, what) in [
+        (vec![format!("forward.udp.listen={address}")], "forward.udp.listen", "receivers by UDP"),
+        (elsewhere.map(str::to_owned).to_vec(), "forward.udp.from", "targets by UDP"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let sets: Vec<_> = sets.iter().map(String::as_str).collect();
+        let output = output(serving("up", dir.path(), &sets));
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        for expected in [what, &format!("--set {key}=")] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
     }

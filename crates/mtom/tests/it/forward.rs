@@ -1,20 +1,24 @@
 //! Readings for other programs: the real binary, the script of the docs, and both of them killed.
 
-use crate::mtom::Mtom;
+use crate::mtom::{Mtom, get};
 use crate::{LIMIT, soon};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
 
 const DOCS: &str = include_str!("../../../../docs/forward.md");
 const TOPIC: &str = "Environ/Temperature";
 
-/// The script, as everybody copies it.
-fn script() -> &'static str {
-    let (_, rest) = DOCS.split_once("```python\n").expect("docs/forward.md has a script");
+/// The script below that heading, as everybody copies it.
+fn script(heading: &str) -> &'static str {
+    let (_, rest) = DOCS.split_once(heading).expect("docs/forward.md has it");
+    let (_, rest) = rest.split_once("```python\n").expect("with a script");
     rest.split_once("```").expect("and it ends").0
 }
 
@@ -35,31 +39,44 @@ fn publish(mtom: &Mtom, count: usize) {
     assert!(publisher.wait().unwrap().success());
 }
 
-/// The script while it runs, and each line that it prints.
+/// A script while it runs, and each line that it prints.
 struct Reader {
     process: Child,
     lines: mpsc::Receiver<String>,
+    /// Those that are no readings.
+    remarks: mpsc::Receiver<String>,
+}
+
+/// Each line of what a process prints.
+fn lines_of(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    lines
 }
 
 impl Reader {
     fn start(folder: &Path, address: &str) -> Self {
-        let path = folder.join("readings.py");
-        std::fs::write(&path, script()).unwrap();
+        Self::with(script("## In Python"), folder, &[address, "kept.txt"])
+    }
+
+    fn with(script: &str, folder: &Path, arguments: &[&str]) -> Self {
+        let path = folder.join("script.py");
+        std::fs::write(&path, script).unwrap();
         let mut process = Command::new("python3")
             .arg(path)
-            .args([address, "kept.txt"])
+            .args(arguments)
             .current_dir(folder)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("python3, which the set-up installs");
-        let stdout = BufReader::new(process.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        Self { process, lines }
+        let lines = lines_of(process.stdout.take().unwrap());
+        let remarks = lines_of(process.stderr.take().unwrap());
+        Self { process, lines, remarks }
     }
 
     /// The id of the next line.
@@ -70,7 +87,11 @@ impl Reader {
         id.parse().unwrap()
     }
 
-    fn expect_ids(&self, ids: std::ops::RangeInclusive<u64>) {
+    fn expect_remark(&self, remark: &str) {
+        assert_eq!(self.remarks.recv_timeout(LIMIT).expect("a remark in time"), remark);
+    }
+
+    fn expect_ids(&self, ids: impl IntoIterator<Item = u64>) {
         for id in ids {
             assert_eq!(self.id(), id);
         }
@@ -138,4 +159,87 @@ async fn who_only_connects_gets_every_line_and_is_seen() {
     assert_eq!(listens["tcp"], mtom.ready.tcp.to_string());
     drop(mtom);
     assert_eq!(client.read(&mut [0; 1]).unwrap_or(0), 0, "nothing else was said");
+}
+
+/// A network between a program and a gateway that loses every tenth reading.
+async fn lose(near: UdpSocket, far: UdpSocket) {
+    let (mut said, mut heard) = ([0; 1_024], [0; 1_024]);
+    let (mut program, mut readings) = (None, 0_u64);
+    loop {
+        tokio::select! {
+            Ok((len, from)) = near.recv_from(&mut said) => {
+                program = Some(from);
+                // The gateway may be away.
+                let _ = far.send(&said[..len]).await;
+            }
+            Ok(len) = far.recv(&mut heard) => {
+                let datagram = &heard[..len];
+                let is_reading = datagram.starts_with(b"{\"seq\":");
+                readings += u64::from(is_reading);
+                if !is_reading || !readings.is_multiple_of(10) {
+                    near.send_to(datagram, program.expect("it has asked")).await.unwrap();
+                }
+            }
+            else => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_script_of_the_docs_counts_what_a_network_loses() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut mtom = Mtom::serve("up", data.path(), &["forward.udp.listen=127.0.0.1:0"]);
+    let gateway = mtom.ready.udp.unwrap();
+    let listens = mtom.get("/api/v1/status").await["listens"].clone();
+    assert_eq!(listens["udp"], gateway.to_string());
+    let [near, far] = ["127.0.0.1:0", "127.0.0.1:0"].map(UdpSocket::bind);
+    let (near, far) = (near.await.unwrap(), far.await.unwrap());
+    far.connect(gateway).await.unwrap();
+    let address = near.local_addr().unwrap().to_string();
+    let mut network = JoinSet::new();
+    network.spawn(lose(near, far));
+    let reader = Reader::with(script("## By UDP"), folder.path(), &[&address]);
+    reader.expect_remark("0 of 0 lost");
+    let arriving = |ids: RangeInclusive<u64>| ids.filter(|id| !id.is_multiple_of(10));
+    for lot in 0..10 {
+        // Few enough for any buffer, so that nobody else loses any.
+        publish(&mtom, 50);
+        reader.expect_ids(arriving(lot * 50 + 1..=lot * 50 + 50));
+    }
+    soon("all of it went out, and is told", async {
+        loop {
+            let metrics = get(mtom.ready.dashboard, "/metrics").await.1;
+            let log = mtom.get("/api/v1/log").await.to_string();
+            if metrics.contains("mtom_udp_subscribers 1\n")
+                && metrics.contains("mtom_udp_readings_sent_total 500\n")
+                && log.contains("viewers on udp: 1")
+            {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(mtom.stop("-TERM").success());
+    reader.expect_remark("50 of 500 lost");
+    let again = format!("forward.udp.listen={gateway}");
+    let mtom = Mtom::serve("up", data.path(), &[&again]);
+    reader.expect_remark("0 of 0 lost");
+    publish(&mtom, 20);
+    reader.expect_ids(arriving(501..=520));
+}
+
+#[tokio::test]
+async fn whom_the_configuration_names_is_sent_each_reading_unasked() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("forward.udp.targets=[\"{}\"]", receiver.local_addr().unwrap());
+    let mtom = Mtom::up(&[&target]);
+    assert_eq!(mtom.ready.udp, None);
+    publish(&mtom, 3);
+    for number in 1..=3 {
+        let mut datagram = [0; 1_024];
+        let len = soon("a datagram", receiver.recv(&mut datagram)).await.unwrap();
+        let said: Value = serde_json::from_slice(&datagram[..len]).unwrap();
+        assert_eq!((&said["seq"], &said["id"]), (&Value::from(number), &Value::from(number)));
+    }
 }

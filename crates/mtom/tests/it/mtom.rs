@@ -60,6 +60,8 @@ pub(crate) struct Ready {
     pub(crate) live: SocketAddr,
     pub(crate) history: SocketAddr,
     pub(crate) tcp: SocketAddr,
+    /// Where it is configured.
+    pub(crate) udp: Option<SocketAddr>,
     pub(crate) dashboard: SocketAddr,
 }
 
@@ -141,6 +143,7 @@ impl Ready {
             live: address("live"),
             history: address("history"),
             tcp: address("tcp"),
+            udp: json["udp"].as_str().unwrap().parse().ok(),
             dashboard: address("dashboard"),
         }
     }

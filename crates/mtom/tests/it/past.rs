@@ -335,6 +335,8 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
     );
     assert!(!said.contains("BAD"), "{said}");
     let live = format!("live.listen={address}");
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp = format!("forward.udp.listen={}", taken.local_addr().unwrap());
     std::fs::create_dir(folder.path().join("mtom-data")).unwrap();
     std::fs::write(folder.path().join("mtom-data").join("mtom.db"), "not a database").unwrap();
     let output = try_mtom(
@@ -343,6 +345,8 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
             "doctor",
             "--set",
             &live,
+            "--set",
+            &udp,
             "--set",
             "dashboard.listen=127.0.0.1:0",
             "--set",
@@ -354,7 +358,9 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success());
     let bad: Vec<_> = said.lines().filter(|line| line.starts_with("BAD")).collect();
-    for expected in ["mtom.db", "set live.listen", "broker.url", "nothing is lost"] {
+    let expected =
+        ["mtom.db", "set live.listen", "set forward.udp.listen", "broker.url", "nothing is lost"];
+    for expected in expected {
         assert!(bad.iter().any(|line| line.contains(expected)), "{expected}: {said}");
     }
 }
