@@ -8,7 +8,7 @@
 use crate::feed::Feed;
 use crate::seldom::Seldom;
 use crate::server::LOG_PERIOD;
-use receivers::{Outgoing, Receivers};
+use receivers::{Fate, Outgoing, Receivers};
 use socket2::SockRef;
 use std::future::{pending, ready};
 use std::io;
@@ -38,6 +38,11 @@ pub const SUBSCRIBERS_MAX: usize = 1_000;
 const STEP: usize = 64;
 /// A burst of readings fits into it. The system may give less.
 const SEND_BUFFER_LEN: usize = 1024 * 1024;
+/// The socket was full: for so long nothing is sent to those who may be gone. The system looks for one that is gone
+/// again and again, and each time keeps what was sent to it for seconds, out of the buffer that all share.
+const STRAIN: Duration = LEASE;
+/// Who was not heard of for so long may be gone. Who asks three times in a lease is heard of sooner.
+const SILENCE: Duration = Duration::from_secs(25);
 /// How long nothing is heard after a socket could not be read.
 const DEAF: Duration = Duration::from_millis(100);
 /// How long sending what is left may take at the end.
@@ -95,7 +100,7 @@ pub fn serve_udp(
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send {
     let (bell, now) = (feed.bell(), Instant::now());
-    let receivers = Receivers::new(feed, secret, targets.addresses(), SUBSCRIBERS_MAX, now);
+    let receivers = Receivers::new(feed, secret, &targets.addresses(), SUBSCRIBERS_MAX, now);
     let sockets = Sockets { listen, targets, failures: Seldom::new(LOG_PERIOD), is_full: false };
     let heard = vec![0; REQUEST_LEN_MAX + 1];
     serve(Port { receivers, sockets, heard, deaf_until: now }, bell, stop)
@@ -186,7 +191,8 @@ impl Port {
         let (mut count, sockets) = (0, &mut self.sockets);
         sockets.is_full = false;
         while count < STEP && !sockets.is_full && !self.receivers.is_content() {
-            count += self.receivers.serve_next(|outgoing| sockets.send(outgoing));
+            let now = Instant::now();
+            count += self.receivers.serve_next(now, |outgoing| sockets.send(outgoing));
         }
     }
 }
@@ -226,22 +232,21 @@ impl Sockets {
         Ok((heard.get(..len).unwrap_or_default(), from))
     }
 
-    /// Whether the system took it.
-    fn send(&mut self, Outgoing { to, is_target, bytes }: Outgoing<'_>) -> bool {
+    fn send(&mut self, Outgoing { to, is_target, bytes }: Outgoing<'_>) -> Fate {
         let sent = match &self.listen {
             _ if is_target => self.targets.try_send(bytes, to),
             Some(listen) => listen.try_send_to(bytes, to),
             None => Err(io::ErrorKind::AddrNotAvailable.into()),
         };
         match sent {
-            Ok(_) => true,
+            Ok(_) => Fate::Sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.is_full = true;
-                false
+                Fate::NoRoom
             }
             Err(error) => {
                 self.failed(&format!("cannot send by UDP to {to}"), &error);
-                false
+                Fate::Failed
             }
         }
     }

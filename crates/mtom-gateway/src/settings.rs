@@ -7,7 +7,7 @@ use mtom_broker::clients::Admission;
 use mtom_protocol::link::keyed::Key;
 use mtom_protocol::topic;
 pub use mtom_store::retention::Keep;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub struct Udp {
     /// Who gets all of them unasked, multicast too.
     pub targets: Vec<SocketAddr>,
     /// What targets are sent from; `None`: the system chooses.
-    pub from: Option<SocketAddr>,
+    pub from: Option<IpAddr>,
     /// Over so many routers, less one, multicast goes.
     pub ttl: u8,
 }

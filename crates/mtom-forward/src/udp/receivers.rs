@@ -5,7 +5,7 @@
 
 use super::cookie::{Cookies, Secret};
 use super::words::{Answer, Opening, Request, write_reading};
-use super::{LEASE, Tally};
+use super::{LEASE, SILENCE, STRAIN, Tally};
 use crate::feed::Feed;
 use crate::lines::{self, Wrong};
 use crate::recent::Room;
@@ -28,6 +28,13 @@ struct Receiver {
     lease_end: Option<Instant>,
 }
 
+impl Receiver {
+    /// It may be gone: it has not asked for long.
+    fn is_silent(&self, now: Instant) -> bool {
+        self.lease_end.is_some_and(|end| end.saturating_duration_since(now) < LEASE - SILENCE)
+    }
+}
+
 /// A datagram for one of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing<'a> {
@@ -35,6 +42,17 @@ pub(crate) struct Outgoing<'a> {
     /// It did not ask for it: the configuration names it.
     pub(crate) is_target: bool,
     pub(crate) bytes: &'a [u8],
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The system took it.
+    Sent,
+    /// The system did not take it at once.
+    NoRoom,
+    /// The system takes none like this.
+    Failed,
 }
 
 /// All of them, each in its turn.
@@ -49,6 +67,8 @@ pub(crate) struct Receivers {
     turn: usize,
     /// How many in succession lacked nothing. All of them: there is nothing to send.
     content: usize,
+    /// Until then nothing is sent to those who may be gone.
+    strained_until: Instant,
     /// No lease ends before.
     lease_end: Option<Instant>,
     datagram: Vec<u8>,
@@ -79,6 +99,7 @@ impl Receivers {
             all: targets.iter().map(target).collect(),
             turn: 0,
             content: 0,
+            strained_until: now,
             lease_end: None,
             datagram: Vec::new(),
         }
@@ -193,10 +214,13 @@ impl Receivers {
         self.content >= self.all.len()
     }
 
-    /// Has the next one in turn sent what it lacks, as far as a piece goes; how many datagrams that were. `send`
-    /// says whether the system took it: what it does not take at once is lost, because waiting for one would be
-    /// waiting for all.
-    pub(crate) fn serve_next(&mut self, mut send: impl FnMut(Outgoing<'_>) -> bool) -> usize {
+    /// Has the next one in turn sent what it lacks, as far as a piece goes; how many datagrams that were. What `send`
+    /// does not get rid of at once is lost, because waiting for one would be waiting for all.
+    pub(crate) fn serve_next(
+        &mut self,
+        now: Instant,
+        mut send: impl FnMut(Outgoing<'_>) -> Fate,
+    ) -> usize {
         if self.all.is_empty() {
             return 0;
         }
@@ -204,7 +228,7 @@ impl Receivers {
         let Some(receiver) = self.all.get_mut(self.turn) else { return 0 };
         let (piece, newest) = self.feed.recent(receiver.until, &receiver.wants, PIECE);
         let Some(piece) = piece else {
-            // The oldest of them may have been wanted or not: what a receiver misses is never less than it counts.
+            // Each may have been wanted or not: a receiver shall not count less than it has lost.
             let passed = newest - receiver.until;
             receiver.seq += passed;
             receiver.until = newest;
@@ -218,28 +242,39 @@ impl Receivers {
         }
         self.content = 0;
         receiver.until = piece.until;
+        if now < self.strained_until && receiver.is_silent(now) {
+            let lost = piece.ids.len() as u64;
+            receiver.seq += lost;
+            self.tally.dropped.fetch_add(lost, Ordering::Relaxed);
+            return 0;
+        }
+        let is_target = receiver.lease_end.is_none();
+        let mut count = 0;
         // No line has another end within.
         let lines = piece.bytes.split_inclusive(|byte| *byte == b'\n');
-        let mut count = 0;
         for (line, id) in lines.zip(piece.ids) {
             count += 1;
             receiver.seq += 1;
             write_reading(&mut self.datagram, receiver.seq, line);
-            let is_target = receiver.lease_end.is_none();
             let bytes = self.datagram.as_slice();
-            if !send(Outgoing { to: receiver.address, is_target, bytes }) {
-                self.tally.dropped.fetch_add(1, Ordering::Relaxed);
-                // The rest goes on its next turn, when the system has sent some of what it holds.
-                receiver.until = id;
-                return count;
+            let fate = send(Outgoing { to: receiver.address, is_target, bytes });
+            if fate == Fate::Sent {
+                self.tally.sent.fetch_add(1, Ordering::Relaxed);
+                continue;
             }
-            self.tally.sent.fetch_add(1, Ordering::Relaxed);
+            self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+            if fate == Fate::NoRoom && !is_target {
+                self.strained_until = now + STRAIN;
+            }
+            // The rest goes on its next turn, when the system has sent some of what it holds.
+            receiver.until = id;
+            break;
         }
         count
     }
 
     /// The last word for each subscriber: that no more comes, and how many came.
-    pub(crate) fn farewell(&mut self, mut send: impl FnMut(Outgoing<'_>) -> bool) {
+    pub(crate) fn farewell(&mut self, mut send: impl FnMut(Outgoing<'_>) -> Fate) {
         for receiver in self.all.drain(..).filter(|receiver| receiver.lease_end.is_some()) {
             let answer = Answer { subscribed: 0, sent: Some(receiver.seq), cookie: None }.told();
             send(Outgoing { to: receiver.address, is_target: false, bytes: &answer });

@@ -1,7 +1,7 @@
 //! Targets: who gets every reading because the configuration says so, multicast too.
 //!
-//! They have sockets of their own, one for each version of IP: a socket that listens on one address only cannot send
-//! from another.
+//! Each has a socket of its own. The system keeps what it sends to one that is gone until it has looked for it in
+//! vain, seconds long; out of one buffer for all that would be at the cost of the others.
 
 use socket2::SockRef;
 use std::io;
@@ -11,12 +11,10 @@ use tokio::net::UdpSocket;
 /// Over so many routers, less one, multicast goes: it stays in this network.
 pub const TTL: u8 = 1;
 
-/// Them, and what is sent to them with.
+/// Them, and what is sent to each with.
 #[derive(Debug, Default)]
 pub struct Targets {
-    addresses: Vec<SocketAddr>,
-    v4: Option<UdpSocket>,
-    v6: Option<UdpSocket>,
+    sockets: Vec<(SocketAddr, UdpSocket)>,
 }
 
 impl Targets {
@@ -24,57 +22,55 @@ impl Targets {
     /// version of IP; it also says over which network multicast goes.
     ///
     /// # Errors
-    /// When `from` cannot be had.
-    pub fn bind(addresses: Vec<SocketAddr>, from: Option<SocketAddr>, ttl: u8) -> io::Result<Self> {
-        let mut targets = Self { addresses, v4: None, v6: None };
-        if targets.addresses.iter().any(SocketAddr::is_ipv4) {
-            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-            let from = from.filter(SocketAddr::is_ipv4);
-            let socket = bind(from.unwrap_or(any))?;
-            socket.set_multicast_ttl_v4(ttl.into())?;
-            // The network's own broadcast address is a target like another.
-            socket.set_broadcast(true)?;
-            if let Some(IpAddr::V4(from)) =
-                from.map(|from| from.ip()).filter(|ip| !ip.is_unspecified())
-            {
-                SockRef::from(&socket).set_multicast_if_v4(&from)?;
-            }
-            targets.v4 = Some(socket);
-        }
-        if targets.addresses.iter().any(SocketAddr::is_ipv6) {
-            let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-            let socket = bind(from.filter(SocketAddr::is_ipv6).unwrap_or(any))?;
-            SockRef::from(&socket).set_multicast_hops_v6(ttl.into())?;
-            targets.v6 = Some(socket);
-        }
-        Ok(targets)
-    }
-
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// When `from` is not ours.
+    pub fn bind(addresses: &[SocketAddr], from: Option<IpAddr>, ttl: u8) -> io::Result<Self> {
+        let bind = |address: &SocketAddr| {
+            let from = from.filter(|from| from.is_ipv4() == address.is_ipv4());
+            Ok((*address, socket(*address, from, ttl)?))
+        };
+        let sockets = addresses.iter().map(bind).collect::<io::Result<_>>()?;
+        Ok(Self { sockets })
     }
 
     /// There is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.addresses.is_empty()
+        self.sockets.is_empty()
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().map(|(address, _)| *address).collect()
     }
 
     pub(crate) fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
-        self.v4.iter().chain(&self.v6)
+        self.sockets.iter().map(|(_, socket)| socket)
     }
 
     pub(crate) fn try_send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        match socket {
-            Some(socket) => socket.try_send_to(bytes, to),
+        match self.sockets.iter().find(|(address, _)| *address == to) {
+            Some((_, socket)) => socket.try_send_to(bytes, to),
             None => Err(io::ErrorKind::AddrNotAvailable.into()),
         }
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = std::net::UdpSocket::bind(address)?;
+/// A socket to send to `target` with.
+fn socket(target: SocketAddr, from: Option<IpAddr>, ttl: u8) -> io::Result<UdpSocket> {
+    let any: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((from.unwrap_or(any), 0))?;
     socket.set_nonblocking(true)?;
+    if target.is_ipv4() {
+        socket.set_multicast_ttl_v4(ttl.into())?;
+        // The network's own broadcast address is a target like another.
+        socket.set_broadcast(true)?;
+        if let Some(IpAddr::V4(from)) = from {
+            SockRef::from(&socket).set_multicast_if_v4(&from)?;
+        }
+    } else {
+        SockRef::from(&socket).set_multicast_hops_v6(ttl.into())?;
+    }
     UdpSocket::from_std(socket)
 }

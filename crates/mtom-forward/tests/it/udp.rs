@@ -301,7 +301,7 @@ async fn targets_are_sent_each_reading_unasked() {
     let [v4, v6] = ["127.0.0.1:0", "[::1]:0"];
     let [v4, v6] = [UdpSocket::bind(v4).await.unwrap(), UdpSocket::bind(v6).await.unwrap()];
     let addresses = [&v4, &v6].map(|socket| socket.local_addr().unwrap());
-    let targets = Targets::bind(addresses.to_vec(), None, TTL).unwrap();
+    let targets = Targets::bind(&addresses, None, TTL).unwrap();
     let (feed, stop) = (feed(), CancellationToken::new());
     let mut served = JoinSet::new();
     // Also where nobody can ask.
@@ -328,8 +328,8 @@ async fn a_multicast_group_is_sent_each_reading() {
     }
     let socket = UdpSocket::from_std(socket.into()).unwrap();
     let target = SocketAddr::from((group, socket.local_addr().unwrap().port()));
-    let from = Some("127.0.0.1:0".parse().unwrap());
-    let targets = Targets::bind(vec![target], from, TTL).unwrap();
+    let from = Some("127.0.0.1".parse().unwrap());
+    let targets = Targets::bind(&[target], from, TTL).unwrap();
     let house = House::start("127.0.0.1:0", targets).await;
     let receiver = Receiver { socket, gateway: house.address };
     for id in 1..=3 {
@@ -348,7 +348,7 @@ async fn a_multicast_group_is_sent_each_reading() {
 #[tokio::test]
 async fn an_address_that_is_not_ours_is_no_place_to_send_from() {
     let target = "192.0.2.77:9000".parse().unwrap();
-    let from = Some("198.51.100.1:0".parse().unwrap());
-    assert!(Targets::bind(vec![target], from, TTL).is_err());
-    assert!(Targets::bind(vec![target], Some("[::1]:0".parse().unwrap()), TTL).is_ok());
+    let from = Some("198.51.100.1".parse().unwrap());
+    assert!(Targets::bind(&[target], from, TTL).is_err());
+    assert!(Targets::bind(&[target], Some("::1".parse().unwrap()), TTL).is_ok());
 }

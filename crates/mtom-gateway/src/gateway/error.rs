@@ -2,7 +2,7 @@
 
 use mtom_store::error::{OpenError, StoreError};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Why a gateway did not start.
@@ -55,6 +55,22 @@ pub enum StartError {
         /// What is expected.
         reason: String,
     },
+    /// The address that datagrams are sent from is not ours.
+    #[error(
+        "cannot send to the targets by UDP from {}: choose one of this computer's addresses with \
+         --set forward.udp.from=ADDRESS",
+        .from.map_or_else(|| "any address".to_owned(), |from| from.to_string())
+    )]
+    Targets {
+        /// What was chosen.
+        from: Option<IpAddr>,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// There are no secrets to be had.
+    #[error("this system gives no random numbers")]
+    Random(#[source] io::Error),
     /// The configured rules have mistakes.
     #[error("the rules cannot be used: {}", .0.join("; "))]
     Rules(Vec<String>),

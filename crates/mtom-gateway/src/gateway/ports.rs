@@ -173,24 +173,19 @@ impl BoundPorts {
 
 impl BoundUdp {
     fn bind(settings: &Udp) -> Result<Self, StartError> {
-        let failed =
-            |what, key, address| move |cause| StartError::Listen { what, key, address, cause };
-        let bind = |address| {
-            let socket = std::net::UdpSocket::bind(address)?;
-            socket.set_nonblocking(true)?;
-            UdpSocket::from_std(socket)
-        };
-        let listen = settings.listen.map(|address| {
-            bind(address).map_err(failed("receivers by UDP", "forward.udp.listen", address))
+        let &Udp { listen, ref targets, from, ttl } = settings;
+        let listen = listen.map(|address| {
+            let socket = std::net::UdpSocket::bind(address).and_then(|socket| {
+                socket.set_nonblocking(true)?;
+                UdpSocket::from_std(socket)
+            });
+            let (what, key) = ("receivers by UDP", "forward.udp.listen");
+            socket.map_err(|cause| StartError::Listen { what, key, address, cause })
         });
-        let from = settings.from.unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
-        let targets = Targets::bind(settings.targets.clone(), settings.from, settings.ttl)
-            .map_err(failed("targets by UDP", "forward.udp.from", from))?;
+        let targets = Targets::bind(targets, from, ttl)
+            .map_err(|cause| StartError::Targets { from, cause })?;
         let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(|cause| {
-            let address = settings.listen.unwrap_or(from);
-            failed("receivers by UDP", "forward.udp.listen", address)(io::Error::other(cause))
-        })?;
+        getrandom::fill(&mut secret).map_err(|cause| StartError::Random(cause.into()))?;
         Ok(Self { listen: listen.transpose()?, targets, secret: Secret::new(secret) })
     }
 

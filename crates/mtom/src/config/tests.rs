@@ -230,7 +230,7 @@ fn datagrams_go_to_whom_the_configuration_names_and_nobody_else() {
         [forward.udp]
         listen = "localhost:8767"
         targets = ["239.1.2.3:9000", "192.168.1.5:9000", "239.1.2.3:9000", "[ff02::123%2]:9000"]
-        from = "192.168.1.2:0"
+        from = "192.168.1.2"
         ttl = 4
         "#,
         &[],
@@ -239,7 +239,7 @@ fn datagrams_go_to_whom_the_configuration_names_and_nobody_else() {
     let expected = Udp {
         listen: Some("127.0.0.1:8767".parse().unwrap()),
         targets: targets.map(|target| target.parse().unwrap()).to_vec(),
-        from: Some("192.168.1.2:0".parse().unwrap()),
+        from: Some("192.168.1.2".parse().unwrap()),
         ttl: 4,
     };
     assert_eq!(named.udp, expected);
@@ -255,7 +255,7 @@ fn datagrams_go_to_whom_the_configuration_names_and_nobody_else() {
         &["forward.udp.targets=[\"0.0.0.0:9000\"]"],
         expect![[r#"
             line 3: forward.udp.listen: 0.0.0.0:8767 can be reached from other computers, and nothing asks for a password yet: use 127.0.0.1:8767, or set security.insecure = true if everybody on that network may read and write
-            line 5: forward.udp.from: expected an address and a port, as in 127.0.0.1:8765, found "here"
+            line 5: forward.udp.from: expected one of this computer's addresses, as in 192.168.1.2, found "here"
             line 6: forward.udp.ttl: expected a whole number from 0 to 255, found 256
             line 7: forward.udp.target: unknown key: did you mean forward.udp.targets?
             --set: forward.udp.targets: 0.0.0.0:9000 is nowhere: expected an address and a port, as in 192.168.1.5:9000"#]],

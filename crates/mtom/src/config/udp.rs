@@ -1,6 +1,6 @@
 //! `[forward.udp]`: who gets readings as datagrams, asked or unasked.
 
-use super::reader::{Problems, Section, address, count, list};
+use super::reader::{Problems, Section, address, count, list, text};
 use super::sections::Listen;
 use super::tree::Node;
 use mtom_gateway::settings::Udp;
@@ -22,13 +22,24 @@ pub(super) fn read(mut udp: Section, listen: &Listen, problems: &mut Problems) -
         targets.dedup();
         Ok(targets)
     });
-    let from = udp.get("from", problems, maybe).flatten();
+    let from = udp.get("from", problems, |node| {
+        let ip = text(node)?;
+        let wrong = || {
+            format!("expected one of this computer's addresses, as in 192.168.1.2, found {ip:?}")
+        };
+        if ip.is_empty() { Ok(None) } else { ip.parse().map(Some).map_err(|_| wrong()) }
+    });
     let ttl = udp.get("ttl", problems, |node| {
         let ttl = count(u8::MAX.into())(node)?;
         Ok(u8::try_from(ttl).unwrap_or(u8::MAX))
     });
     udp.finish(problems);
-    Udp { listen, targets: targets.unwrap_or_default(), from, ttl: ttl.unwrap_or(usual.ttl) }
+    Udp {
+        listen,
+        targets: targets.unwrap_or_default(),
+        from: from.flatten(),
+        ttl: ttl.unwrap_or(usual.ttl),
+    }
 }
 
 /// An address that may be left empty.

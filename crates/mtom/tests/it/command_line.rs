@@ -111,7 +111,7 @@ fn a_taken_port_names_who_wants_it_and_how_to_change_it() {
 fn a_taken_udp_port_names_its_key_too() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let elsewhere = ["forward.udp.targets=[\"127.0.0.1:9\"]", "forward.udp.from=198.51.100.1:0"];
+    let elsewhere = ["forward.udp.targets=[\"127.0.0.1:9\"]", "forward.udp.from=198.51.100.1"];
     for (sets, key, what) in [
         (vec![format!("forward.udp.listen={address}")], "forward.udp.listen", "receivers by UDP"),
         (elsewhere.map(str::to_owned).to_vec(), "forward.udp.from", "targets by UDP"),

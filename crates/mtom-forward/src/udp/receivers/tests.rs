@@ -1,6 +1,6 @@
 //! Who gets what, without sockets: time and datagrams are values.
 
-use super::{Outgoing, Receivers};
+use super::{Fate, Outgoing, Receivers};
 use crate::feed::Feed;
 use crate::origin::Origin;
 use crate::udp::{LEASE, Secret};
@@ -97,14 +97,14 @@ impl House {
     fn sent_where(&mut self, takes: impl Fn(u64) -> bool) -> Vec<(String, u64, u64)> {
         let mut sent = Vec::new();
         while !self.receivers.is_content() {
-            self.receivers.serve_next(|Outgoing { to, bytes, .. }| {
+            self.receivers.serve_next(self.now, |Outgoing { to, bytes, .. }| {
                 let said: Value = serde_json::from_slice(bytes).unwrap();
                 let [seq, id] = ["seq", "id"].map(|key| said[key].as_u64().unwrap());
-                let is_taken = takes(id);
-                if is_taken {
-                    sent.push((to.to_string(), seq, id));
+                if !takes(id) {
+                    return Fate::NoRoom;
                 }
-                is_taken
+                sent.push((to.to_string(), seq, id));
+                Fate::Sent
             });
         }
         sent.sort();
@@ -243,9 +243,9 @@ fn two_gateways_do_not_talk_to_each_other() {
     house.prove(A, json!({}));
     house.store(1);
     let mut said = Vec::new();
-    house.receivers.serve_next(|outgoing| {
+    house.receivers.serve_next(house.now, |outgoing| {
         said.push(outgoing.bytes.to_vec());
-        true
+        Fate::Sent
     });
     // As if it had asked itself.
     let asked = house.ask(B, &json!({}));
@@ -254,7 +254,7 @@ fn two_gateways_do_not_talk_to_each_other() {
     }
     house.receivers.farewell(|outgoing| {
         said.push(outgoing.bytes.to_vec());
-        true
+        Fate::Sent
     });
     assert_eq!(said.len(), 5);
     for datagram in said {
@@ -306,6 +306,29 @@ fn what_the_system_does_not_take_is_lost_and_seen_to_be() {
 }
 
 #[test]
+fn while_there_is_no_room_those_who_may_be_gone_cost_the_others_nothing() {
+    let mut house = House::with(&["10.1.0.1:1"], 100);
+    house.prove(A, json!({}));
+    house.wait(20);
+    house.prove(B, json!({}));
+    house.wait(10);
+    // It was not heard of for half a minute, but there is room.
+    house.store(1);
+    assert_eq!(house.sent().len(), 3);
+    house.store(1);
+    assert_eq!(house.sent_where(|_| false), []);
+    let mut expected = to("10.1.0.1:1", [(3, 3)]);
+    house.store(1);
+    expected.splice(0..0, to(B, [(3, 3)]));
+    assert_eq!(house.sent(), expected, "not A");
+    // It was not gone: now it counts what it lost.
+    assert_eq!(house.prove(A, json!({}))["sent"], 3);
+    house.store(1);
+    assert_eq!(house.sent().len(), 3);
+    assert_eq!(house.feed.udp_stats().dropped, 4);
+}
+
+#[test]
 fn who_is_behind_what_is_in_memory_is_brought_to_the_newest() {
     let mut house = House::with(&[], 10);
     house.prove(A, json!({}));
@@ -325,9 +348,9 @@ fn each_has_its_turn() {
     let mut turns = Vec::new();
     while !house.receivers.is_content() {
         let mut receiver = None;
-        let count = house.receivers.serve_next(|outgoing| {
+        let count = house.receivers.serve_next(house.now, |outgoing| {
             receiver = Some(outgoing.to);
-            true
+            Fate::Sent
         });
         turns.extend(receiver.map(|receiver| (receiver, count)));
     }
