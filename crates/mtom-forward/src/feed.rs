@@ -4,16 +4,19 @@
 //! Only what is safe on the disk is told: an id that somebody has heard never names another reading.
 
 use crate::history::PageError;
-use crate::lines::{Request, line};
+use crate::lines::{Request, Status, Wrong, WrongCode, line};
 use crate::origin::Origin;
+use crate::owners::{Claim, Hold};
 use crate::recent::{Piece, Recent, Room};
 use crate::server::Tally;
 use crate::udp::{self, UdpStats};
 use mtom_protocol::reading::StoredReading;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::Instant;
 
 /// Readings that are kept in memory: about 2 MB with their lines.
 const RECENT_MAX: usize = 4_096;
@@ -144,6 +147,21 @@ impl Feed {
     /// What the gateway says of itself.
     pub(crate) fn origin(&self) -> &Origin {
         &self.shared.origin
+    }
+
+    /// How the gateway is. `after`: behind which id one is told readings.
+    pub(crate) fn status(&self, after: Option<u64>) -> Status {
+        let Origin { history, now, .. } = self.origin();
+        Status { history: history.to_string(), newest: self.newest(), now: now().rfc3339(), after }
+    }
+
+    /// Takes a controller in that speaks from `peer`.
+    pub(crate) fn claim(&self, claim: &Claim, peer: IpAddr, now: Instant) -> Result<Hold, Wrong> {
+        let Origin { now: clock, owners, .. } = self.origin();
+        owners.claim(claim, peer.to_string(), clock(), now).map_err(|refused| {
+            let wrong = Wrong::new(refused.to_string(), refused.next());
+            wrong.coded(WrongCode::ControllerRefused)
+        })
     }
 
     pub(crate) fn bell(&self) -> watch::Receiver<()> {

@@ -9,7 +9,7 @@
 use crate::bell::{Bell, pass_on};
 use crate::feed::{Feed, ReadingPages};
 use crate::history::PageError;
-use crate::lines::{self, ACK_EXAMPLE, EXAMPLE, Request, Status, WrongCode};
+use crate::lines::{self, ACK_EXAMPLE, EXAMPLE, Request, WrongCode};
 pub use crate::lines::{LINE_LEN_MAX, Wrong};
 use crate::origin::Origin;
 use crate::owners::Hold;
@@ -265,12 +265,8 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
             self.is_behind = true;
         }
         if let Some(claim) = &request.controller {
-            let Origin { now, owners, .. } = self.desk.feed.origin();
-            let hold = owners.claim(claim, self.peer.to_string(), now(), Instant::now());
-            self.hold = Some(hold.map_err(|refused| {
-                let wrong = Wrong::new(refused.to_string(), refused.next());
-                End::Wrong(wrong.coded(WrongCode::ActuatorTaken))
-            })?);
+            let hold = self.desk.feed.claim(claim, self.peer, Instant::now());
+            self.hold = Some(hold.map_err(End::Wrong)?);
         }
         self.request = request;
         self.is_greeted = true;
@@ -304,9 +300,7 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
 
     async fn tell_status(&mut self, after: Option<u64>) -> Result<(), End> {
         self.status_at = Some(Instant::now() + STATUS_PERIOD);
-        let Origin { history, now, .. } = self.desk.feed.origin();
-        let (history, newest, now) = (history.to_string(), self.desk.feed.newest(), now());
-        let line = lines::status(&Status { history, newest, now: now.rfc3339(), after });
+        let line = lines::status(&self.desk.feed.status(after));
         self.write(&line).await
     }
 
@@ -445,7 +439,7 @@ fn wrong(error: String, example: &str) -> End {
     End::Wrong(Wrong::new(error, format!("say one line as in {example}")))
 }
 
-fn connected_again() -> Wrong {
+pub(crate) fn connected_again() -> Wrong {
     let next = "a controller has one connection: end the older one; a second controller needs a data \
                 folder of its own";
     Wrong::new("the same controller has connected again", next).coded(WrongCode::ConnectedAgain)

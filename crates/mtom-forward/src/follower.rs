@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 mod address;
 mod clocks;
+mod udp;
 mod wires;
 
 pub use address::{Address, BadAddress};
@@ -154,11 +155,10 @@ pub async fn follow(
             patience,
             clocks: Clocks::default(),
             history: None,
+            datagrams: 0,
+            missed: 0,
         };
-        let lost = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            lost = Box::pin(session.run(address)) => lost,
-        };
+        let lost = Box::pin(session.run(address, &stop)).await;
         let is_greeted = session.history.is_some();
         let lost = match lost {
             Lost::Unwanted => return Ok(()),
@@ -265,20 +265,29 @@ struct Session<'a> {
     clocks: Clocks,
     /// The gateway has said which it is.
     history: Option<Arc<str>>,
+    /// Datagrams with a reading that came.
+    datagrams: u64,
+    /// How many that were sent did not.
+    missed: u64,
 }
 
 impl Session<'_> {
-    async fn run(&mut self, address: &Address) -> Lost {
+    async fn run(&mut self, address: &Address, stop: &CancellationToken) -> Lost {
         let limit = self.patience.connect;
         let request = self.request(address.is_lossless());
-        let connected = match timeout(limit, address.connect(&request)).await {
+        let connected = tokio::select! {
+            () = stop.cancelled() => return Lost::Unwanted,
+            connected = timeout(limit, address.connect(&request)) => connected,
+        };
+        let connected = match connected {
             Ok(Ok(connected)) => connected,
             Ok(Err(reason)) => return Lost::Connect(reason),
             Err(_) => return Lost::ConnectTimeout(limit),
         };
         let outcome = match connected {
-            Connected::Tcp(wire) => self.converse(wire, &request).await,
-            Connected::Live(wire) => self.converse(*wire, &request).await,
+            Connected::Tcp(wire) => self.converse(wire, &request, stop).await,
+            Connected::Live(wire) => self.converse(*wire, &request, stop).await,
+            Connected::Udp(wire) => self.converse(*wire, &request, stop).await,
         };
         match outcome {
             Err(lost) => lost,
@@ -300,17 +309,33 @@ impl Session<'_> {
         request
     }
 
-    async fn converse(&mut self, mut wire: impl Wire, request: &Request) -> Result<Never, Lost> {
-        let limit = self.patience.connect;
-        wire.write(&lines::ask(request), limit).await.map_err(|_| Lost::Closed)?;
-        let first = timeout(limit, wire.line()).await.map_err(|_| Lost::ConnectTimeout(limit))?;
-        self.hear(first).await?;
-        let ended = self.listen(&mut wire, request.ack).await;
+    async fn converse(
+        &mut self,
+        mut wire: impl Wire,
+        request: &Request,
+        stop: &CancellationToken,
+    ) -> Result<Never, Lost> {
+        let ended = tokio::select! {
+            () = stop.cancelled() => Err(Lost::Unwanted),
+            ended = self.greet_and_listen(&mut wire, request) => ended,
+        };
         if matches!(ended, Err(Lost::Unwanted)) {
             // Says goodbye, so that the gateway need not find out.
             let _ = timeout(Duration::from_secs(1), wire.close()).await;
         }
         ended
+    }
+
+    async fn greet_and_listen(
+        &mut self,
+        wire: &mut impl Wire,
+        request: &Request,
+    ) -> Result<Never, Lost> {
+        let limit = self.patience.connect;
+        wire.write(&lines::ask(request), limit).await.map_err(|_| Lost::Closed)?;
+        let first = timeout(limit, wire.line()).await.map_err(|_| Lost::ConnectTimeout(limit))?;
+        self.hear(first).await?;
+        self.listen(wire, request.ack).await
     }
 
     async fn listen(&mut self, wire: &mut impl Wire, acks: bool) -> Result<Never, Lost> {
@@ -350,7 +375,10 @@ impl Session<'_> {
             Err(End::Wrong(Wrong { error, .. })) => return Err(Lost::NoGateway(error)),
         };
         match lines::parse(&line) {
-            Ok(Said::Gateway(status)) => self.greet(status).await,
+            Ok(Said::Gateway(status, sent)) => {
+                self.greet(status).await?;
+                self.count(sent).await
+            }
             Ok(Said::Reading(forwarded)) => self.take(forwarded).await,
             Ok(Said::Wrong(wrong)) => Err(self.told(wrong)),
             Ok(Said::Other) if self.history.is_some() => Ok(()),
@@ -388,10 +416,22 @@ impl Session<'_> {
             let reason = "a reading before anything about the gateway";
             return Err(Lost::NoGateway(reason.to_owned()));
         };
+        self.datagrams += u64::from(forwarded.seq.is_some());
         let is_late = self.clocks.is_late(forwarded.arrived_at, (self.now)());
         forwarded.reading.taken_at = forwarded.reading.taken_at.map(|at| self.clocks.by_ours(at));
         let place = Place { history, id: forwarded.id };
         self.report(Event::Reading { place, forwarded, is_late }).await
+    }
+
+    /// Says how many datagrams were lost. What is still on its way, behind the answer, is not: it is counted with the
+    /// next one.
+    async fn count(&mut self, sent: Option<u64>) -> Result<(), Lost> {
+        let Some(sent) = sent else { return Ok(()) };
+        // Where it comes before a datagram that was sent before it, that one is taken back.
+        let missed = sent.saturating_sub(self.datagrams);
+        let more = missed.saturating_sub(self.missed);
+        self.missed = missed;
+        if more == 0 { Ok(()) } else { self.report(Event::Missed(more)).await }
     }
 
     fn told(&mut self, Wrong { error, next, code, history }: Wrong) -> Lost {
@@ -401,7 +441,7 @@ impl Session<'_> {
                 self.places.turn_to(&history);
                 Lost::AnotherHistory
             }
-            (Some(WrongCode::ActuatorTaken | WrongCode::ConnectedAgain), _) => {
+            (Some(WrongCode::ControllerRefused | WrongCode::ConnectedAgain), _) => {
                 Lost::Refused(Refused { error, next })
             }
             _ => Lost::Told { error, next },

@@ -85,8 +85,8 @@ pub struct Wrong {
 pub(crate) enum WrongCode {
     /// `after` is of a history that never was here.
     AnotherHistory,
-    /// Another controller drives one of the actuators.
-    ActuatorTaken,
+    /// Another controller drives one of its actuators, or there are too many controllers.
+    ControllerRefused,
     /// The same controller has connected again.
     ConnectedAgain,
     /// A later mtom says more.
@@ -168,10 +168,10 @@ pub(crate) struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) history: Option<String>,
     /// It will say up to which id it has everything.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) ack: bool,
     /// It wants to know how the gateway is: first of all, and from time to time.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) status: bool,
     /// It drives actuators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -242,7 +242,8 @@ pub(crate) fn parse_ack(line: &[u8]) -> Result<u64, String> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Said {
     Reading(Forwarded),
-    Gateway(Status),
+    /// With how many datagrams it has sent us, where it sends datagrams.
+    Gateway(Status, Option<u64>),
     Wrong(Wrong),
     /// A later mtom says more.
     Other,
@@ -273,6 +274,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Said, String> {
         id: Option<IgnoredAny>,
         gateway: Option<Status>,
         error: Option<IgnoredAny>,
+        sent: Option<u64>,
     }
     #[derive(Deserialize)]
     struct Row {
@@ -288,7 +290,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Said, String> {
     }
     let kind: Kind = serde_json::from_slice(line).map_err(|error| reason(&error))?;
     if let Some(gateway) = kind.gateway {
-        return Ok(Said::Gateway(gateway));
+        return Ok(Said::Gateway(gateway, kind.sent));
     }
     if kind.error.is_some() {
         return serde_json::from_slice(line).map(Said::Wrong).map_err(|error| reason(&error));

@@ -229,6 +229,10 @@ impl Hold {
         self.replaced.cancelled().await;
     }
 
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.is_cancelled()
+    }
+
     /// It is away as of `at`.
     pub(crate) fn leave(self, at: UnixMicros, now: Instant) {
         if self.replaced.is_cancelled() {

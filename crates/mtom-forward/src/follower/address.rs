@@ -1,5 +1,7 @@
-//! Where a gateway is that is followed: `tcp://host:8766`, or `ws://host:8080/live`, the page's own port.
+//! Where a gateway is that is followed: `tcp://host:8766`, `ws://host:8080/live`, which is the page's own port, or
+//! `udp://host:8767`, which may lose some.
 
+use super::udp::UdpWire;
 use super::wires::{Connected, LiveWire};
 use crate::lines::Request;
 use crate::tcp::TcpWire;
@@ -18,13 +20,15 @@ enum Kind {
     Tcp(String),
     /// `ws://host:port/live`
     Live(String),
+    /// `host:port`
+    Udp(String),
 }
 
 /// It can never work: a person must act.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{url:?} is no address of a gateway: expected tcp://host:8766, ws://host:8080/live, or ws://host:8765 as the \
-     original has it"
+    "{url:?} is no address of a gateway: expected tcp://host:8766, ws://host:8080/live, udp://host:8767, or \
+     ws://host:8765 as the original has it"
 )]
 pub struct BadAddress {
     url: String,
@@ -41,14 +45,16 @@ impl FromStr for Address {
             let is_live = request.uri().path() == "/live";
             return (has_host && is_live).then(|| Self(Kind::Live(url.to_owned()))).ok_or_else(bad);
         }
-        let place = url.strip_prefix("tcp://").ok_or_else(bad)?;
+        let tcp = url.strip_prefix("tcp://");
+        let place = tcp.or_else(|| url.strip_prefix("udp://")).ok_or_else(bad)?;
         let place = place.strip_suffix('/').unwrap_or(place);
         let (host, port) = place.rsplit_once(':').ok_or_else(bad)?;
         let is_host = !host.is_empty()
             && !host.contains(['/', '@', '?', '#'])
             && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
         let is_port = port.parse::<u16>().is_ok_and(|port| port != 0);
-        (is_host && is_port).then(|| Self(Kind::Tcp(place.to_owned()))).ok_or_else(bad)
+        let kind = if tcp.is_some() { Kind::Tcp } else { Kind::Udp };
+        (is_host && is_port).then(|| Self(kind(place.to_owned()))).ok_or_else(bad)
     }
 }
 
@@ -56,6 +62,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Tcp(place) => write!(f, "tcp://{place}"),
+            Kind::Udp(place) => write!(f, "udp://{place}"),
             Kind::Live(url) => f.write_str(url),
         }
     }
@@ -66,17 +73,21 @@ impl Address {
     pub(super) const fn is_lossless(&self) -> bool {
         match &self.0 {
             Kind::Tcp(_) | Kind::Live(_) => true,
+            Kind::Udp(_) => false,
         }
     }
 
     /// # Errors
     /// Why not, in words.
-    pub(super) async fn connect(&self, _request: &Request) -> Result<Connected, String> {
+    pub(super) async fn connect(&self, request: &Request) -> Result<Connected, String> {
         match &self.0 {
             Kind::Tcp(place) => {
                 let tcp = TcpStream::connect(place).await.map_err(|error| error.to_string())?;
                 tcp.set_nodelay(true).map_err(|error| error.to_string())?;
                 Ok(Connected::Tcp(TcpWire::to_gateway(tcp)))
+            }
+            Kind::Udp(place) => {
+                Ok(Connected::Udp(Box::new(UdpWire::connect(place, request).await?)))
             }
             Kind::Live(url) => Ok(Connected::Live(Box::new(LiveWire::connect(url).await?))),
         }
@@ -89,9 +100,13 @@ mod tests {
 
     #[test]
     fn an_address_says_how_and_where() {
-        for url in
-            ["tcp://10.0.0.1:8766", "tcp://pc1.lan:8766", "tcp://[::1]:8766", "ws://pc1:8080/live"]
-        {
+        for url in [
+            "tcp://10.0.0.1:8766",
+            "tcp://pc1.lan:8766",
+            "tcp://[::1]:8766",
+            "ws://pc1:8080/live",
+            "udp://pc1:8767",
+        ] {
             assert_eq!(url.parse::<Address>().map(|address| address.to_string()), Ok(url.into()));
         }
         for url in [

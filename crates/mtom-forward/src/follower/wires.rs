@@ -1,5 +1,6 @@
 //! Lines over what a gateway can be reached by.
 
+use super::udp::UdpWire;
 use crate::follow::{End, Wire};
 use crate::tcp::TcpWire;
 use futures_util::{SinkExt, StreamExt};
@@ -17,6 +18,7 @@ const MESSAGE_LEN_MAX: usize = 64 * 1024;
 pub(super) enum Connected {
     Tcp(TcpWire),
     Live(Box<LiveWire>),
+    Udp(Box<UdpWire>),
 }
 
 /// `/live` of the page's port. What it says before it is asked for readings is for pages and is passed over.

@@ -117,8 +117,8 @@ fn what_a_gateway_says_is_read_as_it_was_meant() {
         assert_eq!(parse(line.trim_ascii_end()), Ok(Said::Reading(expected)));
     }
     let status = Status { history: "0a".into(), newest: 7, now: "t".into(), after: Some(3) };
-    assert_eq!(parse(&super::status(&status)), Ok(Said::Gateway(status)));
-    let wrong = Wrong::new("taken", "stop it").coded(WrongCode::ActuatorTaken);
+    assert_eq!(parse(&super::status(&status)), Ok(Said::Gateway(status, None)));
+    let wrong = Wrong::new("taken", "stop it").coded(WrongCode::ControllerRefused);
     assert_eq!(parse(&wrong.line()), Ok(Said::Wrong(wrong)));
     let later = br#"{"error":"a","next":"b","code":"of_a_later_version","more":[1]}"#;
     assert_eq!(parse(later), Ok(Said::Wrong(Wrong::new("a", "b").coded(WrongCode::Other))));

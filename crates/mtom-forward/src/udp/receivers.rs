@@ -7,7 +7,9 @@ use super::cookie::{Cookies, Secret};
 use super::words::{Answer, Opening, Request, write_reading};
 use super::{LEASE, SILENCE, STRAIN, Tally};
 use crate::feed::Feed;
+use crate::follow::connected_again;
 use crate::lines::{self, Wrong};
+use crate::owners::Hold;
 use crate::recent::Room;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ struct Receiver {
     seq: u64,
     /// `None`: by configuration, for ever.
     lease_end: Option<Instant>,
+    /// It is a controller.
+    hold: Option<Hold>,
 }
 
 impl Receiver {
@@ -90,6 +94,7 @@ impl Receivers {
             until,
             seq: 0,
             lease_end: None,
+            hold: None,
         };
         Self {
             tally: feed.udp_tally(),
@@ -124,19 +129,22 @@ impl Receivers {
         let fresh = self.cookies.of(from, now);
         if !opening.cookie.is_some_and(|cookie| self.cookies.prove(&cookie, from, now)) {
             // Whoever it is: the readings of others must not be drawn upon an address that never asked.
-            let answer = Answer { subscribed: 0, sent: None, cookie: Some(&fresh) }.told();
+            let answer = Answer { cookie: Some(&fresh), ..Answer::default() }.told();
             return (answer.len() <= datagram.len()).then_some(answer);
         }
         let answer = match Request::parse(datagram) {
             Err(wrong) => Err(wrong),
             Ok(Request::Unsubscribe) => {
-                let sent = self.forget(from);
-                Ok(Answer { subscribed: 0, sent: Some(sent), cookie: None }.told())
+                let sent = self.forget(from, now);
+                Ok(Answer { sent: Some(sent), ..Answer::default() }.told())
             }
-            Ok(Request::Subscribe(wants)) => self.subscribe(from, wants, now).map(|sent| {
-                let cookie = Some(fresh.as_str());
-                Answer { subscribed: LEASE.as_secs(), sent: Some(sent), cookie }.told()
-            }),
+            Ok(Request::Subscribe(wants)) => {
+                let gateway = wants.status.then(|| self.feed.status(None));
+                self.subscribe(from, wants, now).map(|sent| {
+                    let (sent, cookie) = (Some(sent), Some(fresh.as_str()));
+                    Answer { subscribed: LEASE.as_secs(), sent, cookie, gateway }.told()
+                })
+            }
         };
         Some(answer.unwrap_or_else(|wrong| wrong.line()))
     }
@@ -155,6 +163,12 @@ impl Receivers {
                 let next = "it is one of forward.udp.targets: ask from another port";
                 return Err(Wrong::new(error, next));
             }
+            if known.hold.as_ref().is_some_and(Hold::is_replaced) {
+                return Err(connected_again());
+            }
+            if known.wants.controller != wants.controller {
+                known.hold = hold(&self.feed, &wants, address, now)?;
+            }
             known.wants = wants;
             known.lease_end = Some(lease_end);
             return Ok(known.seq);
@@ -164,21 +178,23 @@ impl Receivers {
             let next = "try again in a minute, or ask by TCP (forward.tcp.listen)";
             return Err(Wrong::new("every place is taken", next));
         }
+        let hold = hold(&self.feed, &wants, address, now)?;
         let (until, lease_end) = (self.feed.newest(), Some(lease_end));
-        self.all.push(Receiver { address, wants, until, seq: 0, lease_end });
+        self.all.push(Receiver { address, wants, until, seq: 0, lease_end, hold });
         self.lease_end = self.lease_end.or(lease_end);
         self.changed();
         Ok(0)
     }
 
     /// How many it was sent.
-    fn forget(&mut self, address: SocketAddr) -> u64 {
+    fn forget(&mut self, address: SocketAddr, now: Instant) -> u64 {
         let is_it =
             |receiver: &Receiver| receiver.address == address && receiver.lease_end.is_some();
         let Some(at) = self.all.iter().position(is_it) else { return 0 };
-        let sent = self.all.remove(at).seq;
+        let Receiver { seq, hold, .. } = self.all.remove(at);
+        self.let_go(hold, now);
         self.changed();
-        sent
+        seq
     }
 
     /// When the next lease may end.
@@ -188,9 +204,19 @@ impl Receivers {
 
     /// Forgets those whose lease has ended.
     pub(crate) fn expire(&mut self, now: Instant) {
-        self.all.retain(|receiver| receiver.lease_end.is_none_or(|end| now < end));
+        let is_over = |receiver: &mut Receiver| receiver.lease_end.is_some_and(|end| end <= now);
+        let over: Vec<_> = self.all.extract_if(.., is_over).collect();
+        for Receiver { hold, .. } in over {
+            self.let_go(hold, now);
+        }
         self.lease_end = self.all.iter().filter_map(|receiver| receiver.lease_end).min();
         self.changed();
+    }
+
+    fn let_go(&self, hold: Option<Hold>, now: Instant) {
+        if let Some(hold) = hold {
+            hold.leave((self.feed.origin().now)(), now);
+        }
     }
 
     fn changed(&mut self) {
@@ -276,11 +302,22 @@ impl Receivers {
     /// The last word for each subscriber: that no more comes, and how many came.
     pub(crate) fn farewell(&mut self, mut send: impl FnMut(Outgoing<'_>) -> Fate) {
         for receiver in self.all.drain(..).filter(|receiver| receiver.lease_end.is_some()) {
-            let answer = Answer { subscribed: 0, sent: Some(receiver.seq), cookie: None }.told();
+            let answer = Answer { sent: Some(receiver.seq), ..Answer::default() }.told();
             send(Outgoing { to: receiver.address, is_target: false, bytes: &answer });
         }
         self.changed();
     }
+}
+
+/// What a controller drives from now on.
+fn hold(
+    feed: &Feed,
+    wants: &lines::Request,
+    address: SocketAddr,
+    now: Instant,
+) -> Result<Option<Hold>, Wrong> {
+    let Some(claim) = &wants.controller else { return Ok(None) };
+    feed.claim(claim, address.ip(), now).map(Some)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! that no gateway ever answers another, or itself, however a stranger writes the sender's address.
 
 use crate::lines::{self, LINE_LEN_MAX, Wrong, check_filters, ended, reason};
+use crate::owners::Claim;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,10 @@ impl Request {
             #[serde(default, rename = "cookie")]
             _cookie: Option<IgnoredAny>,
             #[serde(default)]
+            status: bool,
+            #[serde(default)]
+            controller: Option<Claim>,
+            #[serde(default)]
             after: Option<IgnoredAny>,
             #[serde(default)]
             ack: Option<IgnoredAny>,
@@ -77,20 +82,27 @@ impl Request {
                 return Err(Wrong::new(error, next));
             }
         }
-        match (said.subscribe, said.unsubscribe) {
-            (Some(_), true) => Err(wrong("subscribe and unsubscribe: only one of them".into())),
-            (None, true) => Ok(Self::Unsubscribe),
-            (None, false) => Ok(Self::Subscribe(lines::Request::default())),
-            (Some(subscribe), false) => {
-                check_filters(&subscribe).map_err(wrong)?;
-                Ok(Self::Subscribe(lines::Request { subscribe, ..lines::Request::default() }))
-            }
+        if said.subscribe.is_some() && said.unsubscribe {
+            return Err(wrong("subscribe and unsubscribe: only one of them".into()));
         }
+        if said.unsubscribe {
+            return Ok(Self::Unsubscribe);
+        }
+        let mut wanted = lines::Request { status: said.status, ..lines::Request::default() };
+        if let Some(subscribe) = said.subscribe {
+            check_filters(&subscribe).map_err(wrong)?;
+            wanted.subscribe = subscribe;
+        }
+        if let Some(claim) = said.controller {
+            claim.check().map_err(wrong)?;
+            wanted.controller = Some(claim);
+        }
+        Ok(Self::Subscribe(wanted))
     }
 }
 
 /// What is said to one that asked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Answer<'a> {
     /// For how many seconds from now readings come.
     pub(crate) subscribed: u64,
@@ -100,6 +112,9 @@ pub(crate) struct Answer<'a> {
     /// What to repeat, the next time too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cookie: Option<&'a str>,
+    /// How the gateway is, for one that asked for that too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gateway: Option<lines::Status>,
 }
 
 impl Answer<'_> {

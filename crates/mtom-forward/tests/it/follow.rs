@@ -1,18 +1,19 @@
 //! One gateway follows another over real sockets: each reading once, whatever is cut, refused or silent.
 
 use crate::house::{HISTORY, House, NOW, stored};
-use crate::support::listen_on;
+use crate::support::{listen_on, until};
 use crate::viewer::LIMIT;
 use mtom_forward::follower::{Event, Kept, Means, Patience, Place, Refused, Wish, follow};
 use mtom_forward::origin::Origin;
 use mtom_forward::owners::Claim;
 use mtom_forward::server::Limits;
+use mtom_forward::udp::Targets;
 use mtom_protocol::time::UnixMicros;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -30,12 +31,12 @@ struct Follower {
 
 impl Follower {
     fn start(address: SocketAddr, wish: Wish) -> Self {
-        Self::start_at(address, wish, NOW, |_| {})
+        Self::start_at(&format!("tcp://{address}"), wish, NOW, |_| {})
     }
 
     /// Its clock stands at `now`.
     fn start_at(
-        address: SocketAddr,
+        address: &str,
         wish: Wish,
         now: UnixMicros,
         change: impl FnOnce(&mut Patience),
@@ -50,7 +51,7 @@ impl Follower {
         };
         change(&mut patience);
         let means = Means { now: Arc::new(move || now), jitter: || 1.0, patience };
-        let address = format!("tcp://{address}").parse().unwrap();
+        let address = address.parse().unwrap();
         let mut task = JoinSet::new();
         let ending = stop.clone();
         task.spawn(async move { follow(&address, wish, sender, stored, means, ending).await });
@@ -95,6 +96,10 @@ impl Follower {
         self.stop.cancel();
         self.ended().await.unwrap();
     }
+}
+
+fn tcp(address: SocketAddr) -> String {
+    format!("tcp://{address}")
 }
 
 fn place(history: &str, id: u64) -> Place {
@@ -298,7 +303,7 @@ async fn a_clock_that_is_an_hour_off_makes_nothing_late_and_times_are_by_ours() 
     let known = vec![place(HISTORY, 0)];
     let ours = UnixMicros(NOW.0 + 20_000_000 - HOUR);
     let mut follower =
-        Follower::start_at(house.address, Wish { known, ..Wish::default() }, ours, |_| {});
+        Follower::start_at(&tcp(house.address), Wish { known, ..Wish::default() }, ours, |_| {});
     assert_eq!(follower.connected().await.1, HOUR);
     for (id, late) in [(5, true), (15, false)] {
         match follower.next().await {
@@ -344,7 +349,7 @@ async fn one_that_is_no_gateway_or_falls_silent_is_left() {
         let (listener, address) = listen_on("127.0.0.1:0").await;
         let mut server = JoinSet::new();
         server.spawn(saying(listener, words));
-        let mut follower = Follower::start_at(address, Wish::default(), NOW, hurry);
+        let mut follower = Follower::start_at(&tcp(address), Wish::default(), NOW, hurry);
         let lost = loop {
             match follower.next().await {
                 Event::Lost { reason, .. } => break reason,
@@ -356,4 +361,86 @@ async fn one_that_is_no_gateway_or_falls_silent_is_left() {
         follower.end().await;
         server.shutdown().await;
     }
+}
+
+/// Passes datagrams on between one who follows and a gateway, but for each tenth to the one who follows.
+async fn losing(near: UdpSocket, gateway: SocketAddr) {
+    let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    far.connect(gateway).await.unwrap();
+    let (mut asked, mut told) = (vec![0; 65_536], vec![0; 65_536]);
+    let (mut client, mut count) = (None, 0);
+    loop {
+        tokio::select! {
+            Ok((len, from)) = near.recv_from(&mut asked) => {
+                client = Some(from);
+                far.send(&asked[..len]).await.unwrap();
+            }
+            Ok(len) = far.recv(&mut told) => {
+                count += 1;
+                let is_reading = told.starts_with(b"{\"seq\"");
+                if !(is_reading && count % 10 == 0) {
+                    near.send_to(&told[..len], client.unwrap()).await.unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_udp_what_is_lost_is_counted() {
+    let house = crate::udp::House::new().await;
+    let near = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("udp://{}", near.local_addr().unwrap());
+    let mut network = JoinSet::new();
+    network.spawn(losing(near, house.address));
+    let mut follower = Follower::start_at(&url, claim("pc2", "a"), NOW, |_| {});
+    assert_eq!(follower.connected().await.0, place("test", 0));
+    house.store(1..=500);
+    let (mut ids, mut lost) = (Vec::new(), 0);
+    while ids.len() as u64 + lost < 500 {
+        match follower.next().await {
+            Event::Reading { place, is_late, .. } => {
+                assert!(!is_late);
+                ids.push(place.id);
+            }
+            Event::Missed(count) => lost += count,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(ids.is_sorted() && lost > 0, "{lost}");
+    assert_eq!(ids.len() as u64 + lost, 500);
+    // It drives: another one is refused, by whatever way it comes.
+    let other = claim("pc3", "b");
+    let other = Follower::start_at(&format!("udp://{}", house.address), other, NOW, |_| {});
+    let refused = other.ended().await.unwrap_err().to_string();
+    assert!(refused.contains(r#"controller "pc2" at 127.0.0.1: controller "pc3" is refused"#));
+    follower.end().await;
+    network.shutdown().await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_begins_anew_is_found_again_by_udp() {
+    let house = crate::udp::House::new().await;
+    let (address, url) = (house.address.to_string(), format!("udp://{}", house.address));
+    let mut follower = Follower::start_at(&url, Wish::default(), NOW, |_| {});
+    follower.connected().await;
+    house.store(1..=2);
+    assert_eq!([follower.reading().await, follower.reading().await], [(1, false), (2, false)]);
+    house.end().await;
+    follower.lost().await;
+    let house = crate::udp::House::start(&address, Targets::default()).await;
+    let connected = loop {
+        match follower.next().await {
+            Event::Connected { from, .. } => break from,
+            Event::Lost { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(connected, place("test", 0));
+    house.store(1..=1);
+    assert_eq!(follower.reading().await.0, 1);
+    follower.end().await;
+    until("it has said goodbye", || house.feed.udp_stats().subscribers == 0).await;
+    house.end().await;
 }

@@ -31,15 +31,15 @@ fn feed() -> Feed {
 }
 
 /// A gateway as far as UDP sees it.
-struct House {
-    feed: Feed,
-    address: SocketAddr,
+pub(crate) struct House {
+    pub(crate) feed: Feed,
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
     served: JoinSet<()>,
 }
 
 impl House {
-    async fn start(listen: &str, targets: Targets) -> Self {
+    pub(crate) async fn start(listen: &str, targets: Targets) -> Self {
         let (feed, stop) = (feed(), CancellationToken::new());
         let socket = UdpSocket::bind(listen).await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -48,16 +48,16 @@ impl House {
         Self { feed, address, stop, served }
     }
 
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::start("127.0.0.1:0", Targets::default()).await
     }
 
-    fn store(&self, ids: RangeInclusive<u64>) {
+    pub(crate) fn store(&self, ids: RangeInclusive<u64>) {
         let batch: Vec<_> = ids.map(stored).map(Arc::new).collect();
         self.feed.offer(&batch);
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.stop.cancel();
         let ended = timeout(LIMIT, self.served.join_next()).await;
         ended.expect("ends within the limit").unwrap().unwrap();

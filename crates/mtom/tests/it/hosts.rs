@@ -65,8 +65,8 @@ impl House {
         std::fs::write(&config, "listener 1883\nallow_anonymous true\nuser root\n").unwrap();
         let mut broker = Command::new(mosquitto);
         broker.arg("-c").arg(&config);
-        let mut broker = pc1.there(&broker).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(broker.stderr.take().unwrap()).lines();
+        let mut broker = Process(pc1.there(&broker).stderr(Stdio::piped()).spawn().unwrap());
+        let mut lines = BufReader::new(broker.0.stderr.take().unwrap()).lines();
         assert!(lines.by_ref().map_while(Result::ok).any(|line| line.contains("running")));
         std::thread::spawn(move || lines.for_each(drop));
         let maria = Server::start_at(&[], Ipv4Addr::LOCALHOST, pc1.prefix())?;
@@ -81,16 +81,18 @@ impl House {
                 "security.insecure=true",
                 "live.listen=0.0.0.0:8765",
                 "forward.tcp.listen=0.0.0.0:8766",
+                "forward.udp.listen=0.0.0.0:8767",
                 "dashboard.listen=0.0.0.0:8080",
             ],
         );
-        let mut gateway = pc1.there(&gateway).stdout(Stdio::piped()).spawn().unwrap();
-        wait_for_line(gateway.stdout.take().unwrap(), "Ctrl-C stops it");
+        let mut gateway = Process(pc1.there(&gateway).stdout(Stdio::piped()).spawn().unwrap());
+        wait_for_line(gateway.0.stdout.take().unwrap(), "Ctrl-C stops it");
         let mut publisher = Command::new("mosquitto_pub");
         publisher.args(["-h", SENSOR[1], "-q", "1", "-t", "Environ/Temperature", "-l"]);
-        let mut publisher = sensor.there(&publisher).stdin(Stdio::piped()).spawn().unwrap();
-        let lines = publisher.stdin.take().unwrap();
-        let running = vec![Process(broker), Process(gateway), Process(publisher)];
+        let publisher = sensor.there(&publisher).stdin(Stdio::piped()).spawn().unwrap();
+        let mut publisher = Process(publisher);
+        let lines = publisher.0.stdin.take().unwrap();
+        let running = vec![broker, gateway, publisher];
         Some(Self {
             sensor,
             pc1,
@@ -194,6 +196,97 @@ fn wait_for(kept: &Path, last: f64) {
     }
 }
 
+impl House {
+    fn near(&self) -> PathBuf {
+        self.dir.path().join("near")
+    }
+
+    /// A fifth of the packets is lost, on both wires and both ways.
+    async fn lose_a_fifth(&mut self, pcs: &mut [Pc2]) {
+        for (host, device) in [(&self.sensor, "yard"), (&self.pc2, "lan")] {
+            host.lose(device, 20);
+        }
+        self.pc1.lose("yard", 20);
+        for number in 0..300 {
+            self.publish(20.0 + f64::from(number) / 100.0);
+        }
+        self.publish(20.5);
+        for pc in pcs {
+            pc.until(b'c').await;
+            wait_for(&pc.kept, 20.5);
+        }
+        for host in [&self.sensor, &self.pc1, &self.pc2] {
+            host.heal();
+        }
+    }
+
+    /// The wire to PC2 falls silent both ways, so connections are half open, and PC1 has another address when it is
+    /// back. It was hot meanwhile, which is no reason to switch anything when it is heard.
+    async fn fall_silent_and_move(&mut self, pcs: &mut [Pc2]) {
+        for host in [&self.pc1, &self.pc2] {
+            host.silence("lan");
+        }
+        self.publish(30.0);
+        let cut_at = Instant::now();
+        self.pc1.change_address("lan", PC[0], PC1_LATER);
+        // Until it is late there. What else comes meanwhile is of no interest.
+        let mut celsius = 21.0;
+        while cut_at.elapsed() < Duration::from_secs(12) {
+            celsius += 0.001;
+            self.publish(celsius);
+            wait_for(&self.near(), celsius);
+        }
+        for host in [&self.pc1, &self.pc2] {
+            host.heal();
+        }
+        self.pc2.name("pc1.test", PC1_LATER);
+        for pc in &*pcs {
+            wait_for(&pc.kept, celsius);
+        }
+        self.publish(27.0);
+        self.publish(23.0);
+        for pc in pcs {
+            let before = pc.until(b'h').await;
+            assert!(before.iter().all(|byte| *byte == b'c'), "{}: {before:?}", pc.name);
+            pc.until(b'c').await;
+            wait_for(&pc.kept, 23.0);
+        }
+    }
+
+    /// Whoever may lose some switches its LED again.
+    async fn is_heard_by(&mut self, pc: &mut Pc2) -> f64 {
+        let mut celsius = 28.0;
+        loop {
+            celsius += 0.001;
+            self.publish(celsius);
+            let heard = tokio::time::timeout(Duration::from_secs(1), pc.until(b'h')).await;
+            if heard.is_ok() {
+                return celsius;
+            }
+            assert!(celsius < 28.0 + 0.001 * LIMIT.as_secs_f64(), "{} hears nothing", pc.name);
+        }
+    }
+
+    /// Everything is everywhere, once.
+    async fn expect_all(&self, pcs: &[Pc2]) {
+        assert_eq!(values(&self.near()), self.published);
+        for pc in pcs {
+            assert_eq!(values(&pc.kept), self.published, "{}", pc.name);
+        }
+        let socket = MySqlConnectOptions::new().socket(self.maria.socket()).username("root");
+        let mut root = socket.connect().await.unwrap();
+        let begun = Instant::now();
+        loop {
+            let count = "SELECT count(*) FROM house.temp";
+            let count: i64 = sqlx::query_scalar(count).fetch_one(&mut root).await.unwrap();
+            if usize::try_from(count) == Ok(self.published.len()) {
+                break;
+            }
+            assert!(begun.elapsed() < LIMIT, "{count} of {}", self.published.len());
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_originals_three_hosts_lose_nothing_over_bad_wires() {
     let Some(mut house) = House::start().await else { return };
@@ -201,82 +294,19 @@ async fn the_originals_three_hosts_lose_nothing_over_bad_wires() {
         house.controller("TCP", "tcp://pc1.test:8766", Some("+1h")),
         house.controller("WS", "ws://pc1.test:8080/live", Some("-1h")),
     ];
-    // As the original has it: what is new alone.
-    let mut original = house.controller("ORIGINAL", &format!("ws://{}:8765", PC[0]), None);
+    // As the original has it: what is new alone. And by UDP, where some may be lost.
+    let original = format!("ws://{}:8765", PC[0]);
+    let mut original = house.controller("ORIGINAL", &original, None);
+    let mut udp = house.controller("UDP", "udp://pc1.test:8767", Some("-1h"));
     house.publish(26.0);
-    for pc in pcs.iter_mut().chain([&mut original]) {
+    for pc in pcs.iter_mut().chain([&mut original, &mut udp]) {
         pc.until(b'h').await;
     }
-
-    // A fifth of the packets is lost, on both wires and both ways.
-    for (host, device) in [(&house.sensor, "yard"), (&house.pc2, "lan")] {
-        host.lose(device, 20);
+    house.lose_a_fifth(&mut pcs).await;
+    house.fall_silent_and_move(&mut pcs).await;
+    let last = house.is_heard_by(&mut udp).await;
+    for kept in pcs.iter().map(|pc| pc.kept.clone()).chain([house.near()]) {
+        wait_for(&kept, last);
     }
-    house.pc1.lose("yard", 20);
-    for number in 0..300 {
-        house.publish(20.0 + f64::from(number) / 100.0);
-    }
-    house.publish(20.5);
-    for pc in &mut pcs {
-        pc.until(b'c').await;
-        wait_for(&pc.kept, 20.5);
-    }
-    for host in [&house.sensor, &house.pc1, &house.pc2] {
-        host.heal();
-    }
-
-    // The wire to PC2 falls silent both ways: connections are half open. It was hot meanwhile, which is no reason to
-    // switch anything when it is heard.
-    for host in [&house.pc1, &house.pc2] {
-        host.silence("lan");
-    }
-    house.publish(30.0);
-    let cut_at = Instant::now();
-    // And PC1 has another address when it is back.
-    house.pc1.change_address("lan", PC[0], PC1_LATER);
-    let near = house.dir.path().join("near");
-    // Until it is late there. What else comes meanwhile is of no interest.
-    let mut celsius = 21.0;
-    while cut_at.elapsed() < Duration::from_secs(12) {
-        celsius += 0.001;
-        house.publish(celsius);
-        wait_for(&near, celsius);
-    }
-    house.publish(22.0);
-    wait_for(&near, 22.0);
-    for host in [&house.pc1, &house.pc2] {
-        host.heal();
-    }
-    house.pc2.name("pc1.test", PC1_LATER);
-    for pc in &pcs {
-        wait_for(&pc.kept, 22.0);
-    }
-    house.publish(27.0);
-    house.publish(23.0);
-    for pc in &mut pcs {
-        let before = pc.until(b'h').await;
-        assert!(before.iter().all(|byte| *byte == b'c'), "{}: {before:?}", pc.name);
-        pc.until(b'c').await;
-        wait_for(&pc.kept, 23.0);
-    }
-
-    // Everything is everywhere, once.
-    let expected = house.published.clone();
-    assert_eq!(values(&near), expected);
-    for pc in &pcs {
-        assert_eq!(values(&pc.kept), expected, "{}", pc.name);
-    }
-    let socket = MySqlConnectOptions::new().socket(house.maria.socket()).username("root");
-    let mut root = socket.connect().await.unwrap();
-    let begun = Instant::now();
-    loop {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM house.temp")
-            .fetch_one(&mut root)
-            .await
-            .unwrap();
-        if usize::try_from(count) == Ok(expected.len()) {
-            break;
-        }
-        assert!(begun.elapsed() < LIMIT, "{count} of {} in MariaDB", expected.len());
-    }
+    house.expect_all(&pcs).await;
 }

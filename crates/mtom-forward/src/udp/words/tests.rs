@@ -57,9 +57,9 @@ fn what_a_gateway_says_is_no_request() {
     write_reading(&mut reading, 3, b"{\"id\":17}\n");
     assert_eq!(reading, b"{\"seq\":3,\"id\":17}\n");
     let answers = [
-        Answer { subscribed: 0, sent: None, cookie: Some("00") },
-        Answer { subscribed: 60, sent: Some(3), cookie: Some("00") },
-        Answer { subscribed: 0, sent: Some(3), cookie: None },
+        Answer { cookie: Some("00"), ..Answer::default() },
+        Answer { subscribed: 60, sent: Some(3), cookie: Some("00"), gateway: None },
+        Answer { sent: Some(3), ..Answer::default() },
     ]
     .map(|answer| answer.told());
     expect![[r#"
