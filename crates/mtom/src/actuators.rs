@@ -21,7 +21,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Prints one line for each.
 pub(crate) fn list(arguments: &cli::Listing) -> Result<(), Failure> {
-    let answer = actuators(&arguments.place)?;
+    let mut answer = actuators(&arguments.place)?;
+    let others = Ask { path: "/api/v1/controllers", ..everything() };
+    if let Some((_, others)) = asked(&arguments.place, others)? {
+        answer["controllers"] = others["controllers"].clone();
+    }
     if arguments.json {
         report::line(&answer.to_string());
         return Ok(());
@@ -176,10 +180,28 @@ fn table(answer: &Value, now: UnixMicros, zone: &TimeZone) -> Vec<String> {
         let (name, led) = (plain(text(actuator, "name")), led(actuator, zone));
         row([&name, wanted, &led, trust(actuator).0, &link])
     }));
-    if lines.len() == 1 {
+    let controllers = answer["controllers"].as_array().into_iter().flatten();
+    let others: Vec<_> = controllers.flat_map(|controller| driven(controller, zone)).collect();
+    if lines.len() == 1 && others.is_empty() {
         lines.push("none: write [[actuator]] into mtom.toml".into());
     }
+    lines.extend(others);
     lines
+}
+
+/// What a controller drives, a line for each.
+fn driven(controller: &Value, zone: &TimeZone) -> Vec<String> {
+    let by = format!(
+        "driven by controller {} at {}",
+        plain(text(controller, "name")),
+        plain(text(controller, "address"))
+    );
+    let away = controller["away_since_micros"].as_i64();
+    let away = away.map(|at| format!(", away since {}", local(UnixMicros(at), zone)));
+    let away = away.unwrap_or_default();
+    let names = controller["actuators"].as_array().into_iter().flatten();
+    let names = names.map(|name| plain(name.as_str().unwrap_or_default()));
+    names.map(|name| format!("{name:<16} {by}{away}")).collect()
 }
 
 /// Whether its device proves what it says, and what that means.

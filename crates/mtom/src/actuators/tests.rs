@@ -99,3 +99,26 @@ fn an_actuator_that_is_not_there_is_told_with_those_that_are() {
     };
     assert!(text.contains("write [[actuator]] into mtom.toml"), "{text}");
 }
+
+#[test]
+fn the_list_says_what_controllers_drive() {
+    let mut answer = json!({ "actuators": [], "controllers": [
+        {
+            "name": "pc2", "address": "10.0.0.2", "actuators": ["LAMP", "FAN\u{1b}[2J"],
+            "away_since_micros": null
+        },
+        {
+            "name": "pc3", "address": "10.0.0.3", "actuators": ["HEATER"],
+            "away_since_micros": 1_795_421_190_000_000_i64
+        }
+    ] });
+    expect![[r#"
+        ACTUATOR         WANTED   LED                        KEY             LINK
+        LAMP             driven by controller pc2 at 10.0.0.2
+        FAN?[2J          driven by controller pc2 at 10.0.0.2
+        HEATER           driven by controller pc3 at 10.0.0.3, away since 2026-11-23 08:06:30.000"#]].assert_eq(&table(&answer, NOW, &TimeZone::UTC).join("\n"));
+    answer["controllers"] = json!([]);
+    expect![[r#"
+        ACTUATOR         WANTED   LED                        KEY             LINK
+        none: write [[actuator]] into mtom.toml"#]].assert_eq(&table(&answer, NOW, &TimeZone::UTC).join("\n"));
+}

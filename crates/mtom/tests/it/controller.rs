@@ -2,6 +2,7 @@
 
 use crate::mtom::{Mtom, command, output, wait_for_line};
 use crate::{LIMIT, soon};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,7 +10,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio_serial::{SerialPort, SerialStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// A controller that drives TEMP_LED over a pseudo terminal.
 struct Controller {
@@ -168,4 +173,68 @@ async fn the_gateway_shows_who_drives_what_and_refuses_a_second() {
         while gateway.get("/api/v1/controllers").await["controllers"][0]["away_since"].is_null() {}
     })
     .await;
+}
+
+/// Says that at `/live` and hears what is said to that, which is a line.
+async fn answered(address: SocketAddr, said: &str) -> (Value, Socket) {
+    let (mut socket, _) = connect_async(format!("ws://{address}/live")).await.unwrap();
+    socket.send(Message::text(said)).await.unwrap();
+    let line = soon("a line", async {
+        loop {
+            let line = heard(&mut socket).await.expect("a line");
+            // What is for pages has come before it.
+            if line["type"].is_null() {
+                return line;
+            }
+        }
+    })
+    .await;
+    (line, socket)
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The next message; `None`: it is closed.
+async fn heard(socket: &mut Socket) -> Option<Value> {
+    loop {
+        match soon("a message", socket.next()).await?.ok()? {
+            Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
+            Message::Close(_) => return None,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_live_a_program_asks_as_by_tcp() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Mtom::serve("gateway", dir.path(), &[]);
+    publish(gateway.ready.mqtt, 0, 3);
+    soon("three readings", async { while gateway.get("/api/v1/audit").await["stored"] != 3 {} })
+        .await;
+    let page = gateway.ready.dashboard;
+    let (first, mut socket) = answered(page, r#"{"after":1,"ack":true,"status":true}"#).await;
+    let (history, after) = (&first["gateway"]["history"], &first["gateway"]["after"]);
+    assert_eq!((history.as_str().map(str::len), after), (Some(16), &Value::from(1)));
+    for id in [2, 3] {
+        assert_eq!(heard(&mut socket).await.unwrap()["id"], id);
+    }
+    socket.send(Message::text(r#"{"ack":3}"#)).await.unwrap();
+    publish(gateway.ready.mqtt, 3, 4);
+    assert_eq!(heard(&mut socket).await.unwrap()["id"], 4);
+    socket.send(Message::text(r#"{"ack":9}"#)).await.unwrap();
+    let wrong = heard(&mut socket).await.unwrap();
+    assert_eq!(wrong["error"], "ack 9: no reading with that id was sent yet");
+    assert_eq!(heard(&mut socket).await, None);
+
+    let (wrong, _) = answered(page, r#"{"subscribe":["a#"]}"#).await;
+    assert!(wrong["error"].as_str().unwrap().starts_with("\"a#\": "), "{wrong}");
+    let (wrong, _) = answered(page, r#"{"history":"0123456789abcdef","after":0}"#).await;
+    assert_eq!((&wrong["code"], &wrong["history"]), (&"another_history".into(), history));
+
+    // Not for the page of a stranger.
+    let mut request = format!("ws://{page}/live").into_client_request().unwrap();
+    request.headers_mut().insert("origin", "http://evil.test".parse().unwrap());
+    let refused = connect_async(request).await.unwrap_err().to_string();
+    assert!(refused.contains("403"), "{refused}");
 }
