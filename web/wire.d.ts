@@ -650,9 +650,9 @@ export type Controller = {
  */
 name: string,
 /**
- * What tells it from others of that name.
+ * What tells it from others of that name, as long as the gateway runs.
  */
-id: string,
+id: number,
 /**
  * Its IP address.
  */

@@ -21,7 +21,7 @@ const PERIOD_MILLIS = 3_000;
  * @param {readonly Controller[]} all
  */
 export function inOrder(all) {
-  return [...all].sort((a, b) => order(a.name, b.name) || order(a.id, b.id));
+  return [...all].sort((a, b) => order(a.name, b.name) || a.id - b.id);
 }
 
 /** @param {string} a @param {string} b */

@@ -15,7 +15,7 @@ const [en, zh] = [translator("en"), translator("zh")];
  */
 const controller = (fields) => ({
   name: "pc2",
-  id: "a",
+  id: 1,
   address: "192.168.1.40",
   actuators: ["TEMP_LED"],
   since: "",
@@ -53,11 +53,11 @@ test("they are counted, and what there is none of is not said", () => {
 
 test("they stand by name, and those of one name always in the same order", () => {
   const names = [
-    ["pc2", "b"],
-    ["attic", "c"],
-    ["pc2", "a"],
-  ].map(([name = "", id = ""]) => controller({ name, id }));
+    { name: "pc2", id: 12 },
+    { name: "attic", id: 30 },
+    { name: "pc2", id: 2 },
+  ].map((one) => controller(one));
   const ordered = inOrder(names).map(({ name, id }) => `${name} ${id}`);
-  assert.deepEqual(ordered, ["attic c", "pc2 a", "pc2 b"]);
-  assert.equal(names[0]?.id, "b", "and what was given stays as it is");
+  assert.deepEqual(ordered, ["attic 30", "pc2 2", "pc2 12"]);
+  assert.equal(names[0]?.id, 12, "and what was given stays as it is");
 });

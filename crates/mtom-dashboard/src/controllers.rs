@@ -23,8 +23,8 @@ pub(crate) struct Controllers {
 pub(crate) struct Controller {
     /// What it calls itself.
     name: String,
-    /// What tells it from others of that name.
-    id: String,
+    /// What tells it from others of that name, as long as the gateway runs.
+    id: u64,
     /// Its IP address.
     address: String,
     /// What it drives; no other controller may.
@@ -37,10 +37,10 @@ pub(crate) struct Controller {
 }
 
 impl From<Follower> for Controller {
-    fn from(Follower { claim, place, since, away_since }: Follower) -> Self {
+    fn from(Follower { number, claim, place, since, away_since }: Follower) -> Self {
         Self {
             name: claim.name,
-            id: claim.id,
+            id: number,
             address: place,
             actuators: claim.actuators,
             since: since.rfc3339(),

@@ -88,7 +88,11 @@ impl Page {
                 tcp.closed_slow,
                 "Programs cut off: they took nothing.",
             ),
-            counter("tcp_readings_sent_total", tcp.sent, "Readings sent to programs by TCP."),
+            counter(
+                "tcp_readings_sent_total",
+                tcp.sent,
+                "Readings sent to programs as lines, by TCP and /live.",
+            ),
             gauge("udp_subscribers", udp.subscribers, "Programs that have subscribed by UDP."),
             counter("udp_subscribers_refused_total", udp.refused, "Programs that found no place."),
             counter(

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// Far above what either server sends.
 const MESSAGE_LEN_MAX: usize = 64 * 1024;
 /// So much of a text from outside is passed on in an [`Event`].
-const WORDS_LEN_MAX: usize = 200;
+const WORDS_LEN_MAX: usize = 400;
 /// How long a goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -35,7 +35,7 @@ pub enum Event {
     /// A reading came.
     Reading(Received),
     /// The server sent an `Error` frame or something that is no message of it. The connection goes
-    /// on. At most 200 characters from outside, control characters escaped.
+    /// on. At most 400 characters from outside, control characters escaped.
     Complaint(String),
     /// There is no connection, or it has ended.
     Lost {

@@ -152,7 +152,9 @@ struct Client<W, P> {
 impl<W: Wire, P: ReadingPages> Client<W, P> {
     /// It follows from here on: what comes now rings, or is behind `until`.
     fn new(wire: W, desk: Desk<P>, peer: IpAddr, stop: CancellationToken) -> Self {
-        let bell = desk.bell.subscribe();
+        let mut bell = desk.bell.subscribe();
+        // Also where it has rung for the last time already.
+        bell.mark_changed();
         let until = desk.feed.newest();
         Self {
             wire,
@@ -221,7 +223,7 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
                     _ => Err(End::Stopped),
                 }
             }
-            () = self.stop.cancelled(), if self.is_behind => Err(End::Stopped),
+            () = self.stop.cancelled() => Err(End::Stopped),
             () = async { hold.as_ref().expect("looked at before").replaced().await },
                 if hold.is_some() => Err(End::Wrong(connected_again())),
             () = sleep_until(status_at.unwrap_or_else(Instant::now)), if status_at.is_some() => {

@@ -7,6 +7,7 @@
 use mtom_protocol::time::UnixMicros;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,6 +64,8 @@ impl Claim {
 /// A controller and what it drives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Controller {
+    /// Counts those that this gateway has taken in.
+    pub number: u64,
     /// What it says of itself.
     pub claim: Claim,
     /// Where it is: an IP address.
@@ -133,6 +136,7 @@ pub struct Owners {
 struct Shared {
     // `std`: held for a look at a few entries; never across an await.
     entries: Mutex<Vec<Entry>>,
+    count: AtomicU64,
     /// What the gateway drives itself.
     own: Vec<String>,
 }
@@ -155,7 +159,7 @@ impl Owners {
     /// Nobody yet, beside the gateway itself, which drives `own`.
     #[must_use]
     pub fn new(own: Vec<String>) -> Self {
-        Self { shared: Arc::new(Shared { entries: Mutex::default(), own }) }
+        Self { shared: Arc::new(Shared { own, ..Shared::default() }) }
     }
 
     /// Those that are connected, or have not been away for [`LEASE`].
@@ -193,17 +197,19 @@ impl Owners {
             }
         }
         let replaced = CancellationToken::new();
-        let entry = |since| Entry {
-            controller: Controller { claim: claim.clone(), place, since, away_since: None },
+        let entry = |number, since| Entry {
+            controller: Controller { number, claim: claim.clone(), place, since, away_since: None },
             left_at: None,
             replaced: replaced.clone(),
         };
         if let Some(before) = entries.iter_mut().find(|entry| entry.controller.claim.id == claim.id)
         {
             before.replaced.cancel();
-            *before = entry(before.controller.since);
+            let Controller { number, since, .. } = before.controller;
+            *before = entry(number, since);
         } else if entries.len() < CONTROLLERS_MAX {
-            entries.push(entry(at));
+            let number = self.shared.count.fetch_add(1, Ordering::Relaxed) + 1;
+            entries.push(entry(number, at));
         } else {
             return Err(Refused::Full { refused: refused() });
         }
@@ -235,10 +241,11 @@ impl Hold {
 
     /// It is away as of `at`.
     pub(crate) fn leave(self, at: UnixMicros, now: Instant) {
+        let mut entries = self.owners.entries();
+        // Looked at within: whoever replaces it says so within too.
         if self.replaced.is_cancelled() {
             return;
         }
-        let mut entries = self.owners.entries();
         if let Some(entry) = entries.iter_mut().find(|entry| entry.controller.claim.id == self.id) {
             entry.controller.away_since = Some(at);
             entry.left_at = Some(now);

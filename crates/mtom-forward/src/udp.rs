@@ -20,7 +20,6 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use words::REQUEST_LEN_MAX;
 
 mod cookie;
 mod receivers;
@@ -34,6 +33,12 @@ pub use targets::{TTL, Targets};
 pub const LEASE: Duration = Duration::from_secs(60);
 /// Each reading is as many datagrams as there are subscribers: beyond this one task could not send them in time.
 pub const SUBSCRIBERS_MAX: usize = 1_000;
+/// So many of them may be of one address, so that nobody takes all places.
+const HOST_MAX: usize = 64;
+/// Addresses that have proved nothing and are answered within a second. Full: it asks again.
+const STRANGERS_MAX: u32 = 100;
+/// A datagram may be longer than a request; how long, a system may want to know.
+const DATAGRAM_LEN_MAX: usize = 65_536;
 /// Requests that are heard, and datagrams that are sent, before it is the other's turn.
 const STEP: usize = 64;
 /// A burst of readings fits into it. The system may give less.
@@ -102,7 +107,7 @@ pub fn serve_udp(
     let (bell, now) = (feed.bell(), Instant::now());
     let receivers = Receivers::new(feed, secret, &targets.addresses(), SUBSCRIBERS_MAX, now);
     let sockets = Sockets { listen, targets, failures: Seldom::new(LOG_PERIOD), is_full: false };
-    let heard = vec![0; REQUEST_LEN_MAX + 1];
+    let heard = vec![0; DATAGRAM_LEN_MAX];
     serve(Port { receivers, sockets, heard, deaf_until: now }, bell, stop)
 }
 
@@ -192,7 +197,8 @@ impl Port {
         sockets.is_full = false;
         while count < STEP && !sockets.is_full && !self.receivers.is_content() {
             let now = Instant::now();
-            count += self.receivers.serve_next(now, |outgoing| sockets.send(outgoing));
+            // A turn without a datagram takes its time too.
+            count += self.receivers.serve_next(now, |outgoing| sockets.send(outgoing)).max(1);
         }
     }
 }

@@ -130,21 +130,45 @@ impl<'j> Batch<'j> {
     /// When the file cannot be read; the batch is lost.
     pub fn follow(&mut self, history: &str, id: u64, now: UnixMicros) -> Result<bool, StoreError> {
         self.step(|batch| {
-            let (mut followed, at) = match batch.followed.take() {
-                Some(known) if known.0.history == history => known,
-                other => {
-                    if let Some((other, at)) = other {
-                        other.write(batch.connection(), at.0)?;
-                    }
-                    let id = Followed::id_of(batch.connection(), history)?;
-                    (Followed { history: history.to_owned(), id }, now)
-                }
-            };
+            let (mut followed, at) = batch.take_followed(history, now)?;
             let is_new = id > followed.id;
             followed.id = followed.id.max(id);
             batch.followed = Some((followed, at));
             Ok(is_new)
         })
+    }
+
+    /// Notes that the history of another gateway is followed from behind the number `id` on, whatever was noted of it
+    /// before.
+    ///
+    /// # Errors
+    /// When the file cannot be read; the batch is lost.
+    pub fn follow_from(
+        &mut self,
+        history: &str,
+        id: u64,
+        now: UnixMicros,
+    ) -> Result<(), StoreError> {
+        self.step(|batch| {
+            let (followed, at) = batch.take_followed(history, now)?;
+            batch.followed = Some((Followed { id, ..followed }, at));
+            Ok(())
+        })
+    }
+
+    /// How far that history is taken over with this batch, and as of when; what is noted of another one is written.
+    fn take_followed(
+        &mut self,
+        history: &str,
+        now: UnixMicros,
+    ) -> rusqlite::Result<(Followed, UnixMicros)> {
+        match self.followed.take() {
+            Some(known) if known.0.history == history => return Ok(known),
+            Some((other, at)) => other.write(self.connection(), at.0)?,
+            None => {}
+        }
+        let id = Followed::id_of(self.connection(), history)?;
+        Ok((Followed { history: history.to_owned(), id }, now))
     }
 
     /// Keeps what was no reading, and why. Returns its number.

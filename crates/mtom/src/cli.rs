@@ -140,8 +140,9 @@ pub(crate) struct Serve {
 pub(crate) struct Controller {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The gateway: tcp://HOST:8766 or ws://HOST:8080/live, where nothing is missed after a break; or the live
-    /// port as the original has it, ws://HOST:8765, where only what is new comes
+    /// The gateway: tcp://HOST:8766 or ws://HOST:8080/live, where nothing is missed after a break; udp://HOST:8767,
+    /// where what is lost is counted; or the live port as the original has it, ws://HOST:8765, where only what is
+    /// new comes
     #[arg(long, value_name = "URL", default_value = "tcp://127.0.0.1:8766")]
     pub(crate) from: String,
     /// What the gateway calls this controller; left out, this computer's name

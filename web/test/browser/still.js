@@ -393,7 +393,7 @@ function controller(name, place, actuators, left) {
   const away = left === null ? null : NOW - left * SECOND;
   return {
     name,
-    id: `id of ${name}`,
+    id: [...name].reduce((sum, each) => sum * 31 + (each.codePointAt(0) ?? 0), 7) % 100_000,
     address: place,
     actuators,
     since: text(since),

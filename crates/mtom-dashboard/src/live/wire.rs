@@ -1,49 +1,70 @@
 //! Lines of readings over `/live`: one text frame each.
+//!
+//! Who is silent is asked whether it is there (ping), and is gone when it has not answered for [`GONE`].
 
 use super::{PING_TICKS, TICK};
 use axum::body::Bytes;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use mtom_gateway::lines::{End, Wire};
 use std::time::Duration;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+const PING_PERIOD: Duration = TICK.saturating_mul(PING_TICKS);
+/// Silence of two questions, and time for the answer to the last.
+const GONE: Duration = Duration::from_secs(44);
+/// How long the answer to a goodbye may take to go out.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The socket of one who asked for readings.
 pub(super) struct LiveWire {
     socket: WebSocket,
     heard_at: Instant,
-    ping: Interval,
+    ping_at: Instant,
 }
 
 impl LiveWire {
     pub(super) fn new(socket: WebSocket) -> Self {
-        let period = TICK * PING_TICKS;
-        let mut ping = interval_at(Instant::now() + period, period);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { socket, heard_at: Instant::now(), ping }
+        let now = Instant::now();
+        Self { socket, heard_at: now, ping_at: now + PING_PERIOD }
+    }
+
+    fn heard(&mut self) {
+        self.heard_at = Instant::now();
+        self.ping_at = self.heard_at + PING_PERIOD;
     }
 }
 
 impl Wire for LiveWire {
     async fn line(&mut self) -> Result<Vec<u8>, End> {
         loop {
+            let (gone_at, ping_at) = (self.heard_at + GONE, self.ping_at);
             tokio::select! {
+                // What came while something was written proves that it is there, however late it is read.
+                biased;
                 heard = self.socket.recv() => {
-                    self.heard_at = Instant::now();
+                    self.heard();
                     match heard {
                         Some(Ok(Message::Text(text))) if !text.is_empty() => {
                             return Ok(text.as_bytes().to_vec());
                         }
                         Some(Ok(Message::Binary(bytes))) => return Ok(bytes.to_vec()),
                         Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                        Some(Ok(Message::Close(_))) => {
+                            // The library answers while it is read from.
+                            let _ = timeout(FAREWELL, self.socket.recv()).await;
+                            return Err(End::Gone);
+                        }
+                        Some(Err(_)) | None => return Err(End::Gone),
                     }
                 }
-                _ = self.ping.tick() => {
-                    if self.heard_at.elapsed() > self.ping.period() * 3 {
-                        return Err(End::Gone);
-                    }
+                () = sleep_until(gone_at) => return Err(End::Gone),
+                () = sleep_until(ping_at) => {
+                    self.ping_at = Instant::now() + PING_PERIOD;
                     let ping = Message::Ping(Bytes::new());
-                    self.socket.send(ping).await.map_err(|_| End::Gone)?;
+                    match timeout_at(gone_at, self.socket.send(ping)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => return Err(End::Gone),
+                    }
                 }
             }
         }

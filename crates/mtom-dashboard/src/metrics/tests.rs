@@ -170,7 +170,7 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
     check(&page);
     let is_theirs = |line: &&str| line.contains("mtom_tcp_") || line.contains("mtom_udp_");
     let lines: Vec<_> = page.lines().filter(is_theirs).map(|line| format!("{line}\n")).collect();
-    expect![[r##"
+    expect![[r#"
         # HELP mtom_tcp_clients Programs that are connected by TCP.
         # TYPE mtom_tcp_clients gauge
         mtom_tcp_clients 1
@@ -183,7 +183,7 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_tcp_clients_slow_total Programs cut off: they took nothing.
         # TYPE mtom_tcp_clients_slow_total counter
         mtom_tcp_clients_slow_total 4
-        # HELP mtom_tcp_readings_sent_total Readings sent to programs by TCP.
+        # HELP mtom_tcp_readings_sent_total Readings sent to programs as lines, by TCP and /live.
         # TYPE mtom_tcp_readings_sent_total counter
         mtom_tcp_readings_sent_total 5
         # HELP mtom_udp_subscribers Programs that have subscribed by UDP.
@@ -204,6 +204,6 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_udp_readings_skipped_total Readings that came too fast to send.
         # TYPE mtom_udp_readings_skipped_total counter
         mtom_udp_readings_skipped_total 11
-    "##]]
+    "#]]
     .assert_eq(&lines.concat());
 }

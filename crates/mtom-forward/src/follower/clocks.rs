@@ -11,8 +11,8 @@ use std::time::Duration;
 pub(crate) const SAME: Duration = Duration::from_secs(2);
 /// What reached the gateway longer ago is late.
 pub(crate) const LATE: Duration = Duration::from_secs(10);
-/// Times that count: those of a quarter of a minute. A clock that is set is followed after that.
-const TIMES_LEN: usize = 3;
+/// Times that count: those of a minute. A clock that is set back is followed after that.
+const TIMES_LEN: usize = 12;
 
 /// What is known of the other clock.
 #[derive(Debug, Default)]
@@ -35,10 +35,9 @@ impl Clocks {
         self.ahead.iter().copied().max().unwrap_or(0)
     }
 
-    /// Whether what arrived there at `arrived_at`, by its clock, is too old to act on at `now`, by ours.
-    pub(crate) fn is_late(&self, arrived_at: UnixMicros, now: UnixMicros) -> bool {
-        let now_there = UnixMicros(now.0.saturating_add(self.ahead_micros()));
-        now_there.since(arrived_at) > LATE
+    /// Until when, by our clock, one may act on what arrived there at `arrived_at`, by its own.
+    pub(crate) fn fresh_until(&self, arrived_at: UnixMicros) -> UnixMicros {
+        UnixMicros(arrived_at.0.saturating_sub(self.ahead_micros())).saturating_add(LATE)
     }
 
     /// One of its times by our clock.
@@ -72,8 +71,8 @@ mod tests {
         clocks.note(after(HOUR - 7_000_000), NOW);
         assert_eq!(clocks.ahead_micros(), HOUR);
         assert_eq!(clocks.by_ours(after(HOUR + 5)), after(5));
-        // Set back by an hour: after three times it is believed.
-        for _ in 0..3 {
+        // Set back by an hour: after a minute it is believed.
+        for _ in 0..12 {
             clocks.note(after(-10), NOW);
         }
         assert_eq!((clocks.ahead_micros(), clocks.by_ours(after(7))), (-10, after(7)));
@@ -84,10 +83,11 @@ mod tests {
         for ahead in [0, HOUR, -HOUR, 1_500_000] {
             let mut clocks = Clocks::default();
             clocks.note(after(ahead), NOW);
-            let arrived = |seconds_ago: i64| after(ahead - seconds_ago * 1_000_000);
-            assert!(!clocks.is_late(arrived(0), NOW) && !clocks.is_late(arrived(10), NOW));
-            assert!(clocks.is_late(arrived(11), NOW) && clocks.is_late(UnixMicros(0), NOW));
-            assert!(!clocks.is_late(UnixMicros(i64::MAX), NOW), "ahead: not late");
+            let fresh_until =
+                |seconds_ago: i64| clocks.fresh_until(after(ahead - seconds_ago * 1_000_000));
+            assert_eq!([fresh_until(0), fresh_until(10)], [after(10_000_000), NOW]);
+            assert!(fresh_until(11) < NOW && clocks.fresh_until(UnixMicros(i64::MIN)) < NOW);
+            assert!(clocks.fresh_until(UnixMicros(i64::MAX)) > NOW, "ahead: not late");
         }
     }
 }

@@ -27,6 +27,7 @@ const RECEIVE_BUFFER_LEN: usize = 4 * 1024 * 1024;
 struct Answer {
     subscribed: Option<u64>,
     cookie: Option<String>,
+    error: Option<serde::de::IgnoredAny>,
 }
 
 /// A socket that hears one gateway.
@@ -76,9 +77,15 @@ impl UdpWire {
     /// What it says; `None`: it was no line.
     fn hear(&mut self, len: usize) -> Option<Result<Vec<u8>, End>> {
         let said = self.datagram.get(..len)?.trim_ascii_end().to_vec();
-        let Ok(Answer { subscribed: Some(subscribed), cookie }) = serde_json::from_slice(&said)
-        else {
-            return Some(Ok(said));
+        if said.is_empty() {
+            return None;
+        }
+        let answer = serde_json::from_slice(&said).ok();
+        let (subscribed, cookie) = match answer {
+            Some(Answer { subscribed: Some(subscribed), cookie, .. }) => (subscribed, cookie),
+            // A reading that has overtaken the answer: what history it is of is not known yet.
+            Some(Answer { error: None, .. }) if !self.is_subscribed => return None,
+            _ => return Some(Ok(said)),
         };
         match (subscribed, cookie) {
             (0, Some(cookie)) if !self.is_subscribed => {

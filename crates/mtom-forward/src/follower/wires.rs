@@ -4,6 +4,8 @@ use super::udp::UdpWire;
 use crate::follow::{End, Wire};
 use crate::tcp::TcpWire;
 use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -11,8 +13,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-/// Far above what a gateway sends.
-const MESSAGE_LEN_MAX: usize = 64 * 1024;
+/// Far above what a gateway sends: the first message is for pages, and has every series.
+const MESSAGE_LEN_MAX: usize = 16 * 1024 * 1024;
 
 /// A connection that is open.
 pub(super) enum Connected {
@@ -48,9 +50,13 @@ impl LiveWire {
         }
     }
 
-    /// Frames for pages have no key that a line has.
+    /// What is said to pages has a type.
     fn is_line(text: &str) -> bool {
-        ["{\"id\":", "{\"gateway\":", "{\"error\":"].iter().any(|begin| text.starts_with(begin))
+        #[derive(Deserialize)]
+        struct Frame {
+            r#type: Option<IgnoredAny>,
+        }
+        serde_json::from_str::<Frame>(text).is_ok_and(|frame| frame.r#type.is_none())
     }
 }
 
@@ -59,7 +65,7 @@ impl Wire for LiveWire {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    self.is_answered |= Self::is_line(&text);
+                    self.is_answered = self.is_answered || Self::is_line(&text);
                     if self.is_answered {
                         return Ok(text.as_bytes().to_vec());
                     }

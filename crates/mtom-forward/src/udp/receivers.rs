@@ -5,7 +5,7 @@
 
 use super::cookie::{Cookies, Secret};
 use super::words::{Answer, Opening, Request, write_reading};
-use super::{LEASE, SILENCE, STRAIN, Tally};
+use super::{HOST_MAX, LEASE, SILENCE, STRAIN, STRANGERS_MAX, Tally};
 use crate::feed::Feed;
 use crate::follow::connected_again;
 use crate::lines::{self, Wrong};
@@ -14,6 +14,7 @@ use crate::recent::Room;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What one gets before it is the next one's turn.
@@ -73,6 +74,8 @@ pub(crate) struct Receivers {
     content: usize,
     /// Until then nothing is sent to those who may be gone.
     strained_until: Instant,
+    /// How many that have proved nothing asked since then.
+    strangers: (Instant, u32),
     /// No lease ends before.
     lease_end: Option<Instant>,
     datagram: Vec<u8>,
@@ -105,6 +108,7 @@ impl Receivers {
             turn: 0,
             content: 0,
             strained_until: now,
+            strangers: (now, 0),
             lease_end: None,
             datagram: Vec::new(),
         }
@@ -130,7 +134,7 @@ impl Receivers {
         if !opening.cookie.is_some_and(|cookie| self.cookies.prove(&cookie, from, now)) {
             // Whoever it is: the readings of others must not be drawn upon an address that never asked.
             let answer = Answer { cookie: Some(&fresh), ..Answer::default() }.told();
-            return (answer.len() <= datagram.len()).then_some(answer);
+            return (answer.len() <= datagram.len() && self.may_answer(now)).then_some(answer);
         }
         let answer = match Request::parse(datagram) {
             Err(wrong) => Err(wrong),
@@ -149,6 +153,17 @@ impl Receivers {
         Some(answer.unwrap_or_else(|wrong| wrong.line()))
     }
 
+    /// Whether one more that has proved nothing is answered. What is sent to an address that is not there takes the room
+    /// of those that are, for seconds; where there is none left already it is few.
+    fn may_answer(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.strangers.0) >= Duration::from_secs(1) {
+            self.strangers = (now, 0);
+        }
+        self.strangers.1 += 1;
+        let is_strained = now < self.strained_until;
+        self.strangers.1 <= if is_strained { STRANGERS_MAX / 10 } else { STRANGERS_MAX }
+    }
+
     /// How many it was sent already.
     fn subscribe(
         &mut self,
@@ -164,16 +179,26 @@ impl Receivers {
                 return Err(Wrong::new(error, next));
             }
             if known.hold.as_ref().is_some_and(Hold::is_replaced) {
+                self.forget(address, now);
                 return Err(connected_again());
             }
+            let mut before = None;
             if known.wants.controller != wants.controller {
-                known.hold = hold(&self.feed, &wants, address, now)?;
+                let hold = hold(&self.feed, &wants, address, now)?;
+                before = std::mem::replace(&mut known.hold, hold);
             }
             known.wants = wants;
             known.lease_end = Some(lease_end);
-            return Ok(known.seq);
+            let sent = known.seq;
+            self.let_go(before, now);
+            return Ok(sent);
         }
-        if self.subscribers() >= self.subscribers_max {
+        let of_host = |receiver: &&Receiver| {
+            receiver.lease_end.is_some() && receiver.address.ip() == address.ip()
+        };
+        if self.subscribers() >= self.subscribers_max
+            || self.all.iter().filter(of_host).count() >= HOST_MAX
+        {
             self.tally.refused.fetch_add(1, Ordering::Relaxed);
             let next = "try again in a minute, or ask by TCP (forward.tcp.listen)";
             return Err(Wrong::new("every place is taken", next));
@@ -206,8 +231,10 @@ impl Receivers {
     pub(crate) fn expire(&mut self, now: Instant) {
         let is_over = |receiver: &mut Receiver| receiver.lease_end.is_some_and(|end| end <= now);
         let over: Vec<_> = self.all.extract_if(.., is_over).collect();
+        // It has gone when it was heard of last.
+        let gone_at = now.checked_sub(LEASE).unwrap_or(now);
         for Receiver { hold, .. } in over {
-            self.let_go(hold, now);
+            self.let_go(hold, gone_at);
         }
         self.lease_end = self.all.iter().filter_map(|receiver| receiver.lease_end).min();
         self.changed();

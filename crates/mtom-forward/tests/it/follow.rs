@@ -3,6 +3,7 @@
 use crate::house::{HISTORY, House, NOW, stored};
 use crate::support::{listen_on, until};
 use crate::viewer::LIMIT;
+use mtom_forward::follow::{Desk, End, Wire};
 use mtom_forward::follower::{Event, Kept, Means, Patience, Place, Refused, Wish, follow};
 use mtom_forward::origin::Origin;
 use mtom_forward::owners::Claim;
@@ -64,7 +65,7 @@ impl Follower {
 
     async fn connected(&mut self) -> (Place, i64) {
         match self.next().await {
-            Event::Connected { from, ahead_micros } => (from, ahead_micros),
+            Event::Connected { from, ahead_micros, .. } => (from, ahead_micros),
             other => panic!("expected a connection, got {other:?}"),
         }
     }
@@ -79,10 +80,10 @@ impl Follower {
     /// The next reading, which is stored then.
     async fn reading(&mut self) -> (u64, bool) {
         match self.next().await {
-            Event::Reading { place, is_late, .. } => {
+            Event::Reading { place, fresh_until, .. } => {
                 let id = place.id;
                 self.kept.send_modify(|kept| kept.place = Some(place));
-                (id, is_late)
+                (id, fresh_until < NOW)
             }
             other => panic!("expected a reading, got {other:?}"),
         }
@@ -222,6 +223,7 @@ async fn another_history_is_told_and_a_restored_one_goes_on_where_they_parted() 
     assert_eq!(follower.reading().await.0, 6);
     follower.end().await;
 
+    // What it followed last never was here, what it followed before was.
     let known = vec![place("elsewhere", 3), place(HISTORY, 8)];
     let mut follower = Follower::start(house.address, Wish { known, ..Wish::default() });
     let lost = follower.lost().await;
@@ -279,12 +281,66 @@ async fn two_controllers_for_one_actuator_are_refused_with_both_names() {
     );
     house.store(1);
     assert_eq!(first.reading().await.0, 1);
-    // A copy of the first ends it, so that they do not take turns.
+    // A copy of it takes turns with it for a moment, then one of them ends: the first time it may be an old connection
+    // that was long on its way.
     let mut copy = Follower::start(house.address, claim("pc2", "a"));
-    copy.connected().await;
-    let ended = first.ended().await.unwrap_err().to_string();
+    let ended = loop {
+        let (of_first, event) = tokio::select! {
+            event = first.events.recv() => (true, event),
+            event = copy.events.recv() => (false, event),
+        };
+        if event.is_none() {
+            let (ended, other) = if of_first { (first, copy) } else { (copy, first) };
+            other.stop.cancel();
+            break ended.ended().await.unwrap_err().to_string();
+        }
+    };
     assert!(ended.starts_with("the same controller has connected again"), "{ended}");
-    copy.end().await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn another_history_after_readings_were_stored_is_followed_too() {
+    let house = House::start(3, 100, Limits::default()).await;
+    let (address, known) = (house.address, vec![place(HISTORY, 1)]);
+    let mut follower = Follower::start(address, Wish { known, ..Wish::default() });
+    follower.connected().await;
+    assert_eq!([follower.reading().await.0, follower.reading().await.0], [2, 3]);
+    house.end().await;
+    // A new data folder: another name, and fewer readings.
+    let other = || Origin::named("other", || NOW);
+    let house = House::start_at(&address.to_string(), other(), 2, 100, Limits::default()).await;
+    let (mut told, from) = (
+        0,
+        loop {
+            match follower.next().await {
+                Event::Connected { from, is_anew, .. } => {
+                    assert!(is_anew);
+                    break from;
+                }
+                Event::Lost { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        },
+    );
+    assert_eq!(from, place("other", 2));
+    house.store(3);
+    assert_eq!(follower.reading().await.0, 3);
+    house.end().await;
+    // The same name with fewer readings: its disk was rolled back. It is told once, not again and again.
+    let house = House::start_at(&address.to_string(), other(), 1, 100, Limits::default()).await;
+    let from = loop {
+        match follower.next().await {
+            Event::Connected { from, is_anew, .. } => {
+                assert!(is_anew);
+                break from;
+            }
+            Event::Lost { reason, .. } => told += usize::from(reason.contains("another history")),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((from, told), (place("other", 1), 2), "once for each history that was known");
+    follower.end().await;
     house.end().await;
 }
 
@@ -307,8 +363,8 @@ async fn a_clock_that_is_an_hour_off_makes_nothing_late_and_times_are_by_ours() 
     assert_eq!(follower.connected().await.1, HOUR);
     for (id, late) in [(5, true), (15, false)] {
         match follower.next().await {
-            Event::Reading { place, forwarded, is_late } => {
-                assert_eq!((place.id, is_late), (id, late));
+            Event::Reading { place, forwarded, fresh_until, .. } => {
+                assert_eq!((place.id, fresh_until < ours), (id, late));
                 let at = stored(id).at.0 - HOUR;
                 assert_eq!(forwarded.reading.taken_at, Some(UnixMicros(at)));
             }
@@ -399,8 +455,8 @@ async fn by_udp_what_is_lost_is_counted() {
     let (mut ids, mut lost) = (Vec::new(), 0);
     while ids.len() as u64 + lost < 500 {
         match follower.next().await {
-            Event::Reading { place, is_late, .. } => {
-                assert!(!is_late);
+            Event::Reading { place, fresh_until, is_complete, .. } => {
+                assert!(fresh_until >= NOW && !is_complete);
                 ids.push(place.id);
             }
             Event::Missed(count) => lost += count,
@@ -442,5 +498,40 @@ async fn a_gateway_that_begins_anew_is_found_again_by_udp() {
     assert_eq!(follower.reading().await.0, 1);
     follower.end().await;
     until("it has said goodbye", || house.feed.udp_stats().subscribers == 0).await;
+    house.end().await;
+}
+
+/// One that says what it wants, and from then on only listens.
+struct Mute;
+
+impl Wire for Mute {
+    async fn line(&mut self) -> Result<Vec<u8>, End> {
+        std::future::pending().await
+    }
+
+    async fn write(&mut self, _: &[u8], _: Duration) -> Result<(), End> {
+        Ok(())
+    }
+
+    async fn close(self) {}
+
+    fn abort(&mut self) {}
+}
+
+#[tokio::test]
+async fn one_that_comes_while_everything_ends_is_let_go() {
+    let house = House::start(3, 100, Limits::default()).await;
+    let desk = Desk::new(house.feed.clone(), Arc::new(house.archive.clone()), Limits::default());
+    let (ended, stop) = (CancellationToken::new(), CancellationToken::new());
+    ended.cancel();
+    // Its bell rings for the last time.
+    desk.run(&ended).await;
+    let following = desk.follow(Mute, [127, 0, 0, 1].into(), Some(b"{}".to_vec()), stop.clone());
+    timeout(LIMIT, following).await.expect("it is told that everything ends");
+    // And where it is not told, its own end is enough.
+    let desk = Desk::new(house.feed.clone(), Arc::new(house.archive.clone()), Limits::default());
+    let following = desk.follow(Mute, [127, 0, 0, 1].into(), Some(b"{}".to_vec()), stop.clone());
+    stop.cancel();
+    timeout(LIMIT, following).await.expect("it ends");
     house.end().await;
 }

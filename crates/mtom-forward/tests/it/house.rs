@@ -61,10 +61,21 @@ impl House {
         recent_max: usize,
         limits: Limits,
     ) -> Self {
+        Self::start_at("0.0.0.0:0", origin, before, recent_max, limits).await
+    }
+
+    /// At that address.
+    pub(crate) async fn start_at(
+        address: &str,
+        origin: Origin,
+        before: u64,
+        recent_max: usize,
+        limits: Limits,
+    ) -> Self {
         let (archive, stop) = (Archive::default(), CancellationToken::new());
         archive.rows.lock().unwrap().extend((1..=before).map(stored));
         let feed = Feed::with_room(origin, before, vec![], recent_max);
-        let (listener, address) = listen_on("0.0.0.0:0").await;
+        let (listener, address) = listen_on(address).await;
         let address = SocketAddr::new([127, 0, 0, 1].into(), address.port());
         let mut served = JoinSet::new();
         let pages = Arc::new(archive.clone());

@@ -196,7 +196,8 @@ async fn an_address_that_proves_nothing_gets_no_more_bytes_than_it_sent() {
         usize::try_from((random >> 33) % count).unwrap()
     };
     let (mut out, mut back, mut datagram) = (0, 0, vec![0; 65_536]);
-    for _ in 0..2_000 {
+    // No more than are answered within a second.
+    for _ in 0..48 {
         let request = match draw(5) {
             0 => (0..draw(300)).map(|_| u8::try_from(draw(256)).unwrap()).collect(),
             1 => format!("{:1$}", "{}", draw(300)).into_bytes(),

@@ -10,6 +10,7 @@ use mtom_forward::follower::{
     Address, Event, Forwarded, Kept, Means, Patience, Place, Refused, Wish, follow,
 };
 use mtom_protocol::reading::Reading;
+use mtom_protocol::time::UnixMicros;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,30 +24,38 @@ pub(crate) const FORWARDINGS_LEN: usize = 1_024;
 /// Clocks that differ by more are worth a word.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 
-/// One reading of another gateway, and the duty to say when it is safe. Dropped without [`Forwarding::safe`] it is asked
-/// for again.
+/// What came of another gateway's history, and the duty to say when it is safe. Dropped without [`Forwarding::safe`] it
+/// is asked for again.
 #[derive(Debug)]
 pub(crate) struct Forwarding {
     /// Where it stands there.
     pub(crate) place: Place,
-    pub(crate) reading: Reading,
-    /// Nothing is done because of it.
-    pub(crate) is_late: bool,
+    pub(crate) what: What,
     /// Which connection it came on, counted.
     pub(crate) connection: u64,
     safe: oneshot::Sender<()>,
 }
 
+/// What came.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// It is followed from there on, whatever was known of that history.
+    Begins,
+    /// A reading.
+    Reading {
+        reading: Reading,
+        /// Later nothing is done because of it.
+        fresh_until: UnixMicros,
+        /// Everything before it came too.
+        is_complete: bool,
+    },
+}
+
 impl Forwarding {
     /// With what tells whether it is safe: dropped means that it is not.
-    pub(crate) fn new(
-        place: Place,
-        reading: Reading,
-        is_late: bool,
-        connection: u64,
-    ) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn new(place: Place, what: What, connection: u64) -> (Self, oneshot::Receiver<()>) {
         let (safe, receipt) = oneshot::channel();
-        (Self { place, reading, is_late, connection, safe }, receipt)
+        (Self { place, what, connection, safe }, receipt)
     }
 
     /// It will survive anything.
@@ -132,23 +141,33 @@ impl Passing {
         event: Event,
     ) -> Result<Option<(Place, oneshot::Receiver<()>)>, RelayGone> {
         match event {
-            Event::Connected { .. } => {
+            Event::Connected { from, is_anew, .. } => {
                 self.connection += 1;
                 if let Some(granted) = self.granted.take() {
                     // Whoever waits for it may be ending.
                     let _ = granted.send(());
                 }
-                Ok(None)
+                // What comes between now and the first reading that is stored must not be missed when this dies.
+                if is_anew { self.pass(from, What::Begins).await.map(Some) } else { Ok(None) }
             }
-            Event::Reading { place, forwarded: Forwarded { reading, .. }, is_late } => {
-                let own = place.clone();
-                let (forwarding, receipt) =
-                    Forwarding::new(place, reading, is_late, self.connection);
-                self.forwardings.send(forwarding).await.map_err(|_| RelayGone)?;
-                Ok(Some((own, receipt)))
+            Event::Reading { place, forwarded, fresh_until, is_complete } => {
+                let Forwarded { reading, .. } = forwarded;
+                let what = What::Reading { reading, fresh_until, is_complete };
+                self.pass(place, what).await.map(Some)
             }
             Event::Missed(_) | Event::Complaint(_) | Event::Lost { .. } => Ok(None),
         }
+    }
+
+    async fn pass(
+        &self,
+        place: Place,
+        what: What,
+    ) -> Result<(Place, oneshot::Receiver<()>), RelayGone> {
+        let own = place.clone();
+        let (forwarding, receipt) = Forwarding::new(place, what, self.connection);
+        self.forwardings.send(forwarding).await.map_err(|_| RelayGone)?;
+        Ok((own, receipt))
     }
 }
 

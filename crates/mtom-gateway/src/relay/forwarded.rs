@@ -3,11 +3,14 @@
 use super::inbox::Work;
 use super::rules::Rules;
 use super::{Effects, Relay};
-use crate::forwarded::lines::Forwarding;
+use crate::forwarded::lines::{Forwarding, What};
+use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Event, Outputs};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
+use mtom_store::record::Stored;
+use std::sync::Arc;
 
 impl Rules {
     /// Stores those that are not known, and decides on those that are not late. Late ones fill windows alone.
@@ -19,14 +22,17 @@ impl Rules {
         effects: &mut Effects,
         out: &mut Outputs,
     ) -> Result<(), StoreError> {
-        for Forwarding { place, reading, is_late, .. } in forwarded {
-            if !transaction.follow(&place.history, place.id, now)? {
-                continue;
-            }
-            let Some(stored) = super::keep(transaction, reading.clone(), now, effects)? else {
+        for Forwarding { place, what, .. } in forwarded {
+            let What::Reading { reading, fresh_until, is_complete } = what else {
+                transaction.follow_from(&place.history, place.id, now)?;
                 continue;
             };
-            if *is_late {
+            if *is_complete && !transaction.follow(&place.history, place.id, now)? {
+                continue;
+            }
+            let is_late = now > *fresh_until;
+            let Some(stored) = take_in(transaction, reading, is_late, now)? else { continue };
+            if is_late {
                 self.engine.warm(&mut self.state, &stored);
             } else {
                 self.engine.step(&mut self.state, Event::Reading(&stored), now, out);
@@ -34,6 +40,34 @@ impl Rules {
             effects.readings.push(stored);
         }
         Ok(())
+    }
+}
+
+/// Stores a reading; `None` when it is stored already. One that is late has its time, however long ago that is, and
+/// says nothing of how long readings take.
+fn take_in(
+    transaction: &mut Batch<'_>,
+    reading: &Reading,
+    is_late: bool,
+    now: UnixMicros,
+) -> Result<Option<Arc<StoredReading>>, StoreError> {
+    let at = reading.taken_at.filter(|at| is_late && (UnixMicros(0)..=now).contains(at));
+    let stored = match at {
+        Some(at) => {
+            let reading = reading.clone();
+            transaction.import(&StoredReading {
+                id: 0,
+                at,
+                arrived_at: now,
+                suspect: false,
+                reading,
+            })?
+        }
+        None => transaction.reading(reading, now)?,
+    };
+    match stored {
+        Stored::New(stored) => Ok(Some(Arc::new(stored))),
+        Stored::Duplicate => Ok(None),
     }
 }
 

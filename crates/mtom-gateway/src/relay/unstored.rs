@@ -8,6 +8,7 @@ use super::inbox::Work;
 use super::ledger::{command, newest};
 use super::rules::alert_record;
 use super::{Relay, decode_delivery};
+use crate::forwarded::lines::{Forwarding, What};
 use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Event, Outputs};
@@ -30,6 +31,8 @@ const ALERTS_MAX: usize = 1_000;
 #[derive(Default)]
 pub(super) struct Unstored {
     seen: HashSet<(Arc<str>, Arc<str>, ReadingKey)>,
+    /// The same of other gateways' histories.
+    taken: HashSet<(Arc<str>, u64)>,
     pub(super) commands: Vec<CommandRecord>,
     /// So do alerts.
     pub(super) alerts: Vec<AlertRecord>,
@@ -63,6 +66,17 @@ impl Unstored {
         self.seen.insert((device, quantity, key.clone()))
     }
 
+    /// The reading in it, where something may be done because of it: it is not late and did not come before.
+    fn news<'a>(&mut self, forwarding: &'a Forwarding, now: UnixMicros) -> Option<&'a Reading> {
+        let Forwarding { place, what, .. } = forwarding;
+        let What::Reading { reading, fresh_until, .. } = what else { return None };
+        if self.taken.len() >= KEYS_MAX {
+            self.taken.clear();
+        }
+        let is_new = self.taken.insert((Arc::clone(&place.history), place.id));
+        (is_new && now <= *fresh_until).then_some(reading)
+    }
+
     fn note(&mut self, command: CommandRecord) {
         if self.commands.len() >= COMMANDS_MAX {
             self.commands.remove(0);
@@ -80,11 +94,12 @@ impl Relay {
         }
         let mut shown = Vec::new();
         let published = work.batch.iter().flat_map(decode_delivery).filter_map(Result::ok);
-        let fresh = work.forwarded.iter().filter(|forwarding| !forwarding.is_late);
-        for reading in published.chain(fresh.map(|forwarding| forwarding.reading.clone())) {
-            if !self.unstored.is_new(&reading) {
-                continue;
-            }
+        let mut readings: Vec<_> =
+            published.filter(|reading| self.unstored.is_new(reading)).collect();
+        let fresh =
+            work.forwarded.iter().filter_map(|forwarding| self.unstored.news(forwarding, now));
+        readings.extend(fresh.cloned());
+        for reading in readings {
             let (at, suspect) = counted_time(reading.taken_at, now);
             let stored =
                 Arc::new(StoredReading { id: UNSTORED_ID, at, arrived_at: now, suspect, reading });

@@ -68,4 +68,10 @@ fn what_was_taken_over_is_known_with_what_was_stored() {
     assert!(batch.follow("a", 11, after(4)).unwrap() && !batch.follow("b", 1, after(4)).unwrap());
     batch.commit().unwrap();
     assert_eq!(journal.history().followed().unwrap(), [of("a", 11), of("b", 1)]);
+    // It begins anew, because that history was rolled back: what comes with the same numbers is not known.
+    let mut batch = journal.begin().unwrap();
+    batch.follow_from("a", 3, after(5)).unwrap();
+    assert!(batch.follow("a", 4, after(5)).unwrap());
+    batch.commit().unwrap();
+    assert_eq!(journal.history().followed().unwrap(), [of("a", 4), of("b", 1)]);
 }

@@ -120,5 +120,6 @@ fn the_list_says_what_controllers_drive() {
     answer["controllers"] = json!([]);
     expect![[r#"
         ACTUATOR         WANTED   LED                        KEY             LINK
-        none: write [[actuator]] into mtom.toml"#]].assert_eq(&table(&answer, NOW, &TimeZone::UTC).join("\n"));
+        none: write [[actuator]] into mtom.toml"#]]
+    .assert_eq(&table(&answer, NOW, &TimeZone::UTC).join("\n"));
 }

@@ -276,6 +276,73 @@ fn one_more_than_there_are_places_is_told_so() {
     assert_eq!(house.prove(B, json!({}))["subscribed"], 60);
 }
 
+fn drives(id: &str, actuators: &[&str]) -> Value {
+    json!({"status": true, "controller": {"name": "pc2", "id": id, "actuators": actuators}})
+}
+
+/// Who drives what, and whether it is away.
+fn owners(house: &House) -> Vec<(String, bool)> {
+    let known = house.feed.origin().owners.list(house.now).into_iter();
+    known.map(|one| (one.claim.actuators.join(","), one.away_since.is_some())).collect()
+}
+
+#[test]
+fn a_controller_holds_what_it_says_and_lets_go_of_what_it_no_longer_says() {
+    let mut house = House::new();
+    let answer = house.prove(A, drives("a", &["LED"]));
+    assert_eq!(
+        (&answer["subscribed"], &answer["gateway"]["history"]),
+        (&json!(60), &json!("test"))
+    );
+    let refused = house.prove(B, drives("b", &["LED"]));
+    assert_eq!(refused["code"], "controller_refused");
+    assert_eq!(house.feed.udp_stats().subscribers, 1);
+    // Another, and none: nothing is left behind.
+    for id in 0..300 {
+        let one = format!("LED {id}");
+        assert_eq!(house.prove(A, drives(&id.to_string(), &[&one]))["subscribed"], 60);
+        house.wait(30);
+    }
+    assert_eq!(house.prove(A, json!({}))["subscribed"], 60);
+    assert!(owners(&house).iter().all(|(_, is_away)| *is_away), "{:?}", owners(&house));
+    assert_eq!(house.prove(B, drives("b", &["LED"]))["subscribed"], 60);
+    // A minute after it was heard of last it is free, not after two.
+    house.wait(60);
+    assert_eq!(owners(&house), []);
+    assert_eq!(house.prove(A, drives("a", &["LED"]))["subscribed"], 60);
+    house.prove(A, json!({"unsubscribe": true}));
+    assert_eq!(owners(&house), [("LED".to_owned(), true)]);
+}
+
+#[test]
+fn a_controller_that_comes_from_another_port_takes_its_own_place() {
+    let mut house = House::new();
+    house.prove(A, drives("a", &["LED"]));
+    assert_eq!(house.prove("10.0.0.1:2", drives("a", &["LED"]))["subscribed"], 60);
+    assert_eq!(house.prove(A, drives("a", &["LED"]))["code"], "connected_again");
+    assert_eq!(house.feed.udp_stats().subscribers, 1);
+    assert_eq!(owners(&house), [("LED".to_owned(), false)]);
+}
+
+#[test]
+fn nobody_takes_all_places_and_strangers_do_not_take_the_room() {
+    let mut house = House::new();
+    house.receivers.subscribers_max = 1_000;
+    for port in 1..=64 {
+        assert_eq!(house.prove(&format!("10.0.0.1:{port}"), json!({}))["subscribed"], 60);
+    }
+    assert_eq!(house.prove("10.0.0.1:65", json!({}))["error"], "every place is taken");
+    assert_eq!(house.prove(B, json!({}))["subscribed"], 60);
+    // 66 that had proved nothing were answered in this second.
+    let mut answered = 66;
+    while house.hear("10.0.0.3:1", &[&b"{}"[..], &[b' '; 98]].concat()).is_some() {
+        answered += 1;
+    }
+    assert_eq!(answered, 100);
+    house.wait(1);
+    assert!(house.hear("10.0.0.3:1", &[&b"{}"[..], &[b' '; 98]].concat()).is_some());
+}
+
 #[test]
 fn targets_get_everything_without_a_word_and_for_ever() {
     let mut house = House::with(&[A, "239.1.2.3:9000"], 100);

@@ -1,4 +1,4 @@
-use crate::forwarded::lines::Forwarding;
+use crate::forwarded::lines::{Forwarding, What};
 use crate::relay::inbox::Work;
 use crate::relay::tests::{Begun, House};
 use mtom_forward::follower::Place;
@@ -11,8 +11,8 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
-const LATE: bool = true;
-const FRESH: bool = false;
+const LATE: UnixMicros = UnixMicros(0);
+const FRESH: UnixMicros = UnixMicros(i64::MAX);
 
 /// A relay that is worked by hand.
 struct Desk {
@@ -26,7 +26,7 @@ impl Desk {
         Self { begun: house.begin(), work: Work::default(), receipts: Vec::new() }
     }
 
-    fn bring(&mut self, id: u64, celsius: f64, is_late: bool, connection: u64) {
+    fn bring(&mut self, id: u64, celsius: f64, fresh_until: UnixMicros, connection: u64) {
         let reading = Reading {
             topic: "Environ/Temperature".into(),
             device: "Environ".into(),
@@ -37,8 +37,12 @@ impl Desk {
             taken_at: Some(UnixMicros(1_795_421_189_000_000)),
             key: None,
         };
+        self.pass(id, What::Reading { reading, fresh_until, is_complete: true }, connection);
+    }
+
+    fn pass(&mut self, id: u64, what: What, connection: u64) {
         let place = Place { history: "far".into(), id };
-        let (forwarding, receipt) = Forwarding::new(place, reading, is_late, connection);
+        let (forwarding, receipt) = Forwarding::new(place, what, connection);
         self.work.forwarded.push(forwarding);
         self.receipts.push(receipt);
     }
@@ -133,4 +137,20 @@ fn behind_one_that_could_not_be_stored_nothing_of_that_connection_is() {
     }
     assert_eq!(desk.turn(), [true; 3]);
     assert_eq!(desk.values(), [20.0, 22.0, 23.0, 24.0]);
+}
+
+#[test]
+fn where_it_begins_is_kept_and_may_be_behind_what_was_known() {
+    let house = House::new();
+    let mut desk = Desk::new(&house);
+    desk.pass(100, What::Begins, 1);
+    assert_eq!(desk.turn(), [true]);
+    assert_eq!((desk.followed(), desk.values()), (vec![("far".to_owned(), 100)], vec![]));
+    desk.bring(101, 20.0, FRESH, 1);
+    desk.turn();
+    // The other gateway's disk was rolled back: its next number is one that was known.
+    desk.pass(90, What::Begins, 2);
+    desk.bring(91, 21.0, FRESH, 2);
+    assert_eq!(desk.turn(), [true, true]);
+    assert_eq!((desk.followed(), desk.values()), (vec![("far".to_owned(), 91)], vec![20.0, 21.0]));
 }
