@@ -132,7 +132,7 @@ export type Log = { log: Array<LogLine>, };
 /**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "rules_refused", version: number, reason: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "broker_forgot", url: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "rules_refused", version: number, reason: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.
@@ -707,6 +707,10 @@ decided_to_applied_micros: number | null,
  * The external broker is away; null: it is not, or there is none.
  */
 broker_lost: BrokerLost | null,
+/**
+ * How often an external broker had forgotten our session, and what it had queued for us, since the start.
+ */
+broker_sessions_lost: number,
 /**
  * Since when nothing can be stored; null: the disk takes readings.
  */

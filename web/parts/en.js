@@ -373,6 +373,7 @@ export const en = {
 
   "event.broker_connected": "Connected to the broker {url}",
   "event.broker_lost": "Lost the broker {url}: {reason}",
+  "event.broker_forgot": "The broker {url} forgot our session: what it had queued for us is gone",
   "event.stored": "Stored reading {id}: {device}/{quantity} {value}",
   "event.duplicate": "Already stored: {device}/{quantity} number {seq}",
   "event.rejected": "Rejected on {topic}: {reason}",

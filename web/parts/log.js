@@ -11,7 +11,7 @@ import { LOG_LEN } from "./state.js";
 
 const HOPS = /** @type {const} */ (["broker", "gateway", "forward", "rules", "actuator"]);
 /** Events that a person should not overlook. */
-const BAD = ["broker_lost", "rejected", "refused", "noise", "forged"];
+const BAD = ["broker_lost", "broker_forgot", "rejected", "refused", "noise", "forged"];
 
 /** @param {Page} page */
 export function createLog(page) {

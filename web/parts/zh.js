@@ -360,6 +360,7 @@ export const zh = {
 
   "event.broker_connected": "已连接代理服务器 {url}",
   "event.broker_lost": "与代理服务器 {url} 断开：{reason}",
+  "event.broker_forgot": "代理服务器 {url} 丢失了我们的会话：它为我们排队的消息已经没有了",
   "event.stored": "已保存读数 {id}：{device}/{quantity} {value}",
   "event.duplicate": "重复，已经保存：{device}/{quantity} 第 {seq} 号",
   "event.rejected": "拒收 {topic}：{reason}",

@@ -23,6 +23,7 @@ const PATH = {
   arrived_to_decided_micros: 300,
   decided_to_applied_micros: 900,
   broker_lost: null,
+  broker_sessions_lost: 0,
   failing_since: null,
   failing_since_micros: null,
   rules_refused: null,

@@ -32,4 +32,4 @@ pub use report::{Clock, Desired, LinkState, Report, Trust, Version};
 pub use run::run;
 #[cfg(feature = "model")]
 pub use session::model;
-pub use settings::{Broker, Drift, Protocol, Settings};
+pub use settings::{Drift, Protocol, Settings};

@@ -10,12 +10,11 @@ use crate::backoff::Backoff;
 use crate::pump::{changed, wait};
 use crate::report::{Desired, LinkState};
 use crate::session::{Memory, Voice};
-use crate::settings::{Broker, Settings};
+use crate::settings::Settings;
 use address::MqttAddress;
-use rumqttc::{
-    AsyncClient, ConnectReturnCode, Event, EventLoop, Incoming, MqttOptions, PublishOptions, QoS,
-    SubscribeFilter, SubscribeReasonCode,
-};
+use mtom_mqtt::connection::{Connection as Mqtt, Event, Incoming, Options, Outgoing};
+use mtom_mqtt::fault::Fault;
+use mtom_mqtt::target::{Spoken, Target, Versions};
 use std::time::Duration;
 use switch::{Heard, Message, Switch};
 use tokio::sync::watch;
@@ -25,9 +24,11 @@ use tokio_util::sync::CancellationToken;
 /// A broker that is silent for one and a half of these is gone.
 const KEEP_ALIVE_SECONDS: u16 = 5;
 /// The longest message of a device, in bytes.
-const PACKET_LEN_MAX: usize = 256 * 1024;
+const PACKET_LEN_MAX: u32 = 256 * 1024;
 /// Requests on their way to the socket: subscriptions, one command, a question, the end.
 const REQUESTS_LEN: usize = 16;
+/// Messages of a device that the broker sends ahead of our acknowledgements, which leave at once.
+const RECEIVE_MAX: u16 = 64;
 /// What a last command and the end of the connection may take.
 const FAREWELL_MAX: Duration = Duration::from_millis(500);
 
@@ -46,11 +47,13 @@ pub(crate) async fn run(
     };
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, Backoff::seed());
     let mut memory = Memory::default();
+    let mut versions = Versions::new(broker.version);
     let mut why = String::new();
     loop {
         voice.link(LinkState::Connecting, why.clone());
         let began = Instant::now();
-        let mut connection = Connection::new(broker);
+        let spoken = versions.next();
+        let mut connection = Connection::new(broker, spoken);
         let opened = tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -58,6 +61,7 @@ pub(crate) async fn run(
         };
         match opened {
             Ok(Ok(kept)) => {
+                versions.greeted(spoken);
                 let mut switch = Switch::new(settings, address, voice, &mut memory, Instant::now());
                 for publish in &kept {
                     connection.hear(&mut switch, publish, address, settings, voice);
@@ -72,8 +76,11 @@ pub(crate) async fn run(
                 }
                 backoff.held(began.elapsed());
             }
-            Ok(Err(reason)) => {
-                why = format!("{}: {reason}", settings.link);
+            Ok(Err(fault)) => {
+                why = format!("{}: no connection to the broker: {fault}", settings.link);
+                if versions.failed(spoken, &fault) {
+                    continue;
+                }
                 voice.link(LinkState::Away, why.clone());
             }
             Err(_) => {
@@ -89,57 +96,48 @@ pub(crate) async fn run(
     }
 }
 
-struct Connection {
-    client: AsyncClient,
-    events: EventLoop,
-}
+struct Connection(Mqtt);
 
 impl Connection {
-    fn new(broker: &Broker) -> Self {
-        // Nobody else's, or the broker would end the other's connection [MQTT-3.1.4-2].
-        let name = format!("mtom-{:016x}", Backoff::seed());
-        let mut options = MqttOptions::new(name, (broker.host.as_str(), broker.port));
-        options
-            .set_keep_alive(KEEP_ALIVE_SECONDS)
-            .set_clean_session(true)
-            .set_max_packet_size(PACKET_LEN_MAX, PACKET_LEN_MAX);
-        if let Some((user, password)) = &broker.credentials {
-            options.set_credentials(user, password.clone());
-        }
-        let (client, events) = AsyncClient::builder(options).capacity(REQUESTS_LEN).build();
-        Self { client, events }
+    fn new(broker: &Target, spoken: Spoken) -> Self {
+        let options = Options {
+            // Nobody else's, or the broker would end the other's connection [MQTT-3.1.4-2].
+            client_id: format!("mtom-{:016x}", Backoff::seed()),
+            is_kept: false,
+            acknowledges_by_hand: false,
+            receive_max: RECEIVE_MAX,
+            keep_alive_seconds: KEEP_ALIVE_SECONDS,
+            packet_len_max: PACKET_LEN_MAX,
+            requests_len: REQUESTS_LEN,
+            unanswered_max: 4,
+        };
+        Self(Mqtt::new(broker, spoken, &options))
     }
 
     /// Connects and subscribes; what came before the answer to that.
-    async fn open(&mut self, address: &MqttAddress) -> Result<Vec<rumqttc::Publish>, String> {
+    async fn open(&mut self, address: &MqttAddress) -> Result<Vec<Incoming>, Fault> {
         let mut kept = Vec::new();
         loop {
-            match self.events.poll().await {
-                Ok(Event::Incoming(Incoming::ConnAck(ack))) => {
-                    if ack.code != ConnectReturnCode::Success {
-                        return Err(format!("the broker refuses us: {:?}", ack.code));
-                    }
+            match self.0.next().await? {
+                Event::Connected { .. } => {
                     let topics = address.heard().chain([address.set.as_str()]);
-                    let filters =
-                        topics.map(|topic| SubscribeFilter::new(topic.into(), QoS::AtLeastOnce));
-                    let asked = self.client.try_subscribe_many(filters.collect::<Vec<_>>());
-                    asked.map_err(|error| format!("cannot subscribe: {error}"))?;
+                    self.0.subscribe(&topics.collect::<Vec<_>>(), true)?;
                 }
-                Ok(Event::Incoming(Incoming::SubAck(ack))) => {
-                    return if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
-                        Err("the broker does not let us hear its topics".into())
-                    } else {
-                        Ok(kept)
+                Event::Subscribed { refused } => {
+                    return match refused.first() {
+                        Some((filter, reason)) => Err(Fault::Ended(format!(
+                            "it does not let us hear {filter} ({reason})"
+                        ))),
+                        None => Ok(kept),
                     };
                 }
-                Ok(Event::Incoming(Incoming::Publish(publish))) => {
+                Event::Message(message) => {
                     // Few topics, and a kept message each: more is somebody's noise.
                     if kept.len() < REQUESTS_LEN {
-                        kept.push(publish);
+                        kept.push(message);
                     }
                 }
-                Ok(_) => {}
-                Err(error) => return Err(format!("no connection to the broker: {error}")),
+                Event::Taken | Event::NotTaken { .. } | Event::Other => {}
             }
         }
     }
@@ -181,13 +179,19 @@ impl Connection {
                     self.farewell(switch, address).await;
                     return None;
                 }
-                event = self.events.poll() => match event {
-                    Ok(Event::Incoming(Incoming::Publish(publish))) => {
-                        self.hear(switch, &publish, address, settings, voice);
+                event = self.0.next() => match event {
+                    Ok(Event::Message(message)) => {
+                        self.hear(switch, &message, address, settings, voice);
                     }
-                    Ok(Event::Incoming(Incoming::PubAck(_))) => unanswered = None,
+                    Ok(Event::Taken) => unanswered = None,
+                    Ok(Event::NotTaken { reason }) => {
+                        let set = &address.set;
+                        return Some(format!(
+                            "the broker does not let us publish on {set} ({reason}): allow it to broker.username"
+                        ));
+                    }
                     Ok(_) => {}
-                    Err(error) => return Some(format!("the connection to the broker ended: {error}")),
+                    Err(fault) => return Some(format!("the connection to the broker ended: {fault}")),
                 },
                 () = changed(desired) => {}
                 () = wait(due) => {}
@@ -198,14 +202,15 @@ impl Connection {
     fn hear(
         &self,
         switch: &mut Switch<'_>,
-        publish: &rumqttc::Publish,
+        message: &Incoming,
         address: &MqttAddress,
         settings: &Settings,
         voice: &Voice<'_>,
     ) {
-        let Ok(topic) = std::str::from_utf8(&publish.topic) else { return };
-        let heard = Heard { topic, payload: &publish.payload, is_kept: publish.retain };
-        if !switch.hear(heard, Instant::now()) && topic == address.set && publish.retain {
+        let Some(topic) = message.topic() else { return };
+        let is_kept = message.retained_copy;
+        let heard = Heard { topic, payload: &message.payload, is_kept };
+        if !switch.hear(heard, Instant::now()) && topic == address.set && is_kept {
             let reason = format!(
                 "{}: the broker keeps a command on {topic}, which the device obeys whenever it connects; \
                  clear it with mosquitto_pub -r -n -t '{topic}'",
@@ -221,10 +226,16 @@ impl Connection {
             (Message::Ask, None) => return Ok(()),
             (Message::Set(Desired { led, .. }), _) => (address.set.as_str(), address.payload(led)),
         };
-        // Not retained: a broker must not tell it to a device that comes later.
-        let options = PublishOptions::new(QoS::AtLeastOnce);
-        let published = self.client.try_publish(topic, payload.to_owned(), options);
-        published.map_err(|error| format!("cannot publish: {error}"))
+        let outgoing = Outgoing {
+            topic: topic.to_owned(),
+            payload: payload.to_owned().into(),
+            acknowledged: true,
+            // A broker must not tell it to a device that comes later.
+            retain: false,
+            properties: Vec::new(),
+        };
+        // That it was taken is heard as any other event.
+        self.0.publish(outgoing).map(drop).map_err(|fault| fault.to_string())
     }
 
     /// Publishes what is wanted last, if the broker takes it at once, and closes in good order.
@@ -235,8 +246,8 @@ impl Connection {
         {
             switch.sent(message, now);
         }
-        if self.client.try_disconnect().is_ok() {
-            let ended = async { while self.events.poll().await.is_ok() {} };
+        if self.0.disconnect().is_ok() {
+            let ended = async { while self.0.next().await.is_ok() {} };
             // Later than this nobody waits for it.
             let _ = timeout(FAREWELL_MAX, ended).await;
         }

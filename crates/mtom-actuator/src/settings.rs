@@ -2,8 +2,8 @@
 
 use crate::address::LinkAddress;
 use crate::address::bluetooth::BluetoothId;
+use mtom_mqtt::target::Target;
 use mtom_protocol::link::keyed::Key;
-use std::fmt;
 use std::time::Duration;
 
 /// How one actuator is reached. [`Settings::new`] gives the defaults.
@@ -22,7 +22,7 @@ pub struct Settings {
     /// What to do when somebody switches the LED by hand.
     pub drift: Drift,
     /// The way to an `mqtt:` switch; `None`: there is no broker.
-    pub broker: Option<Broker>,
+    pub broker: Option<Target>,
     /// The state is sent again this long after it was last sent.
     pub refresh: Duration,
     /// The first refresh of a connection: many boards restart when their port is opened and hear
@@ -45,27 +45,6 @@ pub struct Settings {
     pub backoff_min: Duration,
     /// The longest; each pause is up to twice the one before and has a random part.
     pub backoff_max: Duration,
-}
-
-/// The broker that switches are reached by.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Broker {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// User and password, where the broker wants them.
-    pub credentials: Option<(String, String)>,
-}
-
-impl fmt::Debug for Broker {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broker")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a device speaks.

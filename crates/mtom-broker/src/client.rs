@@ -4,13 +4,13 @@
 //! reach another connection than the one its message came on. What was not acknowledged is
 //! delivered again by the broker. It reconnects for ever, with a growing, jittered delay.
 
-use crate::intake::{Intake, Message, Receipt};
+use crate::intake::{Intake, Message, Receipt, kept};
 use crate::outlet::{NotTaken, Outgoing, Outgoings};
 use futures_util::StreamExt;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
-use rumqttc::{AckMode, AsyncClient, Event, EventLoop, Incoming, MqttOptions, Publish, QoS};
-use rumqttc::{PublishOptions, SubscribeReasonCode};
-use std::fmt;
+use mtom_mqtt::connection::{Connection as Mqtt, Event, Incoming, Options};
+use mtom_mqtt::fault::Fault;
+use mtom_mqtt::target::{Spoken, Target, Versions};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -19,39 +19,28 @@ use tokio_util::sync::CancellationToken;
 /// we say ourselves.
 const REQUESTS_LEN: usize = 66_000;
 /// Messages of our own that the broker has not answered. Full: the next waits.
-const UNANSWERED_MAX: usize = 16;
-const PACKET_LEN_MAX: usize = 2 * 1024 * 1024;
+const UNANSWERED_MAX: u16 = 16;
+const PACKET_LEN_MAX: u32 = 2 * 1024 * 1024;
 const KEEP_ALIVE_SECONDS: u16 = 15;
 const RETRY_MIN: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// Where the broker is and who we are there.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
+    /// The broker.
+    pub target: Target,
     /// Fixed, so that the broker keeps our session while we are away.
     pub client_id: String,
-    /// User and password, where the broker wants them.
-    pub credentials: Option<(String, String)>,
-    /// Topic filters to subscribe to, QoS 1.
+    /// Topic filters to subscribe to, QoS 1; `$share/group/filter` is shared with whoever has the same group.
     pub filters: Vec<String>,
     /// Further ones, that the broker may refuse.
     pub filters_wished: Vec<String>,
-}
-
-impl fmt::Debug for Settings {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("client_id", &self.client_id)
-            .field("filters", &self.filters)
-            .finish_non_exhaustive()
-    }
+    /// The broker sends so many messages that are not safe yet, and then waits. MQTT 3.1.1 has no word for it:
+    /// there the broker's own limit holds, and the socket is not read while the intake is full.
+    pub receive_max: u16,
+    /// The broker has had our session before: that it has none is a loss.
+    pub is_known: bool,
 }
 
 /// What happens to the connection.
@@ -62,6 +51,8 @@ pub enum Change {
     Connected {
         /// True when a session was expected and the broker had none.
         session_lost: bool,
+        /// What is spoken.
+        spoken: Spoken,
     },
     /// The connection ended or could not be made; it is tried again.
     Lost {
@@ -82,18 +73,25 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut retry = RETRY_MIN;
-    let mut known = false;
+    let mut session = Session { is_known: settings.is_known, ..Session::default() };
+    let mut versions = Versions::new(settings.target.version);
     loop {
-        let mut connection = Connection::new(&settings, known);
-        let outcome = tokio::select! {
+        let spoken = versions.next();
+        let mut connection = Connection::new(&settings, spoken, &mut session);
+        let fault = tokio::select! {
             () = stop.cancelled() => break,
-            outcome = connection.serve(&intake, &mut outgoings, &changed) => outcome,
+            fault = connection.serve(&intake, &mut outgoings, &changed) => fault,
         };
         if connection.up {
-            known = true;
-            retry = RETRY_MIN;
+            versions.greeted(spoken);
+            if session.is_subscribed {
+                retry = RETRY_MIN;
+            }
+        } else if versions.failed(spoken, &fault) {
+            tracing::debug!(%fault, "the broker may not speak {spoken}: another version is tried");
+            continue;
         }
-        changed(Change::Lost { reason: outcome });
+        changed(Change::Lost { reason: fault.to_string() });
         let delay = retry.mul_f64(0.5 + jitter().clamp(0.0, 1.0) / 2.0);
         retry = (retry * 2).min(RETRY_MAX);
         tokio::select! {
@@ -103,30 +101,40 @@ pub async fn run(
     }
 }
 
+/// What the broker keeps for us, over all connections.
+#[derive(Debug, Default)]
+struct Session {
+    /// There was one.
+    is_known: bool,
+    /// This process has subscribed in it to what it wants.
+    is_subscribed: bool,
+    /// It was lost, and nobody was told yet.
+    is_lost: bool,
+}
+
 /// One connection, from CONNECT to its end.
 struct Connection<'a> {
     settings: &'a Settings,
-    client: AsyncClient,
-    events: EventLoop,
-    /// This process has been connected before, so the broker should know us.
-    known: bool,
+    mqtt: Mqtt,
+    spoken: Spoken,
+    session: &'a mut Session,
     up: bool,
 }
 
 impl<'a> Connection<'a> {
-    fn new(settings: &'a Settings, known: bool) -> Self {
-        let mut options =
-            MqttOptions::new(&settings.client_id, (settings.host.as_str(), settings.port));
-        options
-            .set_keep_alive(KEEP_ALIVE_SECONDS)
-            .set_clean_session(false)
-            .set_ack_mode(AckMode::Manual)
-            .set_max_packet_size(PACKET_LEN_MAX, PACKET_LEN_MAX);
-        if let Some((user, password)) = &settings.credentials {
-            options.set_credentials(user, password.clone());
-        }
-        let (client, events) = AsyncClient::builder(options).capacity(REQUESTS_LEN).build();
-        Self { settings, client, events, known, up: false }
+    fn new(settings: &'a Settings, spoken: Spoken, session: &'a mut Session) -> Self {
+        let options = Options {
+            client_id: settings.client_id.clone(),
+            is_kept: true,
+            acknowledges_by_hand: true,
+            receive_max: settings.receive_max,
+            keep_alive_seconds: KEEP_ALIVE_SECONDS,
+            packet_len_max: PACKET_LEN_MAX,
+            requests_len: REQUESTS_LEN,
+            unanswered_max: UNANSWERED_MAX,
+        };
+        let mqtt = Mqtt::new(&settings.target, spoken, &options);
+        Self { settings, mqtt, spoken, session, up: false }
     }
 
     /// Serves until the connection ends; returns why.
@@ -135,58 +143,60 @@ impl<'a> Connection<'a> {
         intake: &Intake,
         outgoings: &mut Outgoings,
         changed: &impl Fn(Change),
-    ) -> String {
+    ) -> Fault {
         // Dropped with the connection: whoever waits hears that it ended.
         let mut published = FuturesUnordered::new();
         // In order, as the messages came [MQTT-4.6.0-2]. The broker's window bounds it.
         let mut unsafe_yet = FuturesOrdered::new();
         let mut unanswered = 0;
+        let spoken = self.spoken;
         loop {
             tokio::select! {
-                event = self.events.poll() => match event {
-                    Ok(Event::Incoming(Incoming::ConnAck(ack))) => {
-                        match self.connected(ack.session_present) {
-                            Ok(0) => changed(Change::Connected { session_lost: false }),
+                event = self.mqtt.next() => match event {
+                    Ok(Event::Connected { session_present }) => {
+                        match self.connected(session_present) {
+                            Ok(0) => changed(Change::Connected { session_lost: false, spoken }),
                             Ok(filters) => unanswered = filters,
-                            Err(reason) => return reason,
+                            Err(fault) => return fault,
                         }
                     }
-                    Ok(Event::Incoming(Incoming::Publish(publish))) => {
-                        match hand_over(intake, &publish).await {
-                            Handed::Awaited(receipt) => unsafe_yet.push_back(async move {
-                                (receipt.is_safe().await, publish)
-                            }),
-                            Handed::Done => if let Err(reason) = self.acknowledge(&publish) {
-                                return reason;
-                            },
-                            Handed::Ended => return "the gateway is ending".into(),
+                    Ok(Event::Message(message)) => match hand_over(intake, &message).await {
+                        Handed::Awaited(receipt) => unsafe_yet.push_back(async move {
+                            (receipt.is_safe().await, message)
+                        }),
+                        Handed::Done => if let Err(fault) = self.mqtt.acknowledge(&message) {
+                            return fault;
+                        },
+                        Handed::Ended => return Fault::Ended("the gateway is ending".into()),
+                    },
+                    // Those that are only wished for are asked for last.
+                    Ok(Event::Subscribed { refused }) if unanswered > 0 => {
+                        if let Some((filter, reason)) = refused.first() {
+                            return not_subscribed(filter, reason);
                         }
-                    }
-                    Ok(Event::Incoming(Incoming::SubAck(ack))) => {
-                        // Those that are only wished for are asked for last.
+                        unanswered -= 1;
                         if unanswered == 0 {
-                            continue;
-                        }
-                        if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
-                            return format!("refused a subscription among {:?}", self.settings.filters);
-                        }
-                        unanswered = unanswered.saturating_sub(1);
-                        if unanswered == 0 {
-                            changed(Change::Connected { session_lost: self.known });
+                            let session_lost = std::mem::take(&mut self.session.is_lost);
+                            self.session.is_subscribed = true;
+                            self.session.is_known = true;
+                            changed(Change::Connected { session_lost, spoken });
                         }
                     }
                     Ok(_) => {}
-                    Err(error) => return error.to_string(),
+                    Err(fault) => return fault,
                 },
-                Some((safe, publish)) = unsafe_yet.next(), if !unsafe_yet.is_empty() => {
+                Some((safe, message)) = unsafe_yet.next(), if !unsafe_yet.is_empty() => {
                     if !safe {
-                        return "a message could not be stored: it will be delivered again".into();
+                        let why = "a message could not be stored: it will be delivered again";
+                        return Fault::Ended(why.into());
                     }
-                    if let Err(reason) = self.acknowledge(&publish) {
-                        return reason;
+                    if let Err(fault) = self.mqtt.acknowledge(&message) {
+                        return fault;
                     }
                 }
-                Some(outgoing) = outgoings.next(), if self.up && published.len() < UNANSWERED_MAX => {
+                Some(outgoing) = outgoings.next(),
+                    if self.up && published.len() < usize::from(UNANSWERED_MAX) =>
+                {
                     published.push(self.publish(outgoing));
                 }
                 Some(()) = published.next(), if !published.is_empty() => {}
@@ -195,43 +205,44 @@ impl<'a> Connection<'a> {
     }
 
     /// Returns how many subscriptions wait for their answer; none when the session holds them.
-    fn connected(&mut self, session_present: bool) -> Result<usize, String> {
+    fn connected(&mut self, session_present: bool) -> Result<usize, Fault> {
         self.up = true;
         // The first time always: the filters may have changed since the session was made.
-        if self.known && session_present {
+        if self.session.is_subscribed && session_present {
             return Ok(0);
         }
-        for filter in self.settings.filters.iter().chain(&self.settings.filters_wished) {
-            self.client
-                .try_subscribe(filter.as_str(), QoS::AtLeastOnce)
-                .map_err(|error| format!("cannot subscribe to {filter}: {error}"))?;
+        self.session.is_subscribed = false;
+        self.session.is_lost |= self.session.is_known && !session_present;
+        let Settings { filters, filters_wished, .. } = self.settings;
+        for filter in filters.iter().chain(filters_wished) {
+            self.mqtt.subscribe(&[filter], true)?;
         }
-        Ok(self.settings.filters.len())
+        Ok(filters.len())
     }
 
     /// Sends a message of our own; the future ends when the broker has it, or never will.
     fn publish(&self, outgoing: Outgoing) -> impl Future<Output = ()> + use<> {
         let Outgoing { announcement, answer } = outgoing;
-        let qos = if announcement.acknowledged { QoS::AtLeastOnce } else { QoS::AtMostOnce };
-        let options = PublishOptions::new(qos).retain(announcement.retain);
-        let sent =
-            self.client.try_publish_tracked(announcement.topic, announcement.payload, options);
+        let sent = self.mqtt.publish(announcement.into());
         async move {
             let outcome = match sent {
-                Ok(notice) => notice.wait_completion_async().await.map_err(NotTaken::new),
-                Err(error) => Err(NotTaken::new(error)),
+                Ok(taking) => taking.await.map_err(NotTaken::new),
+                Err(fault) => Err(NotTaken::new(fault)),
             };
             // Who no longer waits has no use for the answer.
             let _ = answer.send(outcome);
         }
     }
+}
 
-    fn acknowledge(&self, publish: &Publish) -> Result<(), String> {
-        if publish.qos == QoS::AtMostOnce {
-            return Ok(());
-        }
-        self.client.try_ack(publish).map_err(|error| format!("cannot acknowledge: {error}"))
-    }
+fn not_subscribed(filter: &str, reason: &str) -> Fault {
+    let is_shared = filter.starts_with("$share/");
+    let next = if is_shared {
+        "see whether the broker shares subscriptions ($share), or write the filter without it"
+    } else {
+        "check ingest.topics, and what the broker allows us to hear"
+    };
+    Fault::Ended(format!("the broker refuses the subscription to {filter} ({reason}): {next}"))
 }
 
 enum Handed {
@@ -240,19 +251,20 @@ enum Handed {
     Ended,
 }
 
-async fn hand_over(intake: &Intake, publish: &Publish) -> Handed {
-    let Ok(topic) = std::str::from_utf8(&publish.topic) else { return Handed::Done };
-    if intake.is_aside(topic, &publish.payload, publish.retain) || !intake.wants(topic) {
+async fn hand_over(intake: &Intake, incoming: &Incoming) -> Handed {
+    let Some(topic) = incoming.topic() else { return Handed::Done };
+    let retained_copy = incoming.retained_copy;
+    if intake.is_aside(topic, &incoming.payload, retained_copy) || !intake.wants(topic) {
         return Handed::Done;
     }
+    let properties = incoming.properties().iter();
     let message = Message {
         topic: Arc::from(topic),
-        payload: publish.payload.clone(),
-        retained_copy: publish.retain,
-        // MQTT 3.1.1 has none.
-        properties: Vec::new(),
+        payload: incoming.payload.clone(),
+        retained_copy,
+        properties: kept(properties.map(|(name, value)| (name.as_str(), value.as_str()))),
     };
-    if publish.qos == QoS::AtMostOnce {
+    if !incoming.is_awaited() {
         return if intake.offer(message).await { Handed::Done } else { Handed::Ended };
     }
     match intake.offer_awaited(message).await {

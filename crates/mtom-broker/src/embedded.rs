@@ -10,7 +10,7 @@
 //! ends with [`Embedded::run`].
 
 use crate::clients::Clients;
-use crate::intake::{Intake, Message};
+use crate::intake::{Intake, Message, kept};
 use crate::outlet::Outlet;
 use rmqtt::codec::types::QoS;
 use rmqtt::codec::v5::SubscribeAckReason;
@@ -39,9 +39,6 @@ pub(crate) use inside::Inside;
 /// The largest MQTT packet in bytes; a client that sends more is disconnected. Room for a payload
 /// of 1 MiB, which is then refused with its reason instead of by a silent disconnect.
 const PACKET_LEN_MAX: u32 = 2 * 1024 * 1024;
-/// User properties that are handed on with a message, and the longest name or value, in bytes.
-const PROPERTIES_LEN_MAX: usize = 8;
-const PROPERTY_LEN_MAX: usize = 128;
 /// How long messages in flight may take to become safe once the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long the acknowledgement of what was in flight may take to be written: rmqtt tells nobody when it is.
@@ -280,11 +277,13 @@ impl Gate {
 
     /// True when the message is safe.
     async fn hand_over(&self, publish: &CodecPublish) -> bool {
+        let properties = publish.properties.iter();
+        let properties = properties.flat_map(|properties| &properties.user_properties);
         let message = Message {
             topic: Arc::from(&*publish.topic),
             payload: publish.payload.clone(),
             retained_copy: false,
-            properties: properties(publish),
+            properties: kept(properties.map(|(name, value)| (&**name, &**value))),
         };
         if self.closing.is_cancelled() {
             false
@@ -297,14 +296,6 @@ impl Gate {
             }
         }
     }
-}
-
-/// The first few user properties that are not too long.
-fn properties(publish: &CodecPublish) -> Vec<(Box<str>, Box<str>)> {
-    let all = publish.properties.iter().flat_map(|properties| &properties.user_properties);
-    let short = all.filter(|(name, value)| name.len().max(value.len()) <= PROPERTY_LEN_MAX);
-    let kept = short.take(PROPERTIES_LEN_MAX);
-    kept.map(|(name, value)| (Box::from(&**name), Box::from(&**value))).collect()
 }
 
 #[async_trait::async_trait]

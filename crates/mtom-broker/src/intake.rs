@@ -9,6 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
+/// User properties that are handed on with a message, and the longest name or value, in bytes.
+const PROPERTIES_LEN_MAX: usize = 8;
+const PROPERTY_LEN_MAX: usize = 128;
+
+/// The first few user properties that are not too long.
+pub(crate) fn kept<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(Box<str>, Box<str>)> {
+    let short = all.filter(|(name, value)| name.len().max(value.len()) <= PROPERTY_LEN_MAX);
+    short.take(PROPERTIES_LEN_MAX).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
 /// A message as a broker has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {

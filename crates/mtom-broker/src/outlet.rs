@@ -24,6 +24,13 @@ pub struct Announcement {
     pub retain: bool,
 }
 
+impl From<Announcement> for mtom_mqtt::connection::Outgoing {
+    fn from(announcement: Announcement) -> Self {
+        let Announcement { topic, payload, acknowledged, retain } = announcement;
+        Self { topic, payload, acknowledged, retain, properties: Vec::new() }
+    }
+}
+
 /// The way to the broker. Cheap to clone.
 #[derive(Clone)]
 pub struct Outlet(Way);

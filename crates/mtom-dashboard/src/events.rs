@@ -11,6 +11,7 @@ use serde::Serialize;
 pub(crate) enum LogEvent<'a> {
     BrokerConnected { url: &'a str },
     BrokerLost { url: &'a str, reason: &'a str },
+    BrokerForgot { url: &'a str },
     Stored { id: u64, device: &'a str, quantity: &'a str, value: f64, unit: &'a str },
     Duplicate { seq: u64, device: &'a str, quantity: &'a str },
     Rejected { topic: &'a str, code: &'a str, reason: &'a str },
@@ -38,6 +39,7 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
         match event {
             E::BrokerConnected { url } => Self::BrokerConnected { url },
             E::BrokerLost { url, reason } => Self::BrokerLost { url, reason: brief(reason) },
+            E::BrokerForgot { url } => Self::BrokerForgot { url },
             E::Stored { id, device, quantity, value, unit } => {
                 Self::Stored { id: *id, device, quantity, value: *value, unit }
             }

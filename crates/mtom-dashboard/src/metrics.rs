@@ -29,6 +29,8 @@ pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
     }
     let in_flight = counts.in_flight;
     page.one("mtom_messages_in_flight", "gauge", "Messages that wait for the disk.", in_flight);
+    let help = "How often an external broker had forgotten our session, since the start.";
+    page.one("mtom_broker_sessions_lost_total", "counter", help, snapshot.broker_sessions_lost);
     page.one("mtom_journal_bytes", "gauge", "Bytes of the journal and its log.", size.len);
     page.one("mtom_journal_readings", "gauge", "Readings in the journal.", size.readings);
     let alerts = snapshot.alerts;

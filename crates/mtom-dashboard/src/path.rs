@@ -40,6 +40,8 @@ pub(crate) struct Path<'a> {
     decided_to_applied_micros: Option<u64>,
     /// The external broker is away; null: it is not, or there is none.
     broker_lost: Option<BrokerLost<'a>>,
+    /// How often an external broker had forgotten our session, and what it had queued for us, since the start.
+    broker_sessions_lost: u64,
     /// Since when nothing can be stored; null: the disk takes readings.
     failing_since: Option<String>,
     failing_since_micros: Option<i64>,
@@ -164,6 +166,7 @@ impl<'a> From<&'a Flow> for Path<'a> {
             arrived_to_decided_micros: micros(flow.arrived_to_decided),
             decided_to_applied_micros: micros(flow.decided_to_applied),
             broker_lost: flow.broker_lost.as_ref().map(BrokerLost::from),
+            broker_sessions_lost: flow.broker_sessions_lost,
             failing_since: flow.failing_since.map(UnixMicros::rfc3339),
             failing_since_micros: flow.failing_since.map(|at| at.0),
             rules_refused: flow.rules_refused.as_ref().map(RulesRefused::from),

@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 mod error;
 mod feeder;
 mod ports;
+mod session;
 
 pub use error::{RunError, StartError};
 use feeder::{Driven, Feeder, feed, feeder};
@@ -329,6 +330,12 @@ fn intake(
 ) -> (Intake, mpsc::Receiver<Delivery>) {
     let spoken: Arc<[String]> = spoken.into();
     let of_switch = Arc::clone(&spoken);
+    // Who shares a subscription hears the topics as they are.
+    let plain = |text: String| match topic::subscription(&text) {
+        Ok((_, filter)) => filter.to_owned(),
+        Err(_) => text,
+    };
+    let topics: Vec<_> = topics.into_iter().map(plain).collect();
     let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
         // What is played back was stored when it was new.
         !name.starts_with(REPLAY_PREFIX)

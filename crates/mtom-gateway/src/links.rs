@@ -7,7 +7,8 @@ use crate::board::Board;
 use crate::known::Known;
 use crate::pairing::{Desk, Pairings};
 use crate::settings::Actuator;
-use mtom_actuator::{Broker, Desired, LinkAddress, Report, Settings};
+use mtom_actuator::{Desired, LinkAddress, Report, Settings};
+use mtom_mqtt::target::Target;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub(crate) fn all(
     board: &Board,
     known: &Arc<Known>,
     pairings: &Pairings,
-    broker: Option<&Broker>,
+    broker: Option<&Target>,
 ) -> Vec<Link> {
     let link = |actuator| Link::new(actuator, board, known, pairings, broker.cloned());
     actuators.iter().map(link).collect()
@@ -50,7 +51,7 @@ impl Link {
         board: &Board,
         known: &Arc<Known>,
         pairings: &Pairings,
-        broker: Option<Broker>,
+        broker: Option<Target>,
     ) -> Self {
         let mailbox = board.add(actuator);
         let settings = Settings {

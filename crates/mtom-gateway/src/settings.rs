@@ -4,6 +4,7 @@ use crate::control::RuleSource;
 pub use crate::drain::Database;
 use mtom_actuator::{Drift, LinkAddress, Protocol};
 use mtom_broker::clients::Admission;
+use mtom_mqtt::target::Target;
 use mtom_protocol::link::keyed::Key;
 use mtom_protocol::topic;
 pub use mtom_store::retention::Keep;
@@ -46,14 +47,12 @@ pub enum Source {
     },
     /// Somebody else's broker.
     External {
-        /// Host name or address.
-        host: String,
-        /// TCP port.
-        port: u16,
+        /// Where it is, and how to get in.
+        target: Target,
         /// Our name there; `None`: this installation's own, kept in the data folder.
         client_id: Option<String>,
-        /// User and password.
-        credentials: Option<(String, String)>,
+        /// Messages that are not on the disk and that it sends nevertheless, at most.
+        receive_max: u16,
     },
     /// Another gateway, or the original server.
     Forwarded {
@@ -128,12 +127,13 @@ pub fn disk_free(folder: &Path) -> Option<u64> {
     fs4::available_space(folder).ok()
 }
 
-/// Says whether `filter` is an MQTT topic filter.
+/// Says whether `text` can be subscribed to; where it is shared (`$share/group/filter`), its filter.
 ///
 /// # Errors
-/// The rule of MQTT 3.1.1 §4.7 that it breaks, in words.
-pub fn check_topic_filter(filter: &str) -> Result<(), String> {
-    topic::check_filter(filter).map_err(|error| error.to_string())
+/// The rule of MQTT (3.1.1 §4.7, 5 §4.8.2) that it breaks, in words.
+pub fn check_subscription(text: &str) -> Result<Option<&str>, String> {
+    let (group, filter) = topic::subscription(text).map_err(|error| error.to_string())?;
+    Ok(group.map(|_| filter))
 }
 
 /// Says whether `link` is an address of a device.

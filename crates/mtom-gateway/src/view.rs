@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 pub mod flow;
 pub mod forwarded;
 mod sentence;
+mod words;
 
 use flow::{Flow, Meter};
 use forwarded::Forwarded;
@@ -86,6 +87,8 @@ pub struct Snapshot {
     pub alerts: AlertCounts,
     /// What became of readings that other programs get; `None`: nobody is served.
     pub forwarded: Option<Forwarded>,
+    /// How often an external broker had forgotten our session, since the start.
+    pub broker_sessions_lost: u64,
 }
 
 /// A rule in the words of its configuration.
@@ -177,6 +180,7 @@ pub struct LogEntry {
 pub enum LogEvent {
     BrokerConnected { url: String },
     BrokerLost { url: String, reason: String },
+    BrokerForgot { url: String },
     Stored { id: u64, device: Arc<str>, quantity: Arc<str>, value: f64, unit: &'static str },
     Duplicate { seq: u64, device: Arc<str>, quantity: Arc<str> },
     Rejected { topic: String, code: &'static str, reason: String },
@@ -451,50 +455,11 @@ impl State {
             drain: self.drain.clone(),
             alerts: self.alerts,
             forwarded: self.feed.as_ref().map(Forwarded::from),
+            broker_sessions_lost: self.meter.sessions_lost(),
         }
     }
 
     fn account(&self) -> Counts {
         Counts { ignored: self.tally.ignored(), ..self.counts }
-    }
-}
-
-impl LinkState {
-    /// The word for it on the page, the terminal and the API.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Away => "away",
-            Self::Searching => "searching",
-            Self::Connecting => "connecting",
-            Self::Up => "up",
-            Self::Broken => "broken",
-        }
-    }
-}
-
-impl Trust {
-    /// The word for it on the page, the terminal and the API.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Authenticated => "authenticated",
-            Self::Unauthenticated => "unauthenticated",
-            Self::WrongKey => "wrong key",
-        }
-    }
-}
-
-impl Hop {
-    /// The word for it on the page, the terminal and the API.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Broker => "broker",
-            Self::Gateway => "gateway",
-            Self::Forward => "forward",
-            Self::Rules => "rules",
-            Self::Actuator => "actuator",
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! MQTT topic filters (MQTT 3.1.1 §4.7): `+` is one level, `#` is the rest.
 
+/// What a shared subscription begins with.
+const SHARE: &str = "$share/";
+
 /// Why a text is no topic filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
@@ -15,6 +18,11 @@ pub enum FilterError {
     /// NUL or another control character.
     #[error("a topic filter has no control characters")]
     Control,
+    /// `$share` without a group or without a filter [MQTT-4.8.2-1, MQTT-4.8.2-2].
+    #[error(
+        "`$share` is followed by a group without `+` and `#`, and by a filter, as in `$share/gateways/Environ/#`"
+    )]
+    Share,
     /// Longer than the MQTT string.
     #[error("a topic filter has at most 65535 bytes")]
     TooLong,
@@ -44,6 +52,26 @@ pub fn check_filter(filter: &str) -> Result<(), FilterError> {
         }
     }
     Ok(())
+}
+
+/// A subscription that may be shared: its group, where it has one, and its filter [MQTT-5.0 §4.8.2].
+///
+/// # Errors
+/// The first rule it breaks.
+pub fn subscription(text: &str) -> Result<(Option<&str>, &str), FilterError> {
+    let Some(shared) = text.strip_prefix(SHARE) else {
+        return check_filter(text).map(|()| (None, text));
+    };
+    match shared.split_once('/') {
+        Some((group, filter))
+            if !group.is_empty() && !group.contains(['+', '#']) && !filter.is_empty() =>
+        {
+            // The whole of it is one MQTT string.
+            check_filter(text)?;
+            check_filter(filter).map(|()| (Some(group), filter))
+        }
+        _ => Err(FilterError::Share),
+    }
 }
 
 /// Says whether `topic` is among those that `filter` names.

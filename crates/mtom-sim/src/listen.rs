@@ -27,7 +27,7 @@ pub async fn listen(
         let is_wanted = match progress {
             Ok(Progress::Connected) => client.listen(topic).is_ok(),
             Ok(Progress::Heard { payload }) => heard.send(payload.to_vec()).await.is_ok(),
-            Ok(Progress::Acknowledged | Progress::Other) => true,
+            Ok(Progress::Acknowledged | Progress::Listening | Progress::Other) => true,
             Err(reason) => {
                 tracing::debug!("{host}:{port} cannot be listened to: {reason}");
                 sleep(RETRY).await;

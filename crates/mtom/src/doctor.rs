@@ -13,7 +13,7 @@ use mtom_store::history::{History, IdQuery};
 use mtom_store::maria::{Limits, Maria, Settings, chain};
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -149,21 +149,14 @@ fn ports(findings: &mut Findings, config: &Config, runs: bool) {
 }
 
 fn broker(findings: &mut Findings, config: &Config) {
-    let Broker::External { host, port, .. } = &config.broker else { return };
-    let name = format!("broker {host}:{port}");
-    let addresses = (host.as_str(), *port).to_socket_addrs();
-    match addresses {
-        Err(cause) => {
-            findings.bad(&name, &format!("the name leads nowhere ({cause}): check broker.url"))
-        }
-        Ok(mut addresses) => {
-            if addresses.any(answers) {
-                findings.good(&name, "answers");
-            } else {
-                findings
-                    .bad(&name, "does not answer: start it, or check broker.url and the firewall");
-            }
-        }
+    let Broker::External { target, .. } = &config.broker else { return };
+    let name = format!("broker {}", target.endpoint);
+    let Some(runtime) = runtime(findings, &name) else { return };
+    // Not the gateway's own name: that would end its connection [MQTT-3.1.4-2].
+    let client_id = format!("mtom-doctor-{}", std::process::id());
+    match runtime.block_on(mtom_mqtt::check::check(target, &client_id)) {
+        Ok(spoken) => findings.good(&name, &format!("lets this user in, {spoken}")),
+        Err(fault) => findings.bad(&name, &fault.to_string()),
     }
 }
 

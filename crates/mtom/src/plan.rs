@@ -36,8 +36,8 @@ pub(crate) fn gateway(
     let rules = if with_actuators { configured(config, names) } else { source(Vec::new(), names) };
     let source = match config.broker.clone() {
         config::Broker::Embedded { listen, admission } => Source::Embedded { listen, admission },
-        config::Broker::External { host, port, client_id, credentials } => {
-            Source::External { host, port, client_id, credentials }
+        config::Broker::External { target, client_id, receive_max } => {
+            Source::External { target, client_id, receive_max }
         }
     };
     let ports = Ports {

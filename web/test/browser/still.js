@@ -349,6 +349,7 @@ const ANSWERS = {
     arrived_to_decided_micros: 410,
     decided_to_applied_micros: 4_700,
     broker_lost: null,
+    broker_sessions_lost: 0,
     failing_since: null,
     failing_since_micros: null,
     rules_refused: null,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::tidy::Finding;
 
 /// Crate, and which of ours it may depend on. A crate that is not listed may not exist.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 15] = [
     ("mtom-protocol", &[]),
     ("mtom-device", &["mtom-protocol", "mtom-time"]),
     ("mtom-time", &[]),
@@ -16,15 +16,17 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("mtom-rules", &["mtom-protocol"]),
     ("mtom-store", &["mtom-protocol"]),
     ("mtom-exchange", &["mtom-protocol"]),
-    ("mtom-broker", &[]),
+    ("mtom-mqtt", &[]),
+    ("mtom-broker", &["mtom-mqtt"]),
     ("mtom-forward", &["mtom-protocol"]),
-    ("mtom-actuator", &["mtom-protocol"]),
+    ("mtom-actuator", &["mtom-protocol", "mtom-mqtt"]),
     (
         "mtom-gateway",
         &[
             "mtom-protocol",
             "mtom-rules",
             "mtom-store",
+            "mtom-mqtt",
             "mtom-broker",
             "mtom-forward",
             "mtom-actuator",
@@ -44,6 +46,7 @@ const TABLE: [(&str, &[&str]); 14] = [
             "mtom-sim",
             "mtom-flash",
             "mtom-store",
+            "mtom-mqtt",
             "mtom-broker",
             "mtom-forward",
             "mtom-exchange",

@@ -69,7 +69,7 @@ async fn a_qos_1_message_is_acknowledged_when_it_is_safe_and_not_before() {
             delivery(&mut broker.deliveries).await.safe();
         })
     };
-    assert!(not_yet(&mut slow, Progress::Acknowledged, witness).await);
+    assert!(Box::pin(not_yet(&mut slow, Progress::Acknowledged, witness)).await);
     not_safe_yet.safe();
     progress(&mut slow, Progress::Acknowledged).await;
     broker.stop().await;

@@ -1,50 +1,15 @@
 //! The client of a real mosquitto: acknowledged after `safe`, redelivered otherwise.
 
+use crate::client::{Client, connected};
 use crate::mosquitto::{Mosquitto, program};
 use crate::{delivery, progress, soon};
-use mtom_broker::client::{Change, Settings, run};
-use mtom_broker::intake::{Delivery, Intake};
-use mtom_broker::outlet::{Announcement, Outlet};
+use mtom_broker::client::Change;
+use mtom_broker::outlet::Announcement;
 use mtom_broker::publisher::{Progress, Publisher};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
-struct Client {
-    deliveries: mpsc::Receiver<Delivery>,
-    changes: mpsc::Receiver<Change>,
-    outlet: Outlet,
-    stop: CancellationToken,
-    tasks: JoinSet<()>,
-}
+use mtom_mqtt::target::Target;
 
 fn client(broker: &Mosquitto) -> Client {
-    let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
-    let settings = Settings {
-        host: "127.0.0.1".into(),
-        port: broker.address.port(),
-        client_id: "mtom-test".into(),
-        credentials: None,
-        filters: vec!["Environ/#".into()],
-        filters_wished: vec!["mtom/+/status".into()],
-    };
-    let (change, changes) = mpsc::channel(64);
-    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-    let changed = move |what| change.try_send(what).unwrap();
-    let (outlet, outgoings) = Outlet::external();
-    tasks.spawn(run(settings, intake, outgoings, changed, || 0.0, stop.clone()));
-    Client { deliveries, changes, outlet, stop, tasks }
-}
-
-impl Client {
-    async fn change(&mut self) -> Change {
-        soon("a change of the connection", self.changes.recv()).await.unwrap()
-    }
-
-    async fn end(mut self) {
-        self.stop.cancel();
-        soon("the end", async { while self.tasks.join_next().await.is_some() {} }).await;
-    }
+    Client::of(Target::plain("127.0.0.1", broker.address.port()))
 }
 
 async fn publish(broker: &Mosquitto, payload: &str) {
@@ -58,7 +23,7 @@ async fn what_was_not_safe_is_delivered_again_and_what_was_is_not() {
     let Some(program) = program() else { return };
     let broker = Mosquitto::start(program);
     let mut first = client(&broker);
-    assert_eq!(first.change().await, Change::Connected { session_lost: false });
+    assert_eq!(first.change().await, connected(false));
     publish(&broker, "1").await;
     let arrived = delivery(&mut first.deliveries).await;
     assert_eq!(&arrived.message.payload[..], b"1");
@@ -83,13 +48,13 @@ async fn a_restarted_broker_is_found_again_with_the_session() {
     let Some(program) = program() else { return };
     let mut broker = Mosquitto::start(program);
     let mut client = client(&broker);
-    assert_eq!(client.change().await, Change::Connected { session_lost: false });
+    assert_eq!(client.change().await, connected(false));
     broker.restart(program);
     assert!(matches!(client.change().await, Change::Lost { .. }));
     loop {
         match client.change().await {
             Change::Lost { .. } => {}
-            Change::Connected { session_lost } => {
+            Change::Connected { session_lost, .. } => {
                 assert!(!session_lost);
                 break;
             }
@@ -112,7 +77,7 @@ async fn what_the_gateway_says_reaches_the_broker_also_when_it_comes_back() {
     let Some(program) = program() else { return };
     let mut broker = Mosquitto::start(program);
     let mut client = client(&broker);
-    assert_eq!(client.change().await, Change::Connected { session_lost: false });
+    assert_eq!(client.change().await, connected(false));
     for acknowledged in [false, true] {
         let said = client.outlet.publish(announcement("on", acknowledged));
         assert_eq!(soon("an answer", said).await, Ok(()));

@@ -6,10 +6,13 @@
     reason = "a test may panic and say why it skips"
 )]
 
+mod client;
 mod clients;
 mod embedded;
 mod external;
 mod mosquitto;
+mod secure;
+mod versions;
 
 use mtom_broker::clients::{Admission, Clients};
 use mtom_broker::intake::Delivery;

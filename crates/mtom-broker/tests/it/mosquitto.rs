@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running broker; killed when dropped.
@@ -30,9 +30,22 @@ pub(crate) fn program() -> Option<&'static str> {
 impl Mosquitto {
     /// Starts one that keeps its sessions on disk.
     pub(crate) fn start(program: &str) -> Self {
+        Self::with(program, "allow_anonymous true\n")
+    }
+
+    /// Starts one whose listener has further `lines` of configuration.
+    pub(crate) fn with(program: &str, lines: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let process = run(program, address, dir.path());
+        let text = format!(
+            "listener {} {}\n{lines}persistence true\npersistence_location {}/\n\
+             user root\nlog_dest stderr\n",
+            address.port(),
+            address.ip(),
+            dir.path().display()
+        );
+        std::fs::write(config(dir.path()), text).unwrap();
+        let process = run(program, dir.path());
         Self { process, address, dir }
     }
 
@@ -44,7 +57,7 @@ impl Mosquitto {
 
     /// Starts it where it was stopped, with the sessions that it wrote.
     pub(crate) fn start_again(&mut self, program: &str) {
-        self.process = run(program, self.address, self.dir.path());
+        self.process = run(program, self.dir.path());
     }
 
     /// Stops it and waits for its end.
@@ -62,18 +75,13 @@ impl Drop for Mosquitto {
     }
 }
 
-fn run(program: &str, address: SocketAddr, dir: &Path) -> Child {
-    let config = dir.join("mosquitto.conf");
-    let text = format!(
-        "listener {} {}\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
-         user root\nlog_dest stderr\n",
-        address.port(),
-        address.ip(),
-        dir.display()
-    );
-    std::fs::write(&config, text).unwrap();
+fn config(dir: &Path) -> PathBuf {
+    dir.join("mosquitto.conf")
+}
+
+fn run(program: &str, dir: &Path) -> Child {
     let mut process =
-        Command::new(program).arg("-c").arg(&config).stderr(Stdio::piped()).spawn().unwrap();
+        Command::new(program).arg("-c").arg(config(dir)).stderr(Stdio::piped()).spawn().unwrap();
     // Its own word that it listens; then somebody has to go on reading.
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
     let up = lines.by_ref().map_while(Result::ok).any(|line| line.contains("running"));

@@ -275,6 +275,7 @@ fn snapshot() -> Snapshot {
         drain: None,
         alerts: AlertCounts::default(),
         forwarded: None,
+        broker_sessions_lost: 0,
     }
 }
 

@@ -114,6 +114,9 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_messages_in_flight Messages that wait for the disk.
         # TYPE mtom_messages_in_flight gauge
         mtom_messages_in_flight 0
+        # HELP mtom_broker_sessions_lost_total How often an external broker had forgotten our session, since the start.
+        # TYPE mtom_broker_sessions_lost_total counter
+        mtom_broker_sessions_lost_total 0
         # HELP mtom_journal_bytes Bytes of the journal and its log.
         # TYPE mtom_journal_bytes gauge
         mtom_journal_bytes 4096

@@ -1,5 +1,6 @@
 //! What brings messages to the relay: the embedded broker, the client of another, or another gateway.
 
+use super::session::Session;
 use super::{StartError, own_client_id};
 use crate::Clock;
 use crate::forwarded::lines::{FORWARDINGS_LEN, Forwarding};
@@ -9,13 +10,14 @@ use crate::presence::{self, Presence};
 use crate::settings::Source;
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
-use mtom_actuator::Broker;
 use mtom_broker::client::{self, Change};
 use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::Intake;
 use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::follower::{Place, Refused, Wish};
 use mtom_forward::owners::Claim;
+use mtom_mqtt::target::Target;
+use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -27,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 /// Where messages come from, ready to start.
 pub(super) enum Feeder {
     Embedded(Box<Embedded>),
-    External(client::Settings, Outgoings, Presence),
+    External(Box<client::Settings>, Session, Outgoings, Presence),
     Forwarded(Box<Following>),
 }
 
@@ -43,13 +45,13 @@ impl Feeder {
     /// Who speaks about itself at the external broker; `None`: there is none.
     pub(super) fn presence(&self) -> Option<Presence> {
         match self {
-            Self::External(_, _, presence) => Some(presence.clone()),
+            Self::External(.., presence) => Some(presence.clone()),
             Self::Embedded(_) | Self::Forwarded(_) => None,
         }
     }
 
     /// The way to the broker for switches on it.
-    pub(super) fn broker(&self) -> Option<Broker> {
+    pub(super) fn broker(&self) -> Option<Target> {
         match self {
             Self::Embedded(embedded) => {
                 let address = embedded.address();
@@ -58,12 +60,9 @@ impl Feeder {
                     IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
                     IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                 };
-                Some(Broker { host: ip.to_string(), port: address.port(), credentials: None })
+                Some(Target::plain(&ip.to_string(), address.port()))
             }
-            Self::External(client::Settings { host, port, credentials, .. }, ..) => {
-                let (host, credentials) = (host.clone(), credentials.clone());
-                Some(Broker { host, port: *port, credentials })
-            }
+            Self::External(settings, ..) => Some(settings.target.clone()),
             Self::Forwarded(_) => None,
         }
     }
@@ -126,18 +125,27 @@ pub(super) async fn feeder(
             let (address, outlet) = (embedded.address().to_string(), embedded.outlet());
             Ok((Feeder::Embedded(Box::new(embedded)), address, Some(outlet)))
         }
-        Source::External { host, port, client_id, credentials } => {
-            let address = format!("{host}:{port}");
+        Source::External { target, client_id, receive_max } => {
+            let address = target.endpoint.address();
             let client_id = match client_id {
                 Some(id) => id,
                 None => own_client_id(dir)?,
             };
             let filters_wished = presence::FILTERS.map(str::to_owned).into();
-            let settings =
-                client::Settings { host, port, client_id, credentials, filters, filters_wished };
+            let session = Session::new(dir, &target, &client_id);
+            let is_known = session.is_known();
+            let settings = client::Settings {
+                target,
+                client_id,
+                filters,
+                filters_wished,
+                receive_max,
+                is_known,
+            };
             let (outlet, outgoings) = Outlet::external();
             let presence = Presence::new(clock);
-            Ok((Feeder::External(settings, outgoings, presence), address, Some(outlet)))
+            let external = Feeder::External(Box::new(settings), session, outgoings, presence);
+            Ok((external, address, Some(outlet)))
         }
         Source::Forwarded { url, name } => {
             let upstream =
@@ -174,37 +182,47 @@ pub(super) fn feed(
                 Ok(())
             });
         }
-        Feeder::External(settings, outgoings, presence) => {
+        Feeder::External(settings, session, outgoings, presence) => {
             let intake = intake.showing(move |topic, payload, retained_copy| {
                 presence.heard(topic, payload, retained_copy)
             });
-            let url = format!("mqtt://{}:{}", settings.host, settings.port);
-            let changed = move |change| match change {
-                Change::Connected { session_lost } => {
-                    view.log(clock(), Hop::Broker, LogEvent::BrokerConnected { url: url.clone() });
-                    if session_lost {
-                        tracing::warn!(
-                            url,
-                            "the broker forgot our session: what it queued is gone"
-                        );
-                    }
+            let url = settings.target.endpoint.to_string();
+            let changed = move |change| {
+                if matches!(change, Change::Connected { .. }) {
+                    session.made();
                 }
-                Change::Lost { reason } => {
-                    tracing::warn!(url, reason, "no broker: it is tried again");
-                    view.log(
-                        clock(),
-                        Hop::Broker,
-                        LogEvent::BrokerLost { url: url.clone(), reason },
-                    );
-                }
+                tell(&view, clock(), &url, change);
             };
             tasks.spawn(async move {
-                client::run(settings, intake, outgoings, changed, fastrand::f64, stop).await;
+                client::run(*settings, intake, outgoings, changed, fastrand::f64, stop).await;
                 Ok(())
             });
         }
         Feeder::Forwarded(following) => {
             tasks.spawn(forwarded::run(*following, intake, view, clock, zone.clone(), stop));
+        }
+    }
+}
+
+/// Says what has happened to the connection to the broker.
+fn tell(view: &View, now: UnixMicros, url: &str, change: Change) {
+    let url = || url.to_owned();
+    match change {
+        Change::Connected { session_lost, spoken } => {
+            tracing::info!(url = url(), "connected to the broker, {spoken}");
+            view.log(now, Hop::Broker, LogEvent::BrokerConnected { url: url() });
+            if session_lost {
+                tracing::warn!(
+                    url = url(),
+                    "the broker forgot our session: what it queued is gone; let it keep sessions \
+                     (mosquitto: persistence true)"
+                );
+                view.log(now, Hop::Broker, LogEvent::BrokerForgot { url: url() });
+            }
+        }
+        Change::Lost { reason } => {
+            tracing::warn!(url = url(), reason, "no broker: it is tried again");
+            view.log(now, Hop::Broker, LogEvent::BrokerLost { url: url(), reason });
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Flow {
     pub decided_to_applied: Option<Duration>,
     /// The external broker is away.
     pub broker_lost: Option<BrokerLost>,
+    /// How often an external broker had forgotten our session, since the start.
+    pub broker_sessions_lost: u64,
     /// Since when nothing can be stored.
     pub failing_since: Option<UnixMicros>,
     /// The rules that were applied last do not run.
@@ -94,6 +96,10 @@ impl View {
 }
 
 impl Meter {
+    pub(super) fn sessions_lost(&self) -> u64 {
+        self.now.broker_sessions_lost
+    }
+
     /// What was in the journal at the start has not flown now.
     pub(super) fn counts(&mut self, counts: Counts, now: UnixMicros) {
         let before = self.received.replace(counts.received);
@@ -118,6 +124,7 @@ impl Meter {
                 let (url, reason) = (url.clone(), reason.clone());
                 self.now.broker_lost = Some(BrokerLost { url, since, reason });
             }
+            LogEvent::BrokerForgot { .. } => self.now.broker_sessions_lost += 1,
             LogEvent::RulesApplied { .. } => self.now.rules_refused = None,
             LogEvent::RulesRefused { version, reason } => {
                 let (version, reason) = (*version, reason.clone());

@@ -10,6 +10,9 @@ impl fmt::Display for LogEvent {
         match self {
             Self::BrokerConnected { url } => write!(f, "connected to the broker {url}"),
             Self::BrokerLost { url, reason } => write!(f, "lost the broker {url}: {reason}"),
+            Self::BrokerForgot { url } => {
+                write!(f, "the broker {url} forgot our session: what it had queued for us is gone")
+            }
             Self::Stored { id, device, quantity, value, unit } => {
                 write!(f, "stored reading {id}: {device}/{quantity} {value} {unit}")
             }
@@ -42,12 +45,9 @@ impl fmt::Display for LogEvent {
                 write!(f, "{actuator} refused command {number}: {}", reason.escape_debug())
             }
             Self::Drifted { actuator, led, is_adopted, .. } => {
-                write!(f, "{actuator} was switched {} at the device: ", lit(led))?;
-                f.write_str(if *is_adopted {
-                    "that stands until something else is decided"
-                } else {
-                    "it is put right"
-                })
+                let stands = "that stands until something else is decided";
+                let then = if *is_adopted { stands } else { "it is put right" };
+                write!(f, "{actuator} was switched {} at the device: {then}", lit(led))
             }
             Self::Noise { actuator, lines } => {
                 write!(f, "{actuator} sent {lines} lines that mean nothing")

@@ -1,4 +1,4 @@
-use super::{FilterError, check_filter, matches};
+use super::{FilterError, check_filter, matches, subscription};
 
 #[test]
 fn wildcards_match_as_the_specification_says() {
@@ -32,5 +32,23 @@ fn malformed_filters_say_which_rule_they_break() {
         ("a\0", Err(FilterError::Control)),
     ] {
         assert_eq!(check_filter(filter), expected, "{filter:?}");
+    }
+}
+
+#[test]
+fn a_shared_subscription_has_a_group_and_a_filter() {
+    for (text, expected) in [
+        ("Environ/#", Ok((None, "Environ/#"))),
+        ("$share/gateways/Environ/#", Ok((Some("gateways"), "Environ/#"))),
+        ("$share/g//a", Ok((Some("g"), "/a"))),
+        ("$shared/g/a", Ok((None, "$shared/g/a"))),
+        ("$share/", Err(FilterError::Share)),
+        ("$share/g", Err(FilterError::Share)),
+        ("$share/g/", Err(FilterError::Share)),
+        ("$share//a", Err(FilterError::Share)),
+        ("$share/+/a", Err(FilterError::Share)),
+        ("$share/g/a#", Err(FilterError::Hash)),
+    ] {
+        assert_eq!(subscription(text), expected, "{text:?}");
     }
 }

@@ -85,7 +85,7 @@ async fn hear<T>(give_way: GiveWay, settings: &Settings, device: &DeviceSettings
                 let _ = publisher.listen(&device.topic);
             }
             Ok(Progress::Heard { payload }) => give_way.heard(&payload),
-            Ok(Progress::Acknowledged | Progress::Other) => {}
+            Ok(Progress::Acknowledged | Progress::Listening | Progress::Other) => {}
             Err(_) => sleep(RETRY).await,
         }
     }

@@ -4,6 +4,7 @@
 //! value is usable, or every problem there is, each with its key. Nothing is bound or opened here.
 
 mod actuators;
+mod broker;
 mod reader;
 mod rule_tests;
 mod rules;
@@ -14,13 +15,11 @@ mod udp;
 
 pub(crate) use tree::{Problem, Spot};
 
-use mtom_broker::clients::Admission;
+pub(crate) use broker::{Broker, broker_url};
 use mtom_gateway::settings::Udp;
 use mtom_protocol::link::keyed::Key;
 use mtom_rules::RuleSpec;
 use reader::Problems;
-pub(crate) use sections::broker_url;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,21 +50,6 @@ pub(crate) struct Config {
     pub(crate) rules: Option<Vec<RuleSpec>>,
     pub(crate) insecure: bool,
     pub(crate) log_level: tracing::Level,
-}
-
-/// `[broker]`
-#[derive(Clone, PartialEq)]
-pub(crate) enum Broker {
-    Embedded {
-        listen: SocketAddr,
-        admission: Admission,
-    },
-    External {
-        host: String,
-        port: u16,
-        client_id: Option<String>,
-        credentials: Option<(String, String)>,
-    },
 }
 
 /// `[simulate]`; `None` is `"auto"`.
@@ -178,16 +162,6 @@ pub(crate) fn read_rules(
 /// A span of time as the command line writes it: `250ms`, `10s`, `5m`, `24h`.
 pub(crate) fn time_span(text: &str) -> Result<Duration, String> {
     reader::duration(tree::Node::Text(text.into()))
-}
-
-impl fmt::Debug for Broker {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Embedded { listen, .. } => write!(f, "Embedded({listen})"),
-            Self::External { host, port, .. } => write!(f, "External({host}:{port})"),
-        }
-    }
 }
 
 #[cfg(test)]

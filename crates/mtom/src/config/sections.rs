@@ -3,10 +3,11 @@
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
 use super::{
-    Actuator, Broker, Config, Simulate, Surroundings, actuators, rules, simulated_names, store, udp,
+    Actuator, Broker, Config, Simulate, Surroundings, actuators, broker, rules, simulated_names,
+    store, udp,
 };
-use mtom_broker::clients::Admission;
 use mtom_gateway::settings;
+use mtom_mqtt::endpoint::Scheme;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,6 @@ const SIMULATED_MAX: u32 = 10_000;
 const LIST_LEN_MAX: usize = 1_000;
 
 const PERIOD: Duration = Duration::from_secs(2);
-const PASSWORD_VARIABLE: &str = "MTOM_BROKER_PASSWORD";
 
 /// The whole configuration; `None` only together with a problem.
 pub(super) fn read(
@@ -31,8 +31,8 @@ pub(super) fn read(
     let insecure = security(&mut root, problems);
     let listen = Listen { insecure };
     let data_dir = data(&mut root, problems);
-    let broker = broker(&mut root, &listen, around, problems);
-    let topics = ingest(&mut root, problems);
+    let broker = broker::read(&mut root, &listen, around, problems);
+    let topics = ingest(&mut root, matches!(broker, Some(Broker::Embedded { .. })), problems);
     let mut live = section(&mut root, "live", problems);
     let live_address = listen.get(&mut live, 8765, problems);
     let viewers_max = live.get("viewers_max", problems, count(1_000_000)).unwrap_or(12_000);
@@ -45,7 +45,7 @@ pub(super) fn read(
     let dashboard_address = listen.get(&mut dashboard, 8080, problems);
     dashboard.finish(problems);
     let store = store::read(&mut root, around, problems);
-    let simulate = simulate(&mut root, problems);
+    let simulate = simulate(&mut root, broker.as_ref(), problems);
     let log_level = log(&mut root, problems);
     let count_before = problems.count();
     let actuators = actuators::read(&mut root, around, problems);
@@ -85,7 +85,12 @@ pub(super) struct Listen {
 }
 
 impl Listen {
-    fn get(&self, section: &mut Section, port: u16, problems: &mut Problems) -> SocketAddr {
+    pub(super) fn get(
+        &self,
+        section: &mut Section,
+        port: u16,
+        problems: &mut Problems,
+    ) -> SocketAddr {
         section
             .get("listen", problems, |node| self.check(address(node)?))
             .unwrap_or_else(|| ([127, 0, 0, 1], port).into())
@@ -138,69 +143,12 @@ fn data(root: &mut Section, problems: &mut Problems) -> PathBuf {
     dir.unwrap_or_else(|| "mtom-data".into())
 }
 
-fn broker(
-    root: &mut Section,
-    listen: &Listen,
-    around: &impl Surroundings,
-    problems: &mut Problems,
-) -> Option<Broker> {
-    let mut section = section(root, "broker", problems);
-    let listen = listen.get(&mut section, 1883, problems);
-    let url = section.get("url", problems, |node| broker_url(&text(node)?));
-    let username = optional(&mut section, "username", problems);
-    let client_id = optional(&mut section, "client_id", problems);
-    let password = password(&mut section, PASSWORD_VARIABLE, around, problems);
-    let admission = section.get("clients", problems, |node| match text(node)?.as_str() {
-        "everyone" => Ok(Admission::Everyone),
-        "allowed" => Ok(Admission::Named),
-        other => Err(format!("expected everyone or allowed, found {other:?}")),
-    });
-    let name = section.name("username");
-    section.finish(problems);
-    let Some((host, port)) = url.flatten() else {
-        return Some(Broker::Embedded { listen, admission: admission.unwrap_or_default() });
-    };
-    let credentials = match (username, password) {
-        (None, None) => None,
-        (Some(user), password) => Some((user, password.unwrap_or_default())),
-        (None, Some(_)) => {
-            problems.add(&name, Place::Default, "missing: a password is given without its user");
-            return None;
-        }
-    };
-    Some(Broker::External { host, port, client_id, credentials })
-}
-
-/// `mqtt://host[:port]`; empty is none.
-pub(crate) fn broker_url(url: &str) -> Result<Option<(String, u16)>, String> {
-    if url.is_empty() {
-        return Ok(None);
-    }
-    let wrong = || format!("expected mqtt://host:1883, found {url:?}");
-    let rest = url.strip_prefix("mqtt://").ok_or_else(wrong)?;
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.contains('@') {
-        return Err(format!(
-            "a password does not belong into the configuration: use broker.username and \
-             broker.password_file, or the environment variable {PASSWORD_VARIABLE}"
-        ));
-    }
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            (host, port.parse().map_err(|_| wrong())?)
-        }
-        _ => (rest, 1883),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    if host.is_empty() || !host.chars().all(plain) || port == 0 {
-        return Err(wrong());
-    }
-    Ok(Some((host.into(), port)))
-}
-
 /// A text that may be left empty.
-fn optional(section: &mut Section, key: &'static str, problems: &mut Problems) -> Option<String> {
+pub(super) fn optional(
+    section: &mut Section,
+    key: &'static str,
+    problems: &mut Problems,
+) -> Option<String> {
     section.get(key, problems, text).filter(|text| !text.is_empty())
 }
 
@@ -236,12 +184,16 @@ pub(super) fn password(
     around.variable(variable).or(from_file)
 }
 
-fn ingest(root: &mut Section, problems: &mut Problems) -> Vec<String> {
+fn ingest(root: &mut Section, is_embedded: bool, problems: &mut Problems) -> Vec<String> {
     let mut section = section(root, "ingest", problems);
     let filter = |node| {
         let filter = text(node)?;
-        match settings::check_topic_filter(&filter) {
-            Ok(()) => Ok(filter),
+        match settings::check_subscription(&filter) {
+            Ok(Some(plain)) if is_embedded => Err(format!(
+                "{filter:?}: gateways share what another broker has, and this one has a broker of its own: \
+                 set broker.url, or write {plain:?}"
+            )),
+            Ok(_) => Ok(filter),
             Err(error) => Err(format!("{filter:?}: {error}")),
         }
     };
@@ -250,7 +202,7 @@ fn ingest(root: &mut Section, problems: &mut Problems) -> Vec<String> {
     topics.unwrap_or_else(|| vec!["Environ/#".into()])
 }
 
-fn simulate(root: &mut Section, problems: &mut Problems) -> Simulate {
+fn simulate(root: &mut Section, broker: Option<&Broker>, problems: &mut Problems) -> Simulate {
     fn number(node: Node) -> Result<Option<u32>, String> {
         match node {
             Node::Text(text) if text == "auto" => Ok(None),
@@ -259,7 +211,15 @@ fn simulate(root: &mut Section, problems: &mut Problems) -> Simulate {
         }
     }
     let mut section = section(root, "simulate", problems);
-    let sensors = section.get("sensors", problems, number).flatten();
+    let sensors = section.get("sensors", problems, |node| match (number(node)?, broker) {
+        (Some(1..), Some(Broker::External { target, .. }))
+            if target.endpoint.scheme != Scheme::Mqtt =>
+        {
+            Err("simulated sensors reach brokers by mqtt:// only: expected 0".into())
+        }
+        (sensors, _) => Ok(sensors),
+    });
+    let sensors = sensors.flatten();
     let actuators = section.get("actuators", problems, number).flatten();
     let period = section.get("period", problems, |node| match duration(node)? {
         // As of a real one.

@@ -181,7 +181,7 @@ fn every_kind_of_mistake_names_its_key_and_what_is_expected() {
         &["history.listen=0.0.0.0:8768", "nonsense", "live.listen.deeper=1"],
         expect![[r#"
             line 3: data.dir: expected a folder
-            line 5: broker.url: expected mqtt://host:1883, found "http://broker"
+            line 5: broker.url: expected mqtt://host:1883, mqtts://host:8883, ws://host:80/mqtt or wss://host:443/mqtt, found "http://broker"
             line 6: broker.password: a password does not belong into the configuration: use broker.password_file, or the environment variable MTOM_BROKER_PASSWORD
             line 8: ingest.topics: "a#": `#` stands alone in the last level, as in `Environ/#`
             line 10: security.insecure: expected true or false, found "yes"
@@ -273,28 +273,10 @@ fn a_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
     for (config, expected) in
         [(from_file, "from the file"), (from_variable, "from the environment")]
     {
-        let Broker::External { host, port, credentials, .. } = &config.broker else { panic!() };
-        assert_eq!((host.as_str(), *port), ("host", 1883));
-        assert_eq!(credentials.as_ref().unwrap().1, expected);
+        let Broker::External { target, .. } = &config.broker else { panic!() };
+        assert_eq!(target.endpoint.to_string(), "mqtt://host:1883");
+        assert_eq!(target.credentials.as_ref().unwrap().1, expected);
         assert!(!format!("{config:?}").contains(expected));
-    }
-}
-
-#[test]
-fn a_broker_url_is_mqtt_host_and_port() {
-    for (url, expected) in [
-        ("mqtt://host", ("host", 1883)),
-        ("mqtt://host:2883/", ("host", 2883)),
-        ("mqtt://[::1]:1884", ("::1", 1884)),
-        ("mqtt://192.168.1.2:1883", ("192.168.1.2", 1883)),
-    ] {
-        let config = read(&format!("broker.url = {url:?}"), &[]);
-        let Broker::External { host, port, .. } = config.broker else { panic!("{url}") };
-        assert_eq!((host.as_str(), port), expected, "{url}");
-    }
-    for url in ["mqtt://", "mqtt://host:0", "mqtt://host:x", "mqtt://a b", "tcp://host"] {
-        let expected = format!("line 1: broker.url: expected mqtt://host:1883, found {url:?}");
-        assert_eq!(problems(&format!("broker.url = {url:?}"), &[]), expected);
     }
 }
 

@@ -4,6 +4,7 @@ use super::when::When;
 use crate::cli::Source;
 use clap::{Args, ValueEnum};
 use mtom_exchange::format::Format;
+use mtom_mqtt::endpoint::Endpoint;
 use mtom_protocol::original::parse_speed;
 use mtom_protocol::unit::Unit;
 use std::net::SocketAddr;
@@ -175,7 +176,7 @@ pub(crate) struct Replay {
 pub(crate) struct Target {
     /// A broker; each reading goes under mtom/replay/ and its topic, which no gateway stores or obeys
     #[arg(long, value_name = "mqtt://HOST:PORT", value_parser = broker)]
-    pub(crate) to: Option<(String, u16)>,
+    pub(crate) to: Option<Endpoint>,
     /// A live port of its own, which plays from the first viewer on; nothing is stored anywhere
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:9765")]
     pub(crate) live: Option<SocketAddr>,
@@ -224,7 +225,7 @@ fn pace(text: &str) -> Result<Pace, String> {
     }
 }
 
-fn broker(text: &str) -> Result<(String, u16), String> {
+fn broker(text: &str) -> Result<Endpoint, String> {
     match crate::config::broker_url(text)? {
         Some(broker) => Ok(broker),
         None => Err("expected mqtt://host:1883".into()),

@@ -16,6 +16,8 @@ use mtom_forward::access::Access;
 use mtom_forward::live::{LiveHub, serve_live};
 use mtom_forward::replay::NoHistory;
 use mtom_forward::server::Limits;
+use mtom_mqtt::endpoint::Endpoint;
+use mtom_mqtt::target::Target as Broker;
 use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
@@ -46,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         let replay = Replay { history, query, speed: arguments.speed, total };
         stop::until_told(async |stop| match &arguments.to {
-            Target { to: Some(broker), .. } => replay.to_broker(&broker.0, broker.1, &stop).await,
+            Target { to: Some(broker), .. } => replay.to_broker(broker, &stop).await,
             Target { live: Some(address), .. } => replay.to_viewers(*address, stop).await,
             Target { .. } => bail!("nothing says where to play to: add --to mqtt://host or --live"),
         })??;
@@ -113,14 +115,14 @@ impl Replay {
 
     async fn to_broker(
         &self,
-        host: &str,
-        port: u16,
+        endpoint: &Endpoint,
         stop: &CancellationToken,
     ) -> Result<(), anyhow::Error> {
+        let broker = Broker { endpoint: endpoint.clone(), ..Broker::plain("", 0) };
         let client_id = format!("mtom-replay-{}", std::process::id());
-        let mut publisher = Publisher::new(&client_id, host, port);
+        let mut publisher = Publisher::to(&client_id, &broker);
         connect(&mut publisher).await.with_context(|| {
-            format!("no broker answers at {host}:{port}: start one, or name another with --to")
+            format!("no broker answers at {endpoint}: start one, or name another with --to")
         })?;
         let mut in_flight = 0;
         let played = self
@@ -148,7 +150,7 @@ impl Replay {
         }
         publisher.close(FAREWELL).await;
         report::line(&format!(
-            "{played} of {} readings were played to {host}:{port} under {REPLAY_PREFIX}",
+            "{played} of {} readings were played to {endpoint} under {REPLAY_PREFIX}",
             self.total
         ));
         Ok(())

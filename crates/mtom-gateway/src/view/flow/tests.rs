@@ -77,6 +77,17 @@ fn a_broker_is_away_since_it_went_until_it_is_back() {
 }
 
 #[test]
+fn a_session_that_a_broker_forgot_is_counted() {
+    let mut meter = Meter::default();
+    let forgot = LogEvent::BrokerForgot { url: "mqtt://x:1".into() };
+    assert_eq!(meter.flow(after(0)).broker_sessions_lost, 0);
+    meter.said(&forgot, after(1));
+    meter.said(&forgot, after(2));
+    assert_eq!(meter.flow(after(3)).broker_sessions_lost, 2);
+    assert_eq!(meter.sessions_lost(), 2);
+}
+
+#[test]
 fn commands_are_counted_and_timed_and_a_disk_fails_until_it_takes_again() {
     let mut meter = Meter::default();
     let actuator = || "TEMP_LED".to_owned();
