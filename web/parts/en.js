@@ -47,8 +47,8 @@ export const en = {
   "path.sensor.silent": "no sensor is heard any more",
   "path.sensor.next":
     "See that it has power and reaches the broker; its log says what it waits for",
-  "path.broker.lost": "{url} does not answer since {time} ({reason})",
-  "path.broker.next": "start it, or check broker.url and the firewall",
+  "path.broker.lost": "no connection to {url} since {time}: {reason}",
+  "path.broker.next": "do as it says; mtom doctor tries it once more",
   "path.gateway.away": "does not run",
   "path.gateway.next": "start it with mtom up",
   "path.store.failing":

@@ -45,6 +45,7 @@ cargo xtask <command>
   faults          power cuts, kills, failing and full disks, changed files; --long for many more
   fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
   soak page       the page stays open before a thousand devices, and must not grow; --minutes N
+  soak brokers    a hundred restarts of mosquitto, NATS, RabbitMQ and rmqtt each, two hundred cuts of the link
   mutants [file…] change the rules' code in a thousand places and see that a test fails, for an hour
   tidy            check the rules of the house that no other tool checks
   vendor          fetch the page's third-party files into web/vendor

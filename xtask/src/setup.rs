@@ -27,6 +27,8 @@ pub(crate) enum Need {
     Page,
     /// The broker to test and measure against, with its clients.
     Mosquitto,
+    /// Other brokers to test against.
+    Brokers,
     /// The database server that readings are drained to.
     MariaDb,
     Chromium,
@@ -69,6 +71,20 @@ const MOSQUITTO: [SystemPackage; 2] = [
         apt: "mosquitto-clients",
         dnf: "mosquitto",
         brew: "mosquitto",
+    },
+];
+const BROKERS: [SystemPackage; 2] = [
+    SystemPackage {
+        program: "nats-server",
+        apt: "nats-server",
+        dnf: "nats-server",
+        brew: "nats-server",
+    },
+    SystemPackage {
+        program: "rabbitmq-server",
+        apt: "rabbitmq-server",
+        dnf: "rabbitmq-server",
+        brew: "rabbitmq",
     },
 ];
 const MARIADB: [SystemPackage; 1] = [SystemPackage {
@@ -219,6 +235,7 @@ fn has_dbus_mock(python: &str) -> bool {
 fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
     let wanted = [
         (Need::Mosquitto, &MOSQUITTO[..]),
+        (Need::Brokers, &BROKERS[..]),
         (Need::MariaDb, &MARIADB[..]),
         (Need::Chromium, &CHROMIUM[..]),
         (Need::Qemu, &QEMU[..]),
@@ -270,27 +287,32 @@ pub(crate) fn apt_install(repo: &Repo, names: &[&str]) -> Result<()> {
     };
     programs::run(apt()?.arg("update"))?;
     programs::run(apt()?.args(["install", "-y", "--no-install-recommends"]).args(names))?;
-    if names.contains(&"mosquitto") {
-        stop_mosquitto_service(repo);
+    for service in BROKER_SERVICES {
+        if names.contains(&service) {
+            stop_service(repo, service);
+        }
     }
     Ok(())
 }
 
-/// Debian's package starts its broker, on the port that mtom's own broker listens on. Where no service
-/// manager is at work nothing runs, and nothing is done or said.
-fn stop_mosquitto_service(repo: &Repo) {
+/// Packages of Debian that start a broker, which may be on the port that mtom's own broker listens on.
+const BROKER_SERVICES: [&str; 3] = ["mosquitto", "nats-server", "rabbitmq-server"];
+
+/// Stops what a package has just started. Where no service manager is at work nothing runs, and nothing is done or
+/// said.
+fn stop_service(repo: &Repo, service: &str) {
     let has_systemd = std::path::Path::new("/run/systemd/system").is_dir();
     let (program, is_running, stop): (&str, &[&str], &[&str]) = if has_systemd {
-        ("systemctl", &["--quiet", "is-active", "mosquitto"], &["disable", "--now", "mosquitto"])
+        ("systemctl", &["--quiet", "is-active", service], &["disable", "--now", service])
     } else {
-        ("service", &["mosquitto", "status"], &["mosquitto", "stop"])
+        ("service", &[service, "status"], &[service, "stop"])
     };
     let succeeds = |args: &[&str]| {
         let output = repo.program(program).and_then(|mut run| programs::output_of(run.args(args)));
         output.is_ok_and(|output| output.status.success())
     };
     if succeeds(is_running) {
-        println!("stopping the mosquitto service that the package has just started");
+        println!("stopping the {service} service that the package has just started");
         if !succeeds(stop) {
             println!("could not stop it: `{program} {}`", stop.join(" "));
         }

@@ -154,9 +154,16 @@ const STEPS: [Step; 18] = [
     },
     Step {
         name: "test",
-        what: "cargo test, with mosquitto as the external broker and MariaDB as the database",
+        what: "cargo test, with mosquitto, NATS and RabbitMQ as external brokers and MariaDB as the database",
         needs: if cfg!(target_os = "linux") {
-            &[Need::Mosquitto, Need::MariaDb, Need::Network, Need::Strace, Need::DbusMock]
+            &[
+                Need::Mosquitto,
+                Need::Brokers,
+                Need::MariaDb,
+                Need::Network,
+                Need::Strace,
+                Need::DbusMock,
+            ]
         } else {
             &[Need::Mosquitto, Need::MariaDb]
         },

@@ -304,7 +304,12 @@ fn words(error: &(dyn Error + 'static)) -> String {
     {
         return "the broker closed the connection".into();
     }
-    last.to_string()
+    let text = last.to_string();
+    // tokio-util's words for an end within a packet.
+    if text == "bytes remaining on stream" {
+        return "the broker closed the connection within a packet".into();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -69,6 +69,10 @@ impl Connection {
                 reason_code,
                 reason_string,
             })) => Err(Broken::Fault(Fault::Ended(farewell(reason_code, reason_string)))),
+            // It does not name its cause as one.
+            Err(ConnectionError::MqttState(StateError::Deserialization(error))) => {
+                Err(Broken::Error(error.into()))
+            }
             Err(other) => Err(Broken::Error(other.into())),
         }
     }

@@ -51,4 +51,6 @@ fn a_broker_that_hangs_up_at_once_is_said_to_and_what_to_look_at() {
 #[test]
 fn the_last_cause_is_said_and_not_those_that_repeat_it() {
     assert_eq!(words(&wrapped(Wrapped(io::Error::other("the disk is full")))), "the disk is full");
+    let within = io::Error::other("bytes remaining on stream");
+    assert_eq!(words(&Wrapped(within)), "the broker closed the connection within a packet");
 }
