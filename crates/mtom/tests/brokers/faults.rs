@@ -11,11 +11,15 @@ use crate::publisher::publish;
 use crate::{LIMIT, soon};
 use mtom_mqtt::target::Spoken;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Readings that go through between two faults.
 const FLOW: u64 = 20;
+/// NATS that delivers nothing for so long has fallen silent.
+const SILENCE: Duration = Duration::from_secs(3);
 /// One broker at a time: some take a processor for a while.
 static TURN: Mutex<()> = Mutex::const_new(());
 
@@ -58,48 +62,56 @@ async fn account(plan: &Plan) -> Option<Account> {
     let link = Link::to(broker.address, plan.planted).await;
     let dir = tempfile::tempdir().unwrap();
     let url = format!("broker.url=mqtt://{}", link.address);
-    let version = match plan.spoken {
-        Spoken::V3 => r#"broker.version="3.1.1""#,
-        Spoken::V5 => r#"broker.version="5""#,
+    let version = match (plan.kind, plan.spoken) {
+        // They know no other, which is found out anew on each connection.
+        (Kind::Nats | Kind::RabbitMq, _) => r#"broker.version="auto""#,
+        (_, Spoken::V3) => r#"broker.version="3.1.1""#,
+        (_, Spoken::V5) => r#"broker.version="5""#,
     };
     let mut gateway = Mtom::serve("gateway", dir.path(), &[&url, version, "log.level=error"]);
     soon("a connection to the broker", connected(&gateway)).await;
     let (up, is_up) = watch::channel(true);
     let (stop, stopped) = watch::channel(false);
     let mut device = JoinSet::new();
-    device.spawn(publish(broker.address, plan.spoken, is_up, stopped));
+    let through = link.highest.clone();
+    device.spawn(publish(broker.address, plan.spoken, (is_up, stopped), through));
+    let mut watch = Watch { link: &link, is_nats: plan.kind == Kind::Nats, silences: 0 };
     let mut cuts_left = plan.cuts;
     for restart in 0..=plan.restarts {
         // As many between each two restarts.
         let cuts = cuts_left / (plan.restarts + 1 - restart);
         for _ in 0..cuts {
-            soon("readings", link.flows(FLOW)).await;
-            soon("a cut", link.cut()).await;
+            watch.until("readings", async |link| link.flows(FLOW).await).await;
+            watch.until("a cut", async |link| link.cut().await).await;
         }
         cuts_left -= cuts;
         if restart < plan.restarts {
-            soon("readings", link.flows(FLOW)).await;
+            watch.until("readings", async |link| link.flows(FLOW).await).await;
             up.send_replace(false);
             tokio::task::block_in_place(|| broker.restart(plan.end));
             up.send_replace(true);
         }
     }
-    soon("readings", link.flows(FLOW)).await;
+    watch.until("readings", async |link| link.flows(FLOW).await).await;
     stop.send_replace(true);
     let taken: BTreeSet<u64> =
         soon("the last acknowledgement", device.join_next()).await.unwrap().unwrap();
-    if plan.broker_may_lose {
-        soon("the last reading", link.is_through(*taken.last().unwrap())).await;
-    } else {
-        // Whoever has not all in the end says by itself what is missing.
-        let _ = tokio::time::timeout(LIMIT, link.has_all(&taken)).await;
-    }
+    watch
+        .until("all readings", async |link| {
+            if plan.broker_may_lose {
+                link.is_through(*taken.last().unwrap()).await;
+            } else {
+                link.has_all(&taken).await;
+            }
+        })
+        .await;
+    let silences = watch.silences;
     let lost_sessions = gateway.get("/api/v1/path").await["broker_sessions_lost"].clone();
     assert!(gateway.stop("-TERM").success());
     let account = Account::new(&taken, &link.seen(), &stored(dir.path()));
     eprintln!(
         "brokers: {}: taken {}, stored {}, lost {}, twice {}, lost by the broker {} ({} of them delivered before), \
-         delivered again {}, sessions lost {lost_sessions}",
+         delivered again {}, silences {silences}, sessions lost {lost_sessions}",
         plan.title(),
         account.taken,
         account.stored,
@@ -110,6 +122,33 @@ async fn account(plan: &Plan) -> Option<Account> {
         account.delivered_again,
     );
     Some(account)
+}
+
+/// Waits for what has to come over the wire.
+struct Watch<'a> {
+    link: &'a Link,
+    is_nats: bool,
+    /// How often nothing came until the connection was made anew.
+    silences: u32,
+}
+
+impl Watch<'_> {
+    async fn until(&mut self, what: &str, event: impl AsyncFn(&Link)) {
+        assert!(self.comes(event).await, "{what} never came");
+    }
+
+    /// False: not within the limit. NATS 2.9 falls silent with readings that it still has; who connects again gets
+    /// them.
+    async fn comes(&mut self, event: impl AsyncFn(&Link)) -> bool {
+        let patience = if self.is_nats { SILENCE } else { LIMIT };
+        let came = timeout(LIMIT, async {
+            while timeout(patience, event(self.link)).await.is_err() {
+                self.silences += 1;
+                self.link.cut_now();
+            }
+        });
+        came.await.is_ok()
+    }
 }
 
 /// Its subscription is in force.

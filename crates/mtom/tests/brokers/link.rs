@@ -29,6 +29,8 @@ pub(crate) struct Link {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
     acknowledgements: watch::Receiver<u64>,
+    /// The highest number that the gateway has acknowledged.
+    pub(crate) highest: watch::Receiver<u64>,
     cut: Arc<Cut>,
     _tasks: JoinSet<()>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Link {
 struct Cut {
     is_wanted: Mutex<bool>,
     done: Notify,
+    /// Ends every connection, whatever it carries.
+    now: Notify,
 }
 
 /// A bug that is planted on the wire.
@@ -55,6 +59,7 @@ impl Link {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (told, acknowledgements) = watch::channel(0);
+        let (rising, highest) = watch::channel(0);
         let cut = Arc::new(Cut::default());
         let mut tasks = JoinSet::new();
         let (all, scissors) = (Arc::clone(&seen), Arc::clone(&cut));
@@ -64,6 +69,7 @@ impl Link {
                 let wire = Wire {
                     seen: Arc::clone(&all),
                     told: told.clone(),
+                    rising: rising.clone(),
                     cut: Arc::clone(&scissors),
                     planted,
                     ids: HashMap::new(),
@@ -74,7 +80,7 @@ impl Link {
                 });
             }
         });
-        Self { address, seen, acknowledgements, cut, _tasks: tasks }
+        Self { address, seen, acknowledgements, highest, cut, _tasks: tasks }
     }
 
     /// Ends once a connection was cut in the middle of a reading.
@@ -82,6 +88,11 @@ impl Link {
         let done = self.cut.done.notified();
         *self.cut.is_wanted.lock().unwrap() = true;
         done.await;
+    }
+
+    /// Cuts whatever connection there is, at once.
+    pub(crate) fn cut_now(&self) {
+        self.cut.now.notify_waiters();
     }
 
     /// Ends when the gateway has acknowledged so many readings more.
@@ -116,6 +127,7 @@ impl Link {
 struct Wire {
     seen: Arc<Mutex<Seen>>,
     told: watch::Sender<u64>,
+    rising: watch::Sender<u64>,
     cut: Arc<Cut>,
     planted: Planted,
     /// Which number was delivered under which packet id.
@@ -128,8 +140,12 @@ impl Wire {
         gateway.set_nodelay(true)?;
         broker.set_nodelay(true)?;
         let (mut from_broker, mut from_gateway) = (Vec::new(), Vec::new());
+        let cut = Arc::clone(&self.cut);
+        let now = cut.now.notified();
+        tokio::pin!(now);
         loop {
             tokio::select! {
+                () = &mut now => return Ok(()),
                 count = broker.read_buf(&mut from_broker) => {
                     if count? == 0 {
                         return Ok(());
@@ -199,6 +215,11 @@ impl Wire {
         // Whoever hears it looks into what was seen.
         drop(seen);
         self.told.send_replace(count);
+        self.rising.send_if_modified(|highest| {
+            let is_higher = number > *highest;
+            *highest = number.max(*highest);
+            is_higher
+        });
     }
 }
 

@@ -16,6 +16,8 @@ use tokio::time::{MissedTickBehavior, interval};
 pub(crate) const TOPIC: &str = "Environ/Temperature";
 /// Not acknowledged yet, at most.
 const WINDOW: usize = 20;
+/// What may wait at the broker: more would show nothing that this does not show.
+const BACKLOG: u64 = 1_000;
 /// Between two readings: a link that was cut has to catch up.
 const PACE: Duration = Duration::from_millis(2);
 
@@ -24,10 +26,11 @@ const PACE: Duration = Duration::from_millis(2);
 pub(crate) async fn publish(
     broker: SocketAddr,
     spoken: Spoken,
-    mut up: watch::Receiver<bool>,
-    stop: watch::Receiver<bool>,
+    (mut up, stop): (watch::Receiver<bool>, watch::Receiver<bool>),
+    through: watch::Receiver<u64>,
 ) -> BTreeSet<u64> {
-    let mut work = Work { spoken, next: 1, waiting: BTreeSet::new(), done: BTreeSet::new(), stop };
+    let (waiting, done) = (BTreeSet::new(), BTreeSet::new());
+    let mut work = Work { spoken, next: 1, waiting, done, stop, through };
     loop {
         up.wait_for(|up| *up).await.unwrap();
         let target = Target::plain(&broker.ip().to_string(), broker.port());
@@ -46,6 +49,8 @@ struct Work {
     waiting: BTreeSet<u64>,
     done: BTreeSet<u64>,
     stop: watch::Receiver<bool>,
+    /// The highest number that is stored.
+    through: watch::Receiver<u64>,
 }
 
 impl Work {
@@ -62,10 +67,13 @@ impl Work {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_over = *self.stop.borrow();
+            let is_ahead = self.next > *self.through.borrow_and_update() + BACKLOG;
+            let is_wanted = !again.is_empty() || !(is_over || is_ahead);
             if is_over && self.waiting.is_empty() {
                 return true;
             }
             tokio::select! {
+                changed = self.through.changed(), if is_ahead => changed.unwrap(),
                 event = connection.next() => if event.is_err() { return false },
                 Some((number, taken)) = takings.next(), if !takings.is_empty() => {
                     let taken: Result<(), String> = taken;
@@ -76,7 +84,7 @@ impl Work {
                     self.waiting.remove(&number);
                     self.done.insert(number);
                 }
-                _ = ticks.tick(), if takings.len() < WINDOW && (!is_over || !again.is_empty()) => {
+                _ = ticks.tick(), if takings.len() < WINDOW && is_wanted => {
                     let number = again.pop().unwrap_or_else(|| {
                         self.next += 1;
                         self.next - 1
