@@ -15,6 +15,8 @@ use rcgen::{
     date_time_ymd,
 };
 use std::path::Path;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 /// An authority of a test's own.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -197,6 +199,25 @@ async fn a_port_that_speaks_otherwise_is_told_apart() {
     let secure = Mosquitto::with(program, &lines(dir.path(), &pair, None));
     let said = fault(&target(&secure, Scheme::Mqtt, tls, Version::Auto)).await;
     assert!(said.to_string().contains("mqtts://"), "{said}");
+}
+
+#[tokio::test]
+async fn a_web_server_that_knows_no_such_path_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/nowhere", listener.local_addr().unwrap());
+    let endpoint = Endpoint::parse(&url).unwrap();
+    let target = Target { endpoint, ..Target::plain("", 0) };
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1_024];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        stream
+    };
+    let (said, _stream) = tokio::join!(fault(&target), answering);
+    let expected = "the web server answers 404 to /nowhere: check the path of broker.url";
+    assert!(said.to_string().starts_with(expected), "{said}");
 }
 
 #[tokio::test]
