@@ -468,6 +468,10 @@ export const en = {
   "reject.time": "the time cannot be read",
   "reject.key": "seq and boot: both are needed",
   "reject.device": "the device's name cannot be used",
+  "reject.quantity": "the quantity's name cannot be used",
+  "reject.senml": "SenML with a mistake",
+  "reject.line_protocol": "line protocol with a mistake",
+  "reject.inexact": "a whole number beyond 2^53",
   "reject.retained": "a retained copy without a time of its own",
 
   "footer.title": "Addresses",

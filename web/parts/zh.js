@@ -451,6 +451,10 @@ export const zh = {
   "reject.time": "无法读取时间",
   "reject.key": "seq 和 boot 必须同时提供",
   "reject.device": "设备名称不可用",
+  "reject.quantity": "物理量名称不可用",
+  "reject.senml": "SenML 有错误",
+  "reject.line_protocol": "line protocol 有错误",
+  "reject.inexact": "整数超过 2^53",
   "reject.retained": "保留消息的副本，且没有自己的时间",
 
   "footer.title": "地址",

@@ -1,14 +1,19 @@
 //! From an MQTT message to readings.
 //!
-//! A payload is text (`23.4 °C`), a plain number, or a JSON object whose numbers are readings.
+//! A payload is text (`23.4 °C`), a plain number, a JSON object whose numbers are readings, SenML or line
+//! protocol. Where the topic is one of Tasmota, Zigbee2MQTT, Shelly or ESPHome it is read as they mean it.
 //! What cannot be true is refused with its reason, number by number, and disturbs no other number
 //! of the same message. The caller keeps what was refused.
 
 use crate::reading::Reading;
 use alloc::vec::Vec;
 
+mod ecosystem;
 mod json;
+mod line_protocol;
 mod properties;
+mod senml;
+mod series;
 mod text;
 
 pub use properties::describe;
@@ -59,6 +64,14 @@ pub enum NotAReading {
     Key,
     #[error("device: expected a text of 1 to {TOPIC_LEN_MAX} bytes without control characters")]
     Device,
+    #[error("quantity: expected a text of 1 to {TOPIC_LEN_MAX} bytes without control characters")]
+    Quantity,
+    #[error("SenML: expected {0}")]
+    SenMl(&'static str),
+    #[error("line protocol: expected {0}")]
+    LineProtocol(&'static str),
+    #[error("a whole number beyond 2^53: expected one that is exact")]
+    Inexact,
     #[error("retained copy without a time of its own: when it was measured is unknown")]
     Retained,
 }
@@ -85,12 +98,17 @@ impl NotAReading {
             Self::Time => "time",
             Self::Key => "key",
             Self::Device => "device",
+            Self::Quantity => "quantity",
+            Self::SenMl(_) => "senml",
+            Self::LineProtocol(_) => "line_protocol",
+            Self::Inexact => "inexact",
             Self::Retained => "retained",
         }
     }
 }
 
-/// Everything that one message says: at least one reading or one reason.
+/// Everything that one message says: readings and reasons. Nothing, where it is no reading and no mistake
+/// either, as what a device says about itself (`Online` on `tele/plug/LWT`).
 ///
 /// The text of a topic names the series: its last level is the quantity, what stands before it the
 /// device (`Environ/Temperature`: device `Environ`, quantity `Temperature`).
@@ -116,10 +134,17 @@ fn decode_message(
         return Err(NotAReading::TooLong { len: payload.len() });
     }
     let text = core::str::from_utf8(payload).map_err(|_| NotAReading::NotUtf8)?.trim();
+    if let Some(said) = ecosystem::decode(topic, text) {
+        return said;
+    }
     match text.as_bytes().first() {
         None => Err(NotAReading::Empty),
-        Some(b'{' | b'[') => json::decode(topic, text),
-        Some(_) => Ok(alloc::vec![text::decode(topic, text)]),
+        Some(b'{') => json::decode(topic, text),
+        Some(b'[') => senml::decode(topic, text),
+        Some(_) => match text::decode(topic, text) {
+            Err(_) if line_protocol::is_meant(text) => line_protocol::decode(topic, text),
+            outcome => Ok(alloc::vec![outcome]),
+        },
     }
 }
 

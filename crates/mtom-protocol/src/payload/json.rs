@@ -33,7 +33,7 @@ pub(super) fn decode(
         key: key(&object)?,
     };
     let mut numbers = Vec::new();
-    collect(&object, "", &mut numbers)?;
+    collect(&object, "", &|path| ABOUT.contains(&path), &mut numbers)?;
     if numbers.is_empty() {
         return Err(NotAReading::NoNumber);
     }
@@ -70,29 +70,35 @@ impl Message {
         })
     }
 
-    /// The key that repeats the topic's last level (or says `value`) is the series that a text on
-    /// this topic would be; any other key is a quantity of the device that the whole topic names.
     fn series(&self, path: &str) -> (Arc<str>, Arc<str>) {
-        let (device, quantity) = series(&self.topic);
-        let (device, quantity) = if path.eq_ignore_ascii_case(quantity) || path == "value" {
-            (Arc::from(device), Arc::from(quantity))
-        } else {
-            (Arc::clone(&self.topic), Arc::from(path))
-        };
-        (self.device.clone().unwrap_or(device), quantity)
+        let (device, quantity) = series_of_key(&self.topic, path);
+        (self.device.clone().unwrap_or_else(|| Arc::from(device)), Arc::from(quantity))
     }
 }
 
-fn collect(
+/// The key that repeats the topic's last level (or says `value`) is the series that a text on
+/// this topic would be; any other key is a quantity of the device that the whole topic names.
+pub(super) fn series_of_key<'a>(topic: &'a str, path: &'a str) -> (&'a str, &'a str) {
+    let (device, quantity) = series(topic);
+    if path.eq_ignore_ascii_case(quantity) || path == "value" {
+        (device, quantity)
+    } else {
+        (topic, path)
+    }
+}
+
+/// The numbers of an object with their paths, but for those that are `about` something else.
+pub(super) fn collect(
     object: &Map<String, Value>,
     prefix: &str,
+    about: &dyn Fn(&str) -> bool,
     numbers: &mut Vec<(String, f64)>,
 ) -> Result<(), NotAReading> {
     for (name, value) in object {
-        if prefix.is_empty() && ABOUT.contains(&name.as_str()) {
+        let path = if prefix.is_empty() { name.clone() } else { alloc::format!("{prefix}.{name}") };
+        if about(&path) {
             continue;
         }
-        let path = if prefix.is_empty() { name.clone() } else { alloc::format!("{prefix}.{name}") };
         match value {
             Value::Number(number) => {
                 if path.is_empty()
@@ -106,7 +112,7 @@ fn collect(
                 }
                 numbers.push((path, number.as_f64().unwrap_or(f64::NAN)));
             }
-            Value::Object(inner) => collect(inner, &path, numbers)?,
+            Value::Object(inner) => collect(inner, &path, about, numbers)?,
             // Texts, booleans, lists and nulls are not measurements.
             Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => {}
         }

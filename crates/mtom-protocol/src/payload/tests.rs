@@ -1,4 +1,4 @@
-use super::{NotAReading, PAYLOAD_LEN_MAX, READINGS_LEN_MAX, decode, describe};
+use super::{NotAReading, PAYLOAD_LEN_MAX, READINGS_LEN_MAX, TOPIC_LEN_MAX, decode, describe};
 use crate::time::UnixMicros;
 use crate::unit::Unit;
 use expect_test::{Expect, expect};
@@ -7,7 +7,7 @@ use proptest::prelude::proptest;
 const TOPIC: &str = "Environ/Temperature";
 
 /// One line per reading: `device quantity value unit [time] [boot seq]`, or the code of the reason.
-fn check(topic: &str, payload: &[u8], expected: Expect) {
+pub(super) fn check(topic: &str, payload: &[u8], expected: Expect) {
     let mut lines = String::new();
     for outcome in decode(topic, payload) {
         lines += &match outcome {
@@ -190,6 +190,43 @@ proptest! {
     fn no_text_panics(topic in "[a-z/]{0,9}", payload in "[-+0-9.,eE °CF%{}\":a-z]{0,24}") {
         for reading in decode(&topic, payload.as_bytes()).into_iter().flatten() {
             assert!(reading.value.is_finite());
+        }
+    }
+
+    #[test]
+    fn no_message_of_other_systems_panics_and_limits_hold(
+        topic in "(tele|stat|cmnd|zigbee2mqtt|shelly|node)/([a-z/]{0,6}/)?(status|sensor|events)?/?(a|SENSOR|LWT|STATE|switch:0|temperature:0|sys|rpc|state|set|availability)?",
+        payload in r#"(\[?\{("(Time|TempUnit|Temperature|tC|tF|rh|id|last_seen|voltage|update|src|method|bn|bt|bu|bv|n|u|v|t|vs)":(1|-127|1e308|"C"|"Cel"|"a/b"|null|\{"tC":1\}|\[1\]),?){0,4}\}\]?|.{0,12})"#,
+    ) {
+        check_limits(&topic, payload.as_bytes());
+    }
+
+    #[test]
+    fn no_line_of_line_protocol_panics_and_limits_hold(
+        payload in r#"([a-c\\ ,=]{0,8}[,= ][a-c"\\]{0,3}=?[-+0-9.eiut"]{0,6}[ \n]?){0,5}"#,
+    ) {
+        check_limits("a/b", payload.as_bytes());
+    }
+
+    #[test]
+    fn no_pack_of_senml_panics_and_limits_hold(
+        records in proptest::collection::vec(
+            r#"\{"n":"[a-c/]{0,3}"(,"(bn|u|bu)":"[a-cCel/:]{0,4}")?(,"(v|bv|t|bt|s)":-?[0-9]{1,9}(e[0-9]{1,3})?){0,3}\}"#,
+            0..70,
+        ),
+    ) {
+        check_limits("a/b", format!("[{}]", records.join(",")).as_bytes());
+    }
+}
+
+fn check_limits(topic: &str, payload: &[u8]) {
+    let outcomes = decode(topic, payload);
+    assert!(outcomes.len() <= READINGS_LEN_MAX);
+    for reading in outcomes.into_iter().flatten() {
+        assert!(reading.value.is_finite());
+        for name in [&reading.device, &reading.quantity] {
+            assert!((1..=TOPIC_LEN_MAX).contains(&name.len()), "{name:?}");
+            assert!(!name.chars().any(char::is_control), "{name:?}");
         }
     }
 }

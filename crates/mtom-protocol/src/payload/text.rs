@@ -1,28 +1,25 @@
 //! `23.4 °C`: a number, a space or none, a unit or none (`wire.md` §1.1).
 
 use super::NotAReading;
+use super::series::Series;
 use crate::reading::Reading;
 use crate::unit::Unit;
-use alloc::sync::Arc;
 
 /// A text payload; the series is the topic's.
 pub(super) fn decode(topic: &str, text: &str) -> Result<Reading, NotAReading> {
     let (device, quantity) = series(topic);
+    let (number, unit) = read(text, default_unit(quantity))?;
+    Series::new(topic, device).reading(quantity, number, unit)
+}
+
+/// The number of a text and its unit; the one that is `implied` where the text has none.
+pub(super) fn read(text: &str, implied: Unit) -> Result<(f64, Unit), NotAReading> {
     let (number, symbol) = split(text)?;
-    let unit = if symbol.is_empty() {
-        default_unit(quantity)
-    } else {
-        Unit::parse(symbol).ok_or(NotAReading::UnknownUnit)?
-    };
-    Ok(Reading {
-        topic: Arc::from(topic),
-        device: Arc::from(device),
-        quantity: Arc::from(quantity),
-        value: plausible(number, unit)?,
-        unit,
-        taken_at: None,
-        key: None,
-    })
+    if symbol.is_empty() {
+        return Ok((number, implied));
+    }
+    let unit = Unit::parse(symbol).ok_or(NotAReading::UnknownUnit)?;
+    Ok((number, unit))
 }
 
 /// Device and quantity that a topic names. A topic of one level is a device with a `value`.
