@@ -109,10 +109,15 @@ impl Tally {
         self.counters.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many messages came on topics that nobody listens to.
+    /// How many messages came on topics that nobody listens to, or were nothing to who did.
     #[must_use]
     pub fn ignored(&self) -> u64 {
         self.counters.ignored.load(Ordering::Relaxed)
+    }
+
+    /// Counts messages that are nothing to who listens to their topics.
+    pub fn ignore(&self, count: u64) {
+        self.counters.ignored.fetch_add(count, Ordering::Relaxed);
     }
 }
 

@@ -340,7 +340,7 @@ fn intake(
         // What is played back was stored when it was new.
         !name.starts_with(REPLAY_PREFIX)
             && !of_switch.iter().any(|topic| topic == name)
-            && topics.iter().any(|filter| topic::matches(filter, name))
+            && topics.iter().any(|filter| is_for(filter, name))
     });
     let (view, clock) = (view.clone(), Arc::clone(clock));
     let intake = intake.telling(move |name| {
@@ -351,6 +351,13 @@ fn intake(
         }
     });
     (intake, deliveries)
+}
+
+/// Whether a filter of the configuration is meant for a topic. One that begins with a wildcard leaves out what
+/// devices say about themselves, as it leaves out `$SYS`.
+fn is_for(filter: &str, name: &str) -> bool {
+    let about = ABOUT_DEVICES.iter().find(|prefix| name.starts_with(**prefix));
+    topic::matches(filter, name) && about.is_none_or(|prefix| filter.starts_with(prefix))
 }
 
 /// The drain to the other database, where there is one.

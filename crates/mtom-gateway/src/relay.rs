@@ -110,6 +110,8 @@ struct Effects {
     wanted: Vec<(Arc<str>, Wanted)>,
     /// Alerts wait in the journal.
     raised: bool,
+    /// Messages that are no readings by design.
+    ignored: u64,
     said: Vec<LogEvent>,
 }
 
@@ -267,7 +269,9 @@ impl Relay {
             self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         for delivery in batch {
-            for outcome in decode_delivery(delivery) {
+            let found = decode_delivery(delivery);
+            effects.ignored += u64::from(found.is_empty());
+            for outcome in found {
                 match outcome {
                     Ok(reading) => {
                         if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
@@ -374,6 +378,7 @@ impl Relay {
         for forwarding in work.forwarded.drain(..) {
             forwarding.safe();
         }
+        self.tally.ignore(effects.ignored);
         if !effects.readings.is_empty() {
             self.followers.offer(&effects.readings);
         }
@@ -410,7 +415,7 @@ impl Relay {
     }
 }
 
-/// Decodes a message; a copy that the broker had kept is a reading only with a time of its own.
+/// Decodes a message, into nothing where it is no reading by design; a copy that the broker had kept is a reading only with a time of its own.
 fn decode_delivery(delivery: &Delivery) -> Vec<Result<Reading, NotAReading>> {
     let message = &delivery.message;
     let mut found = decode(&message.topic, &message.payload);

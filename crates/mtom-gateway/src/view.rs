@@ -131,7 +131,7 @@ pub struct Counts {
     pub rejected: u64,
     /// Received and not yet decided.
     pub in_flight: u64,
-    /// Messages on topics that nobody listens to.
+    /// Messages on topics that nobody listens to, and those that are no readings by design.
     pub ignored: u64,
 }
 

@@ -186,7 +186,12 @@ fn readings(item: &mut Item<'_>, topic: &str) -> Result<Vec<Reading>, Mistake> {
         );
         return Err(Mistake { position, problem });
     }
-    let found: Result<Vec<_>, _> = decode(topic, payload.as_bytes()).into_iter().collect();
+    let found = decode(topic, payload.as_bytes());
+    if found.is_empty() {
+        let problem = format!("{payload:?} is no reading on {topic:?}; as in 12:00:02 26.0 °C");
+        return Err(Mistake { position, problem });
+    }
+    let found: Result<Vec<_>, _> = found.into_iter().collect();
     found.map_err(|reason| {
         let problem = format!("{payload:?} is no reading, {reason}; as in 12:00:02 26.0 °C");
         Mistake { position, problem }
