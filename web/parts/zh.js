@@ -453,7 +453,7 @@ export const zh = {
   "reject.device": "设备名称不可用",
   "reject.quantity": "物理量名称不可用",
   "reject.senml": "SenML 有错误",
-  "reject.line_protocol": "line protocol 有错误",
+  "reject.line_protocol": "行协议有错误",
   "reject.inexact": "整数超过 2^53",
   "reject.retained": "保留消息的副本，且没有自己的时间",
 

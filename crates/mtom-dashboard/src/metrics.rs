@@ -23,7 +23,11 @@ pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
         ("mtom_readings_stored_total", "Readings in the history.", counts.stored),
         ("mtom_readings_duplicate_total", "Readings that were there already.", counts.duplicate),
         ("mtom_messages_rejected_total", "Messages that were no reading.", counts.rejected),
-        ("mtom_messages_ignored_total", "Messages that no filter matches.", counts.ignored),
+        (
+            "mtom_messages_ignored_total",
+            "Messages that no filter matches, or that are no readings by design.",
+            counts.ignored,
+        ),
     ] {
         page.one(name, "counter", help, value);
     }

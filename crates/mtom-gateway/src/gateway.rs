@@ -425,3 +425,6 @@ fn own_client_id(dir: &Path) -> Result<String, StartError> {
     std::fs::write(&path, &id).map_err(|cause| StartError::Folder { path, cause })?;
     Ok(id)
 }
+
+#[cfg(test)]
+mod tests;

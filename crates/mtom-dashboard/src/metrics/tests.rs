@@ -108,7 +108,7 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_messages_rejected_total Messages that were no reading.
         # TYPE mtom_messages_rejected_total counter
         mtom_messages_rejected_total 1
-        # HELP mtom_messages_ignored_total Messages that no filter matches.
+        # HELP mtom_messages_ignored_total Messages that no filter matches, or that are no readings by design.
         # TYPE mtom_messages_ignored_total counter
         mtom_messages_ignored_total 0
         # HELP mtom_messages_in_flight Messages that wait for the disk.

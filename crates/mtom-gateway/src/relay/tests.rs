@@ -89,6 +89,7 @@ impl House {
             Followers::new(&TimeZone::UTC, &history, newest, &clock, owners).unwrap();
         let board = Arc::new(board);
         let tally = Tally::default();
+        view.tally(tally.clone());
         let audience = Audience::new(&followers, &view, watch::Sender::new(0), &Arc::default());
         let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned(), None);
         let relay = Relay::new(journal, engine, board, audience, tally, upkeep, clock).unwrap();
@@ -194,6 +195,21 @@ async fn a_retained_copy_is_a_reading_only_with_a_time_of_its_own() {
     assert_eq!((counts.stored, counts.rejected), (1, 1));
     // Half a minute old: it is late, and decides nothing.
     assert_eq!(left.led(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_reading_by_design_is_acknowledged_and_ignored() {
+    let house = House::new();
+    let left = house
+        .relay(&[
+            ("tele/plug/LWT", "Online"),
+            ("livingroom/status", "offline"),
+            ("tele/plug/SENSOR", r#"{"DS18B20":{"Temperature":26},"TempUnit":"C"}"#),
+        ])
+        .await;
+    assert_eq!(left.acknowledged, [true, true, true]);
+    let counts = left.view.account();
+    assert_eq!((counts.received, counts.stored, counts.rejected, counts.ignored), (1, 1, 0, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ mod crash;
 mod database;
 #[cfg(target_os = "linux")]
 mod disk_full;
+mod ecosystem;
 mod emulation;
 #[cfg(target_os = "linux")]
 mod flash;

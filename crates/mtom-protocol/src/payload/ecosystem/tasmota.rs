@@ -16,16 +16,19 @@ pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
     match (prefix, what) {
         ("tele", "SENSOR") if is_object => Some(sensor(topic, device, text)),
         ("tele", "LWT") if matches!(text, "Online" | "Offline") => NOTHING,
-        (
-            "tele",
-            "STATE" | "INFO1" | "INFO2" | "INFO3" | "RESULT" | "HASS_STATE" | "UPTIME" | "MARGINS",
-        ) if is_object => NOTHING,
+        ("tele", what) if is_object && is_about_itself(what) => NOTHING,
         ("stat", what) if is_object && (what == "RESULT" || what.starts_with("STATUS")) => NOTHING,
         ("stat", what) if is_power(what) && matches!(text, "ON" | "OFF") => NOTHING,
         // Commands to it; an empty one asks.
         ("cmnd", what) if is_power(what) && matches!(text, "" | "ON" | "OFF" | "TOGGLE") => NOTHING,
         _ => None,
     }
+}
+
+/// `STATE`, `INFO1` and the like; some versions send one `STATE` more for Home Assistant.
+fn is_about_itself(what: &str) -> bool {
+    what.ends_with("STATE")
+        || matches!(what, "INFO1" | "INFO2" | "INFO3" | "RESULT" | "UPTIME" | "MARGINS")
 }
 
 /// `POWER`, or `POWER2` of several.

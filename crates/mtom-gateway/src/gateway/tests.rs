@@ -1,0 +1,17 @@
+use super::is_for;
+
+#[test]
+fn a_filter_that_begins_with_a_wildcard_leaves_out_what_devices_say_about_themselves() {
+    for (filter, name, expected) in [
+        ("#", "Environ/Temperature", true),
+        ("#", "mtom/a/status", false),
+        ("+/a/status", "mtom/a/status", false),
+        ("#", "homeassistant/sensor/a/config", false),
+        ("mtom/#", "mtom/a/status", true),
+        ("homeassistant/+/a", "homeassistant/b/a", true),
+        ("#", "mtomato/a", true),
+        ("#", "$SYS/broker/uptime", false),
+    ] {
+        assert_eq!(is_for(filter, name), expected, "{filter} {name}");
+    }
+}
