@@ -79,7 +79,7 @@ fn every_mistake_has_its_place_and_an_example() {
         ("12:00:05 24 | late 12:00:06 25", 19, "not over"),
         ("12:00:00 °C °C", 12, "is no reading"),
         ("12:00:00 24,5", 9, "decimal comma"),
-        ("12:00:00 zigbee2mqtt/a/set 1", 9, "is no reading on"),
+        ("12:00:00 zigbee2mqtt/a/set 1", 27, "is no reading on"),
         ("12:00:00 a/+ 24", 13, "without wildcards"),
         ("Tue", 3, "12:00:02"),
         ("2026-13-01 12:00 1", 0, "2026-03-29"),
