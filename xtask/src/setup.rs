@@ -286,13 +286,21 @@ pub(crate) fn apt_install(repo: &Repo, names: &[&str]) -> Result<()> {
         Ok(command)
     };
     programs::run(apt()?.arg("update"))?;
-    programs::run(apt()?.args(["install", "-y", "--no-install-recommends"]).args(names))?;
+    let had_epmd = repo.find("epmd").is_some();
+    let installed =
+        programs::run(apt()?.args(["install", "-y", "--no-install-recommends"]).args(names));
+    // Also where a package could not start its service: then it tries again and again.
     for service in BROKER_SERVICES {
         if names.contains(&service) {
             stop_service(repo, service);
         }
     }
-    Ok(())
+    if !had_epmd && names.contains(&"rabbitmq-server") {
+        for service in ["epmd.socket", "epmd.service"] {
+            stop_service(repo, service);
+        }
+    }
+    installed
 }
 
 /// Packages of Debian that start a broker, which may be on the port that mtom's own broker listens on.
@@ -303,7 +311,7 @@ const BROKER_SERVICES: [&str; 3] = ["mosquitto", "nats-server", "rabbitmq-server
 fn stop_service(repo: &Repo, service: &str) {
     let has_systemd = std::path::Path::new("/run/systemd/system").is_dir();
     let (program, is_running, stop): (&str, &[&str], &[&str]) = if has_systemd {
-        ("systemctl", &["--quiet", "is-active", service], &["disable", "--now", service])
+        ("systemctl", &["--quiet", "is-enabled", service], &["disable", "--now", service])
     } else {
         ("service", &[service, "status"], &[service, "stop"])
     };

@@ -11,8 +11,10 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use mtom_mqtt::connection::{Connection as Mqtt, Event, Incoming, Options};
 use mtom_mqtt::fault::Fault;
 use mtom_mqtt::target::{Spoken, Target, Versions};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Bounds the requests of one connection: every packet id may be acknowledged, plus subscriptions and what
@@ -36,6 +38,8 @@ pub struct Settings {
     pub filters: Vec<String>,
     /// Further ones, that the broker may refuse.
     pub filters_wished: Vec<String>,
+    /// Those that our session at the broker still has and that are not wanted any more.
+    pub filters_given_up: Vec<String>,
     /// The broker sends so many messages that are not safe yet, and then waits. MQTT 3.1.1 has no word for it:
     /// there the broker's own limit holds, and the socket is not read while the intake is full.
     pub receive_max: u16,
@@ -78,13 +82,15 @@ pub async fn run(
     loop {
         let spoken = versions.next();
         let mut connection = Connection::new(&settings, spoken, &mut session);
+        let begun = Instant::now();
         let fault = tokio::select! {
             () = stop.cancelled() => break,
             fault = connection.serve(&intake, &mut outgoings, &changed) => fault,
         };
         if connection.up {
             versions.greeted(spoken);
-            if session.is_subscribed {
+            // One that ends again and again as soon as it is made is no reason to hurry.
+            if session.is_subscribed && begun.elapsed() >= retry {
                 retry = RETRY_MIN;
             }
         } else if versions.failed(spoken, &fault) {
@@ -148,6 +154,7 @@ impl<'a> Connection<'a> {
         let mut published = FuturesUnordered::new();
         // In order, as the messages came [MQTT-4.6.0-2]. The broker's window bounds it.
         let mut unsafe_yet = FuturesOrdered::new();
+        let mut under_way = HashSet::new();
         let mut unanswered = 0;
         let spoken = self.spoken;
         loop {
@@ -160,15 +167,19 @@ impl<'a> Connection<'a> {
                             Err(fault) => return fault,
                         }
                     }
-                    Ok(Event::Message(message)) => match hand_over(intake, &message).await {
-                        Handed::Awaited(receipt) => unsafe_yet.push_back(async move {
-                            (receipt.is_safe().await, message)
-                        }),
-                        Handed::Done => if let Err(fault) = self.mqtt.acknowledge(&message) {
-                            return fault;
-                        },
-                        Handed::Ended => return Fault::Ended("the gateway is ending".into()),
-                    },
+                    Ok(Event::Message(message)) => {
+                        // Said again because it was not acknowledged in time: it is under way.
+                        if message.packet_id().is_some_and(|id| !under_way.insert(id)) {
+                            continue;
+                        }
+                        match hand_over(intake, &message).await {
+                            Handed::Awaited(receipt) => {
+                                unsafe_yet.push_back(settled(Some(receipt), message));
+                            }
+                            Handed::Done => unsafe_yet.push_back(settled(None, message)),
+                            Handed::Ended => return Fault::Ended("the gateway is ending".into()),
+                        }
+                    }
                     // Those that are only wished for are asked for last.
                     Ok(Event::Subscribed { refused }) if unanswered > 0 => {
                         if let Some((filter, reason)) = refused.first() {
@@ -189,6 +200,9 @@ impl<'a> Connection<'a> {
                     if !safe {
                         let why = "a message could not be stored: it will be delivered again";
                         return Fault::Ended(why.into());
+                    }
+                    if let Some(id) = message.packet_id() {
+                        under_way.remove(&id);
                     }
                     if let Err(fault) = self.mqtt.acknowledge(&message) {
                         return fault;
@@ -213,7 +227,12 @@ impl<'a> Connection<'a> {
         }
         self.session.is_subscribed = false;
         self.session.is_lost |= self.session.is_known && !session_present;
-        let Settings { filters, filters_wished, .. } = self.settings;
+        let Settings { filters, filters_wished, filters_given_up, .. } = self.settings;
+        if session_present {
+            for filter in filters_given_up {
+                self.mqtt.unsubscribe(filter)?;
+            }
+        }
         for filter in filters.iter().chain(filters_wished) {
             self.mqtt.subscribe(&[filter], true)?;
         }
@@ -243,6 +262,15 @@ fn not_subscribed(filter: &str, reason: &str) -> Fault {
         "check ingest.topics, and what the broker allows us to hear"
     };
     Fault::Ended(format!("the broker refuses the subscription to {filter} ({reason}): {next}"))
+}
+
+/// Whether a message is safe, or there was nothing to keep of it.
+async fn settled(receipt: Option<Receipt>, message: Incoming) -> (bool, Incoming) {
+    let is_safe = match receipt {
+        Some(receipt) => receipt.is_safe().await,
+        None => true,
+    };
+    (is_safe, message)
 }
 
 enum Handed {

@@ -87,6 +87,15 @@ impl Incoming {
         &self.properties
     }
 
+    /// What names it until it is acknowledged [MQTT-2.2.1-5]; `None`: nobody waits for that.
+    #[must_use]
+    pub fn packet_id(&self) -> Option<u16> {
+        self.receipt.as_ref().map(|receipt| match receipt {
+            Receipt::V3(publish) => publish.pkid,
+            Receipt::V5(publish) => publish.pkid,
+        })
+    }
+
     /// Whether the broker waits for an acknowledgement.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
@@ -128,8 +137,8 @@ pub struct Connection {
     target: Target,
     inner: Inner,
     is_up: bool,
-    /// Filters whose SUBACK has not come, a packet each.
-    asked: VecDeque<Vec<String>>,
+    /// Filters whose SUBACK has not come, a packet each, and the QoS that they were asked for.
+    asked: VecDeque<(Vec<String>, u8)>,
 }
 
 enum Inner {
@@ -142,8 +151,8 @@ enum Happened {
     Greeted {
         session_present: bool,
     },
-    /// A reason for each filter of the packet that is refused.
-    Answered(Vec<Option<String>>),
+    /// For each filter of the packet the QoS that it has, or the reason that it is refused.
+    Answered(Vec<Result<u8, String>>),
     Message(Incoming),
     Taken,
     NotTaken(String),
@@ -200,10 +209,16 @@ impl Connection {
                 Event::Connected { session_present }
             }
             Happened::Answered(answers) => {
-                let filters = self.asked.pop_front().unwrap_or_default();
-                let both = filters.into_iter().zip(answers);
-                let refused = both.filter_map(|(filter, reason)| Some((filter, reason?))).collect();
-                Event::Subscribed { refused }
+                let (filters, wanted) = self.asked.pop_front().unwrap_or_default();
+                let refused = filters.into_iter().zip(answers).filter_map(|(filter, answer)| {
+                    let reason = match answer {
+                        Ok(granted) if granted >= wanted => return None,
+                        Ok(granted) => format!("it grants QoS {granted}, without acknowledgements"),
+                        Err(reason) => reason,
+                    };
+                    Some((filter, reason))
+                });
+                Event::Subscribed { refused: refused.collect() }
             }
             Happened::Message(message) => Event::Message(message),
             Happened::Taken => Event::Taken,
@@ -222,8 +237,21 @@ impl Connection {
             Inner::V5(connection) => connection.subscribe(filters, acknowledged),
         }
         .map_err(|error| Fault::Ended(format!("cannot subscribe: {error}")))?;
-        self.asked.push_back(filters.iter().map(|filter| (*filter).to_owned()).collect());
+        let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+        self.asked.push_back((filters, u8::from(acknowledged)));
         Ok(())
+    }
+
+    /// Gives up what it has subscribed to before, in this session.
+    ///
+    /// # Errors
+    /// When too much is asked already.
+    pub fn unsubscribe(&self, filter: &str) -> Result<(), Fault> {
+        match &self.inner {
+            Inner::V3(connection) => connection.unsubscribe(filter),
+            Inner::V5(connection) => connection.unsubscribe(filter),
+        }
+        .map_err(|error| Fault::Ended(format!("cannot unsubscribe: {error}")))
     }
 
     /// Publishes; what comes back ends when the broker has it, or never will.

@@ -75,6 +75,9 @@ pub enum EndpointError {
     /// A user or a password in front of the host.
     #[error("no user and no password belong here")]
     Secret,
+    /// Something behind the path that is never sent.
+    #[error("no # belongs here")]
+    Fragment,
     /// A path where there is none.
     #[error("a path belongs to ws:// and wss:// only, found {0:?}")]
     Path(String),
@@ -92,14 +95,15 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError`].
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
+        // First: what is wrong with the rest must not bring it into a log.
+        if url.contains('@') {
+            return Err(EndpointError::Secret);
+        }
         let wrong = || EndpointError::Form(url.into());
         let (word, rest) = url.split_once("://").ok_or_else(wrong)?;
         let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.word() == word);
         let scheme = scheme.ok_or_else(wrong)?;
         let (authority, path) = rest.find('/').map_or((rest, ""), |place| rest.split_at(place));
-        if authority.contains('@') {
-            return Err(EndpointError::Secret);
-        }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, port.parse().map_err(|_| wrong())?)
@@ -113,6 +117,7 @@ impl Endpoint {
         }
         let path = match path {
             "" if scheme.is_web() => PATH,
+            _ if path.contains('#') => return Err(EndpointError::Fragment),
             _ if scheme.is_web() => path,
             "" | "/" => "",
             other => return Err(EndpointError::Path(other.into())),
@@ -131,9 +136,26 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The path without what stands behind a question mark: that is a password as often as not.
+    #[must_use]
+    pub fn plain_path(&self) -> String {
+        match self.path.split_once('?') {
+            Some((path, _)) => format!("{path}?…"),
+            None => self.path.clone(),
+        }
+    }
+
+    /// All of it, for the broker alone.
+    pub(crate) fn whole(&self) -> String {
+        format!("{}://{}{}", self.scheme.word(), self.address(), self.path)
+    }
+}
+
 impl fmt::Display for Endpoint {
+    /// As it may stand in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme.word(), self.address(), self.path)
+        write!(f, "{}://{}{}", self.scheme.word(), self.address(), self.plain_path())
     }
 }
 

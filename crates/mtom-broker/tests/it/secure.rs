@@ -175,6 +175,13 @@ async fn a_broker_that_wants_a_certificate_says_so() {
         let said = fault(&target(&broker, Scheme::Mqtts, nobody.clone(), version)).await;
         assert!(said.to_string().contains("broker.certificate_file"), "{said}");
     }
+    // Over WebSocket it comes with the answer to the upgrade, and is no fault of that.
+    let pair = ours.signs("localhost", |_| {});
+    let (web, socket) = (lines(dir.path(), &pair, Some(&ours)), dir.path().join("socket"));
+    let web = format!("{web}protocol websockets\nlistener 0 {}\n", socket.display());
+    let web = Mosquitto::with(program, &web);
+    let said = fault(&target(&web, Scheme::Wss, nobody.clone(), Version::V5)).await;
+    assert!(said.to_string().contains("broker.certificate_file"), "{said}");
     let stranger = theirs.signs("gateway", |_| {});
     let stranger = nobody.identified(&stranger.certificate, &stranger.key).unwrap();
     let said = fault(&target(&broker, Scheme::Mqtts, stranger, Version::V3)).await;

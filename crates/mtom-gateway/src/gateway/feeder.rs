@@ -132,13 +132,14 @@ pub(super) async fn feeder(
                 None => own_client_id(dir)?,
             };
             let filters_wished = presence::FILTERS.map(str::to_owned).into();
-            let session = Session::new(dir, &target, &client_id);
-            let is_known = session.is_known();
+            let session = Session::new(dir, &target, &client_id, &filters);
+            let (is_known, filters_given_up) = (session.is_known(), session.given_up());
             let settings = client::Settings {
                 target,
                 client_id,
                 filters,
                 filters_wished,
+                filters_given_up,
                 receive_max,
                 is_known,
             };

@@ -1,7 +1,8 @@
 //! Whether an external broker has had our session before, so that a start without one is known for a loss.
 //!
-//! One file in the data folder names the broker and us. Another broker or another name has had none. A file that
-//! cannot be written costs no more than this knowledge.
+//! One file in the data folder names the broker and us, and what we had subscribed to: the broker keeps that, so what
+//! is not wanted any more has to be given up there. Another broker or another name has had none. A file that cannot be
+//! written costs no more than this knowledge.
 
 use mtom_mqtt::target::Target;
 use std::path::{Path, PathBuf};
@@ -12,26 +13,68 @@ const FILE: &str = "broker-session";
 /// Our session at one broker, under one name.
 pub(super) struct Session {
     path: PathBuf,
-    text: String,
+    /// The broker and our name there.
+    head: String,
+    filters: Vec<String>,
 }
 
 impl Session {
-    pub(super) fn new(dir: &Path, target: &Target, client_id: &str) -> Self {
-        let text = format!("{}\n{client_id}\n", target.endpoint.address());
-        Self { path: dir.join(FILE), text }
+    pub(super) fn new(dir: &Path, target: &Target, client_id: &str, filters: &[String]) -> Self {
+        let head = format!("{}\n{client_id}\n", target.endpoint.address());
+        Self { path: dir.join(FILE), head, filters: filters.to_vec() }
     }
 
     /// The broker has had it.
     pub(super) fn is_known(&self) -> bool {
-        std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.text)
+        self.noted().is_some()
+    }
+
+    /// What we had subscribed to and do not want any more.
+    pub(super) fn given_up(&self) -> Vec<String> {
+        let noted = self.noted().unwrap_or_default();
+        let given_up =
+            noted.lines().filter(|noted| self.filters.iter().all(|filter| filter != noted));
+        given_up.map(str::to_owned).collect()
     }
 
     /// The broker has it now.
     pub(super) fn made(&self) {
-        if !self.is_known()
-            && let Err(cause) = std::fs::write(&self.path, &self.text)
+        let lines: String = self.filters.iter().map(|filter| format!("{filter}\n")).collect();
+        if self.noted().as_ref() != Some(&lines)
+            && let Err(cause) = std::fs::write(&self.path, format!("{}{lines}", self.head))
         {
             tracing::debug!(%cause, "cannot note the broker's session");
         }
+    }
+
+    /// The filters in the file, one on a line, where it is of this session.
+    fn noted(&self) -> Option<String> {
+        let text = std::fs::read_to_string(&self.path).ok()?;
+        text.strip_prefix(&self.head).map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Session;
+    use mtom_mqtt::target::Target;
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_known_for_this_session_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = Target::plain("broker.example", 1883);
+        let session = |id: &str, filters: &[&str]| {
+            let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
+            Session::new(dir.path(), &target, id, &filters)
+        };
+        let first = session("a", &["Environ/#", "cellar/+"]);
+        assert!(!first.is_known() && first.given_up().is_empty());
+        first.made();
+        assert!(first.is_known() && first.given_up().is_empty());
+        let shared = session("a", &["$share/house/Environ/#", "cellar/+"]);
+        assert_eq!(shared.given_up(), ["Environ/#"]);
+        assert!(!session("b", &[]).is_known() && session("b", &[]).given_up().is_empty());
+        shared.made();
+        assert_eq!(session("a", &["Environ/#"]).given_up(), ["$share/house/Environ/#", "cellar/+"]);
     }
 }

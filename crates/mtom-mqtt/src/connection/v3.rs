@@ -66,6 +66,10 @@ impl Connection {
         asked.map_err(|error| error.to_string())
     }
 
+    pub(super) fn unsubscribe(&self, filter: &str) -> Result<(), String> {
+        self.client.try_unsubscribe(filter).map_err(|error| error.to_string())
+    }
+
     pub(super) fn publish(&self, outgoing: Outgoing) -> Result<Taking, String> {
         let Outgoing { topic, payload, acknowledged, retain, properties: _ } = outgoing;
         let options = PublishOptions::new(qos(acknowledged)).retain(retain);
@@ -93,7 +97,9 @@ fn qos(acknowledged: bool) -> QoS {
 fn happened(packet: Packet) -> Happened {
     match packet {
         Packet::ConnAck(ack) => Happened::Greeted { session_present: ack.session_present },
-        Packet::SubAck(ack) => Happened::Answered(ack.return_codes.into_iter().map(no).collect()),
+        Packet::SubAck(ack) => {
+            Happened::Answered(ack.return_codes.into_iter().map(granted).collect())
+        }
         Packet::PubAck(_) => Happened::Taken,
         Packet::Publish(publish) => Happened::Message(Incoming {
             payload: publish.payload.clone(),
@@ -106,10 +112,10 @@ fn happened(packet: Packet) -> Happened {
     }
 }
 
-fn no(code: SubscribeReasonCode) -> Option<String> {
+fn granted(code: SubscribeReasonCode) -> Result<u8, String> {
     match code {
-        SubscribeReasonCode::Success(_) => None,
-        SubscribeReasonCode::Failure => Some("MQTT 3.1.1 gives no reason".into()),
+        SubscribeReasonCode::Success(qos) => Ok(qos as u8),
+        SubscribeReasonCode::Failure => Err("MQTT 3.1.1 gives no reason".into()),
     }
 }
 

@@ -84,6 +84,10 @@ impl Connection {
         asked.map_err(|error| error.to_string())
     }
 
+    pub(super) fn unsubscribe(&self, filter: &str) -> Result<(), String> {
+        self.client.try_unsubscribe(filter).map_err(|error| error.to_string())
+    }
+
     pub(super) fn publish(&self, outgoing: Outgoing) -> Result<Taking, String> {
         let Outgoing { topic, payload, acknowledged, retain, properties } = outgoing;
         let mut options = PublishOptions::new(qos(acknowledged)).retain(retain);
@@ -117,7 +121,9 @@ fn qos(acknowledged: bool) -> QoS {
 fn happened(packet: Packet) -> Happened {
     match packet {
         Packet::ConnAck(ack) => Happened::Greeted { session_present: ack.session_present },
-        Packet::SubAck(ack) => Happened::Answered(ack.return_codes.into_iter().map(no).collect()),
+        Packet::SubAck(ack) => {
+            Happened::Answered(ack.return_codes.into_iter().map(granted).collect())
+        }
         Packet::PubAck(ack) => match ack.reason {
             PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Happened::Taken,
             other => Happened::NotTaken(format!("{other:?}")),
@@ -133,10 +139,10 @@ fn happened(packet: Packet) -> Happened {
     }
 }
 
-fn no(code: SubscribeReasonCode) -> Option<String> {
+fn granted(code: SubscribeReasonCode) -> Result<u8, String> {
     match code {
-        SubscribeReasonCode::Success(_) => None,
-        other => Some(format!("{other:?}")),
+        SubscribeReasonCode::Success(qos) => Ok(qos as u8),
+        other => Err(format!("{other:?}")),
     }
 }
 
@@ -154,6 +160,8 @@ fn refusal(code: ConnectReturnCode) -> Refusal {
 }
 
 fn farewell(code: DisconnectReasonCode, reason: Option<String>) -> String {
+    let plain = |reason: String| reason.chars().filter(|c| !c.is_control()).take(200).collect();
+    let reason: Option<String> = reason.map(plain);
     let more = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let hint = match code {
         DisconnectReasonCode::SessionTakenOver => {

@@ -91,15 +91,19 @@ impl Broker {
     fn end(&mut self, end: End) {
         let Some(mut process) = self.process.take() else { return };
         let signal = if end == End::Asked { "-TERM" } else { "-KILL" };
-        // RabbitMQ is a script and its children: a group of their own.
-        let group = format!("-{}", process.id());
-        let _ = Command::new("kill").args([signal, "--", &group]).status();
+        // RabbitMQ is a script and its children: a group of their own. Others end with the group of this process.
+        let sign = if self.kind == Kind::RabbitMq { "-" } else { "" };
+        let whom = format!("{sign}{}", process.id());
+        let _ = Command::new("kill").args([signal, "--", &whom]).status();
         process.wait().unwrap();
     }
 
     fn start_again(&mut self) {
         let mut command = self.command();
-        command.process_group(0).stdin(Stdio::null());
+        if self.kind == Kind::RabbitMq {
+            command.process_group(0);
+        }
+        command.stdin(Stdio::null());
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (seen, greeted) = mpsc::channel();
         let greeting = self.kind.greeting();

@@ -4,6 +4,7 @@
 //! test` does so a few times, `cargo xtask soak brokers` a hundred. Nothing sleeps: a test waits for the event, with
 //! [`LIMIT`].
 
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
