@@ -49,6 +49,8 @@ pub(crate) use ports::Followers;
 
 /// Where devices speak about themselves, and Home Assistant about itself.
 const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
+/// What mtom's own devices say and hear about themselves below `mtom/<id>/` (`wire.md` §3).
+const OWN_TOPICS: [&str; 4] = ["status", "state", "settings", "set"];
 
 const RELAY_ENDED: RunError = RunError::Part { part: "relay" };
 
@@ -356,8 +358,20 @@ fn intake(
 /// Whether a filter of the configuration is meant for a topic. One that begins with a wildcard leaves out what
 /// devices say about themselves, as it leaves out `$SYS`.
 fn is_for(filter: &str, name: &str) -> bool {
-    let about = ABOUT_DEVICES.iter().find(|prefix| name.starts_with(**prefix));
-    topic::matches(filter, name) && about.is_none_or(|prefix| filter.starts_with(prefix))
+    let is_named = || ABOUT_DEVICES.iter().any(|prefix| filter.starts_with(prefix));
+    topic::matches(filter, name) && (!is_about_devices(name) || is_named())
+}
+
+/// Whether a topic is surely not one of readings: others have theirs below `mtom/` and `homeassistant/` too.
+fn is_about_devices(name: &str) -> bool {
+    match name.split_once('/') {
+        Some(("homeassistant", rest)) => rest == "status" || rest.ends_with("/config"),
+        Some(("mtom", rest)) => {
+            let own = rest.split_once('/').map(|(_, what)| what);
+            own.is_some_and(|what| OWN_TOPICS.contains(&what))
+        }
+        _ => false,
+    }
 }
 
 /// The drain to the other database, where there is one.

@@ -415,17 +415,28 @@ impl Relay {
     }
 }
 
-/// Decodes a message, into nothing where it is no reading by design; a copy that the broker had kept is a reading only with a time of its own.
+/// Decodes a message, into nothing where it is no reading by design; a copy that the broker had kept is a reading
+/// only with a time of its own.
 fn decode_delivery(delivery: &Delivery) -> Vec<Result<Reading, NotAReading>> {
     let message = &delivery.message;
     let mut found = decode(&message.topic, &message.payload);
+    let mut seen = Vec::new();
     for outcome in &mut found {
         let Ok(reading) = outcome else { continue };
+        let has_key = reading.key.is_some();
         let properties = message.properties.iter().map(|(name, value)| (&**name, &**value));
         if let Err(reason) = describe(reading, properties) {
             *outcome = Err(reason);
         } else if message.retained_copy && reading.taken_at.is_none() {
             *outcome = Err(NotAReading::Retained);
+        } else if reading.key.is_some() {
+            let series = (reading.device.clone(), reading.quantity.clone(), reading.unit);
+            if !seen.contains(&series) {
+                seen.push(series);
+            } else if !has_key {
+                // A key beside the payload is the first one's; two with it would be taken for the same.
+                reading.key = None;
+            }
         }
     }
     found

@@ -1,5 +1,5 @@
 use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
-use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
+use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep, decode_delivery};
 use crate::Clock;
 use crate::board::{Board, Outcome};
 use crate::gateway::Followers;
@@ -195,6 +195,22 @@ async fn a_retained_copy_is_a_reading_only_with_a_time_of_its_own() {
     assert_eq!((counts.stored, counts.rejected), (1, 1));
     // Half a minute old: it is late, and decides nothing.
     assert_eq!(left.led(), None);
+}
+
+#[test]
+fn a_key_beside_the_payload_is_the_first_readings_of_each_series() {
+    let lines = "m,device=a temp=1 1000000\nm,device=a temp=2 2000000\nm,device=a,unit=°F temp=3\nm,device=b temp=4";
+    let mut message = message("any/line", lines, false);
+    let properties = [("mtom-boot", "b1"), ("mtom-seq", "7")];
+    message.properties = properties.map(|(name, value)| (name.into(), value.into())).into();
+    let (delivery, _receipt) = Delivery::awaited(message);
+    let told = decode_delivery(&delivery).into_iter().map(|outcome| {
+        let reading = outcome.unwrap();
+        let key = reading.key.map(|key| format!(" {}#{}", key.boot, key.seq)).unwrap_or_default();
+        format!("{} {} {}{key}", reading.device, reading.value, reading.unit.symbol())
+    });
+    let expected = ["a 1 °C b1#7", "a 2 °C", "a 3 °F b1#7", "b 4 °C b1#7"];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

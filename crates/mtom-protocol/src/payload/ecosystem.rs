@@ -1,7 +1,8 @@
 //! What the topics of other systems mean, and which of their messages are no readings and no mistakes.
 //!
 //! A system is known by its topic and the form of its payload together; whatever is not exactly theirs is read
-//! like anybody's. A message of theirs without a number (a switch, a button) is nothing and no reject.
+//! like anybody's, and so is an object with `boot` and `seq`, which none of them has. A message of theirs without a
+//! number (a switch, a button) is nothing and no reject.
 
 use super::NotAReading;
 use super::json::collect;
@@ -26,10 +27,13 @@ const NOTHING: Option<Said> = Some(Ok(Vec::new()));
 
 /// What the message says; `None` where it belongs to nobody who is known here.
 pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
-    tasmota::decode(topic, text)
+    let said = tasmota::decode(topic, text)
         .or_else(|| zigbee2mqtt::decode(topic, text))
         .or_else(|| shelly::decode(topic, text))
-        .or_else(|| esphome::decode(topic, text))
+        .or_else(|| esphome::decode(topic, text))?;
+    let has_key = |object: Object| object.contains_key("boot") && object.contains_key("seq");
+    let is_plain = text.starts_with('{') && object(text).is_ok_and(has_key);
+    (!is_plain).then_some(said)
 }
 
 fn object(text: &str) -> Result<Object, NotAReading> {

@@ -52,13 +52,7 @@ struct Message {
 impl Message {
     fn reading(&self, path: &str, number: f64) -> Result<Reading, NotAReading> {
         let (device, quantity) = self.series(path);
-        let implied = default_unit(&quantity);
-        let unit = match self.unit {
-            // One unit for the message: it speaks about the numbers it can be true of.
-            Some(unit) if implied == Unit::None => unit,
-            Some(unit) if implied.is_temperature() && unit.is_temperature() => unit,
-            _ => implied,
-        };
+        let unit = unit_in(self.unit, &quantity);
         Ok(Reading {
             topic: Arc::clone(&self.topic),
             device,
@@ -73,6 +67,17 @@ impl Message {
     fn series(&self, path: &str) -> (Arc<str>, Arc<str>) {
         let (device, quantity) = series_of_key(&self.topic, path);
         (self.device.clone().unwrap_or_else(|| Arc::from(device)), Arc::from(quantity))
+    }
+}
+
+/// The unit of a quantity in a message that says one for all of them, or none.
+pub(super) fn unit_in(said: Option<Unit>, quantity: &str) -> Unit {
+    let implied = default_unit(quantity);
+    match said {
+        // One unit for the message: it speaks about the numbers it can be true of.
+        Some(unit) if implied == Unit::None => unit,
+        Some(unit) if implied.is_temperature() && unit.is_temperature() => unit,
+        _ => implied,
     }
 }
 

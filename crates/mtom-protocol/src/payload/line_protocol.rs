@@ -1,13 +1,14 @@
 //! InfluxDB line protocol: `environ,device=env1 temperature=23.4 1735689600000000000`, one or more lines.
 //!
-//! Each field with a number is a reading; texts and booleans are passed over, as in plain JSON. The device is the
-//! tag `device`; else the tag `host`, and then measurement and tags go before the quantity; else measurement
-//! and tags: so that series that are two stay two. `unit` is a tag of ours, `boot` with a field `seq` the key. A bad
-//! line or number disturbs no other.
+//! Each field with a number is a reading; texts and booleans are passed over, as in plain JSON, and a line of nothing
+//! else is nothing, and no mistake. The device is the tag `host`, and then measurement and all other tags go before
+//! the quantity; else the tag `device`; else measurement and tags: so that series that are two stay two. `boot` with
+//! a field `seq` is the key. A tag `unit` that is one of ours speaks about the numbers that it can be true of, as in
+//! plain JSON; any other is a tag like the rest. In lines that mtom has written `device` and `unit` always count. A
+//! bad line or number disturbs no other.
 
-use super::json::ReadKey;
+use super::json::{ReadKey, unit_in};
 use super::series::Series;
-use super::text::default_unit;
 use super::{NotAReading, READINGS_LEN_MAX};
 use crate::reading::{Reading, ReadingKey};
 use crate::time::UnixMicros;
@@ -21,6 +22,8 @@ const EXACT_MAX: u64 = 1 << 53;
 /// The measurement of lines that mtom has written, and what their fields say about the value beside them.
 const MEASUREMENT: &str = "mtom";
 const ABOUT: [&str; 3] = ["arrived_at_micros", "suspect", "taken_at_micros"];
+/// The tags of such a line that are no part of a name.
+const OWN_TAGS: [&str; 3] = ["boot", "topic", "unit"];
 /// The tag `unit` of a plain number.
 const UNIT_NONE: &str = "none";
 
@@ -28,10 +31,25 @@ const UNIT_NONE: &str = "none";
 pub(super) fn is_meant(text: &str) -> bool {
     let Some(line) = lines(text).next() else { return false };
     let (head, rest) = until(line, " ");
-    let (measurement, _) = until(head, ",");
+    let (measurement, tags) = until(head, ",");
     let (field, value) = until(rest.trim_start_matches(' '), "=, ");
-    let is_name = !measurement.is_empty() && measurement.parse::<f64>().is_err();
-    is_name && !field.is_empty() && value.starts_with('=')
+    // `T=23.4 H=40` and `temp, hum=40` are texts of people: the one has no measurement, the other an empty tag.
+    let is_name = !measurement.is_empty()
+        && measurement.parse::<f64>().is_err()
+        && until(measurement, "=").1.is_empty();
+    is_name && are_tags(tags) && !field.is_empty() && value.starts_with('=')
+}
+
+/// Whether no tag of `,a=1,b=2` is empty or begins with a space.
+fn are_tags(mut tags: &str) -> bool {
+    while let Some(rest) = tags.strip_prefix(',') {
+        let (tag, after) = until(rest, ",");
+        if tag.is_empty() || tag.starts_with([' ', '\t']) {
+            return false;
+        }
+        tags = after;
+    }
+    true
 }
 
 /// All lines of a payload.
@@ -48,9 +66,6 @@ pub(super) fn decode(
         if found.len() > READINGS_LEN_MAX {
             return Err(NotAReading::TooMany);
         }
-    }
-    if found.is_empty() {
-        return Err(NotAReading::LineProtocol("a field with a number"));
     }
     Ok(found)
 }
@@ -98,38 +113,53 @@ impl<'a> Point<'a> {
     }
 
     fn readings(&self, topic: &str) -> Result<Vec<Result<Reading, NotAReading>>, NotAReading> {
-        let unit = match self.tag("unit") {
-            None => None,
-            Some(UNIT_NONE) => Some(Unit::None),
-            Some(symbol) => Some(Unit::parse(symbol).ok_or(NotAReading::UnknownUnit)?),
-        };
-        let (device, prefix) = self.names();
+        let own_unit = self.own_unit()?;
+        let unit = self.tag("unit").and_then(Unit::parse);
+        let key = self.key()?;
+        let (device, prefix) = self.names(key.is_some());
         let mut series = Series::new(topic, &device);
         series.taken_at = self.taken_at;
-        series.key = self.key()?;
-        let is_ours = self.measurement == MEASUREMENT;
+        series.key = key;
         let mut found = Vec::new();
         for (name, value) in &self.fields {
             let is_key = series.key.is_some() && name == "seq";
-            if is_key || (is_ours && ABOUT.contains(&&**name)) {
+            if is_key || (self.is_ours() && ABOUT.contains(&&**name)) {
                 continue;
             }
             let quantity = alloc::format!("{prefix}{name}");
             let Some(number) = number(value).transpose() else { continue };
-            let unit = unit.unwrap_or_else(|| default_unit(&quantity));
+            let unit = own_unit.unwrap_or_else(|| unit_in(unit, &quantity));
             found.push(number.and_then(|number| series.reading(&quantity, number, unit)));
         }
         Ok(found)
     }
 
+    /// Whether mtom has written it.
+    fn is_ours(&self) -> bool {
+        self.measurement == MEASUREMENT
+    }
+
+    /// The unit that a line of ours says.
+    fn own_unit(&self) -> Result<Option<Unit>, NotAReading> {
+        match self.tag("unit").filter(|_| self.is_ours()) {
+            None => Ok(None),
+            Some(UNIT_NONE) => Ok(Some(Unit::None)),
+            Some(symbol) => Unit::parse(symbol).map(Some).ok_or(NotAReading::UnknownUnit),
+        }
+    }
+
     /// The device, and what goes before the names of its quantities.
-    fn names(&self) -> (Cow<'_, str>, String) {
-        if let Some(device) = self.tag("device") {
+    fn names(&self, has_key: bool) -> (Cow<'_, str>, String) {
+        let host = self.tag("host");
+        if let Some(device) = self.tag("device").filter(|_| host.is_none() || self.is_ours()) {
             return (device.into(), String::new());
         }
-        let host = self.tag("host");
-        let ours = |name: &str| matches!(name, "unit" | "topic" | "boot" | "host");
-        let mut tags: Vec<_> = self.tags.iter().filter(|(name, _)| !ours(name)).collect();
+        let is_hidden = |name: &str| {
+            name == "host"
+                || (name == "boot" && has_key)
+                || (self.is_ours() && OWN_TAGS.contains(&name))
+        };
+        let mut tags: Vec<_> = self.tags.iter().filter(|(name, _)| !is_hidden(name)).collect();
         tags.sort();
         let separator = if host.is_some() { '.' } else { '/' };
         let mut name = String::from(&*self.measurement);

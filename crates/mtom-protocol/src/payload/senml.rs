@@ -1,8 +1,9 @@
 //! SenML in JSON (RFC 8428): an array of records, base values resolved.
 //!
 //! A record whose value is a text, a boolean or data is no measurement and is passed over, as in plain JSON;
-//! so is one that has a sum alone. A wrong base value counts for all that follow, so it costs the message.
-//! A time below 2^28 seconds is relative to now (section 4.5.3), which nobody knows here: the reading has none.
+//! so is one that has a sum alone: a pack of nothing else is nothing, and no mistake. A wrong base value counts for
+//! all that follow, so it costs the message. A time below 2^28 seconds is relative to now (section 4.5.3), which
+//! nobody knows here: the reading has none.
 
 use super::json::series_of_key;
 use super::series::Series;
@@ -19,6 +20,11 @@ use serde_json::{Map, Value};
 /// The versions that are understood: 10 is RFC 8428, 26 adds the secondary units of RFC 8798 (RFC 9100).
 const VERSION_MAX: u64 = 10;
 const VERSION_SECONDARY_UNITS: u64 = 26;
+/// What a record may say (section 4); an array without any of it is other JSON.
+const LABELS: [&str; 15] =
+    ["bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "t", "ut"];
+/// What a record may have instead of a number.
+const NO_NUMBER: [&str; 4] = ["vs", "vb", "vd", "s"];
 /// Seconds from which on a time is absolute.
 const ABSOLUTE_SECONDS_MIN: f64 = 268_435_456.0;
 /// The end of the year 9999.
@@ -43,7 +49,14 @@ pub(super) fn decode(
         }
         found.push(outcome);
     }
-    if found.is_empty() {
+    let has = |labels: &[&str]| {
+        let mut keys = records.iter().filter_map(Value::as_object).flat_map(Map::keys);
+        keys.any(|key| labels.contains(&&**key))
+    };
+    if found.is_empty() && !has(&LABELS) {
+        return Err(NotAReading::NotJson);
+    }
+    if found.is_empty() && !has(&NO_NUMBER) {
         return Err(NotAReading::SenMl("a record with a number in v"));
     }
     Ok(found)
@@ -185,6 +198,8 @@ fn unit_of(symbol: &str) -> Option<Unit> {
         "Cel" => Unit::Celsius,
         "%RH" | "%" | "/100" | "%EL" => Unit::Percent,
         "/" | "count" | "" => Unit::None,
+        // Coulomb and farad, not what devices mean by them elsewhere.
+        "C" | "F" => return None,
         other => return Unit::parse(other),
     })
 }

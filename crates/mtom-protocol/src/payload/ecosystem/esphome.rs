@@ -1,15 +1,19 @@
 //! ESPHome: `<p>/sensor/<id>/state`, a text. `<p>` is the device, `<id>` the quantity.
 //!
 //! The unit is not in the payload. An id whose last word is `temperature` or `humidity` is in °C or %, any other a
-//! plain number. What its other components say in words (ON, OFF, a text) is no reading and no mistake.
+//! plain number. What its other components say in words (ON, OFF, a text) or in JSON without a number is no reading
+//! and no mistake; a number of theirs that is wrong is one.
 
-use super::{NOTHING, Said};
+use super::{NOTHING, Said, object};
+use crate::payload::NotAReading;
+use crate::payload::json::collect;
 use crate::payload::series::Series;
 use crate::payload::text;
 use crate::unit::Unit;
+use alloc::vec::Vec;
 
 /// Components whose states are words.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 13] = [
     "alarm_control_panel",
     "binary_sensor",
     "button",
@@ -21,7 +25,11 @@ const WORDS: [&str; 11] = [
     "lock",
     "select",
     "switch",
+    "update",
+    "valve",
 ];
+/// Those whose states may be any text, also one that begins like a number.
+const TEXTS: [&str; 5] = ["date", "datetime", "text", "text_sensor", "time"];
 
 pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
     let (head, what) = topic.rsplit_once('/').filter(|(head, _)| !head.is_empty())?;
@@ -30,18 +38,45 @@ pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
         "debug" if is_log(text) => return NOTHING,
         _ => {}
     }
-    let (head, id) = head.rsplit_once('/')?;
-    let (device, component) = head.rsplit_once('/').filter(|(device, _)| !device.is_empty())?;
-    let is_json = text.starts_with(['{', '[']);
-    if id.is_empty() || text.is_empty() || is_json {
+    if text.is_empty() || text.starts_with('[') {
         return None;
     }
+    if topic.starts_with("esphome/discover/") && text.starts_with('{') {
+        return object(text).ok().and(NOTHING);
+    }
+    let (device, component, id) = component(head)?;
     match (component, what) {
-        ("sensor", "state") => Some(state(topic, device, id, text)),
-        ("text_sensor", "state") => nothing_unless_number(text),
-        (component, "state" | "command") if WORDS.contains(&component) => {
-            nothing_unless_number(text)
-        }
+        ("sensor", "state") if !text.starts_with('{') => Some(state(topic, device, id, text)),
+        (component, "state" | "command") => said_by(component, text).or_else(|| {
+            // `climate/<id>/mode/state`: one aspect of it.
+            let (_, component, _) = self::component(head.rsplit_once('/')?.0)?;
+            said_by(component, text)
+        }),
+        _ => None,
+    }
+}
+
+/// `<device>/<component>/<id>`.
+fn component(head: &str) -> Option<(&str, &str, &str)> {
+    let (rest, id) = head.rsplit_once('/').filter(|(_, id)| !id.is_empty())?;
+    let (device, component) = rest.rsplit_once('/').filter(|(device, _)| !device.is_empty())?;
+    Some((device, component, id))
+}
+
+/// What a component says that measures nothing.
+fn said_by(component: &str, text: &str) -> Option<Said> {
+    let is_text = TEXTS.contains(&component);
+    if !is_text && !WORDS.contains(&component) {
+        return None;
+    }
+    if text.starts_with('{') {
+        let mut numbers = Vec::new();
+        collect(&object(text).ok()?, "", &|_| false, &mut numbers).ok()?;
+        return if numbers.is_empty() { NOTHING } else { None };
+    }
+    match text::read(text, Unit::None) {
+        Err(NotAReading::NotANumber) => NOTHING,
+        Err(_) if is_text => NOTHING,
         _ => None,
     }
 }
@@ -53,10 +88,6 @@ fn state(topic: &str, device: &str, id: &str, payload: &str) -> Said {
 
 fn unit(id: &str) -> Unit {
     text::default_unit(id.rsplit(['_', '-']).next().unwrap_or(id))
-}
-
-fn nothing_unless_number(payload: &str) -> Option<Said> {
-    if text::read(payload, Unit::None).is_err() { NOTHING } else { None }
 }
 
 /// `[D][sensor:093]: …`, mostly with a colour before it.

@@ -22,7 +22,7 @@ pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
     let is_object = text.starts_with('{') && !device.is_empty();
     match (level, what) {
         ("status", what) if is_object && is_component(what) => {
-            Some(status(topic, device, what, text))
+            status(topic, device, what, &object(text).ok()?)
         }
         ("status", what) if is_object => is_of_system(what, &object(text).ok()?),
         ("events", "rpc") if is_object => is_rpc(&object(text).ok()?, &["method"]),
@@ -44,13 +44,14 @@ fn is_component(what: &str) -> bool {
     })
 }
 
-/// How it is connected, and its own state: no measurements.
+/// How it is connected, and its own state: no measurements. A component that has nothing to say says `{}`.
 fn is_of_system(what: &str, object: &Object) -> Option<Said> {
     let is_so = match what {
-        "sys" => object.contains_key("mac"),
+        _ if object.is_empty() => true,
+        "sys" => object.contains_key("mac") && object.contains_key("uptime"),
         "wifi" => object.contains_key("sta_ip"),
+        "eth" => object.contains_key("ip"),
         "cloud" | "mqtt" | "ws" => object.contains_key("connected"),
-        "ble" | "bthome" => object.is_empty(),
         _ => false,
     };
     if is_so { NOTHING } else { None }
@@ -62,12 +63,28 @@ fn is_rpc(object: &Object, kinds: &[&str]) -> Option<Said> {
     if is_so { NOTHING } else { None }
 }
 
-fn status(topic: &str, device: &str, component: &str, text: &str) -> Said {
-    let object = object(text)?;
+fn status(topic: &str, device: &str, component: &str, object: &Object) -> Option<Said> {
+    if object.is_empty() {
+        return NOTHING;
+    }
+    is_of(component, object).then(|| measurements(topic, device, component, object))
+}
+
+/// Whether it is this component that speaks. A virtual one (`number:200`) says no id and when it was changed.
+fn is_of(component: &str, object: &Object) -> bool {
+    let number = component.split_once(':').and_then(|(_, number)| number.parse::<u64>().ok());
+    match object.get("id") {
+        Some(id) => number.is_some() && id.as_u64() == number,
+        None => object.contains_key("last_update_ts") && object.contains_key("source"),
+    }
+}
+
+fn measurements(topic: &str, device: &str, component: &str, object: &Object) -> Said {
     let series = Series::new(topic, device);
     let mut numbers = Vec::new();
-    let about = |path: &str| matches!(last(path), "id" | "minute_ts" | "timer_started_at");
-    collect(&object, component, &about, &mut numbers)?;
+    let is_time = |key: &str| key.ends_with("_ts") || key == "timer_started_at";
+    let about = |path: &str| last(path) == "id" || is_time(last(path));
+    collect(object, component, &about, &mut numbers)?;
     let has_celsius = |path: &str| {
         let of = |path: &str| path.rsplit_once('.').map(|(parent, _)| String::from(parent));
         numbers.iter().any(|(other, _)| last(other) == "tC" && of(other) == of(path))

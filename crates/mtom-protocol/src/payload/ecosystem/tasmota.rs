@@ -7,17 +7,23 @@ use super::{NOTHING, Object, Said, object, readings};
 use crate::payload::series::Series;
 use crate::time::UnixMicros;
 use crate::unit::Unit;
+use alloc::string::String;
 use serde_json::Value;
 
 pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
+    if topic.starts_with("tasmota/discovery/") && text.starts_with('{') {
+        return object(text).ok().and(NOTHING);
+    }
     let (prefix, rest) = topic.split_once('/')?;
     let (device, what) = rest.rsplit_once('/').filter(|(device, _)| !device.is_empty())?;
     let is_object = text.starts_with('{');
     match (prefix, what) {
-        ("tele", "SENSOR") if is_object => Some(sensor(topic, device, text)),
+        ("tele", "SENSOR") if is_object => sensor(topic, device, &object(text).ok()?),
         ("tele", "LWT") if matches!(text, "Online" | "Offline") => NOTHING,
+        ("tele", what) if is_object && what.ends_with("STATE") => is_state(&object(text).ok()?),
         ("tele", what) if is_object && is_about_itself(what) => NOTHING,
-        ("stat", what) if is_object && (what == "RESULT" || what.starts_with("STATUS")) => NOTHING,
+        ("stat", what) if is_object && what.starts_with("STATUS") => is_status(&object(text).ok()?),
+        ("stat", "RESULT") if is_object => NOTHING,
         ("stat", what) if is_power(what) && matches!(text, "ON" | "OFF") => NOTHING,
         // Commands to it; an empty one asks.
         ("cmnd", what) if is_power(what) && matches!(text, "" | "ON" | "OFF" | "TOGGLE") => NOTHING,
@@ -25,10 +31,25 @@ pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
     }
 }
 
-/// `STATE`, `INFO1` and the like; some versions send one `STATE` more for Home Assistant.
 fn is_about_itself(what: &str) -> bool {
-    what.ends_with("STATE")
-        || matches!(what, "INFO1" | "INFO2" | "INFO3" | "RESULT" | "UPTIME" | "MARGINS")
+    matches!(what, "INFO1" | "INFO2" | "INFO3" | "RESULT" | "UPTIME" | "MARGINS")
+}
+
+/// What stands in `STATE`; some versions send one more for Home Assistant.
+fn is_state(object: &Object) -> Option<Said> {
+    let is_mark = |(key, value): (&String, &Value)| match &**key {
+        "UptimeSec" => value.is_number(),
+        "Wifi" => value.is_object(),
+        key => (key == "Uptime" || is_power(key)) && value.is_string(),
+    };
+    if object.iter().any(is_mark) { NOTHING } else { None }
+}
+
+/// What it answers to `Status`: `{"StatusSNS":{…}}`, or all of them in one.
+fn is_status(object: &Object) -> Option<Said> {
+    let is_part = |(key, value): (&String, &Value)| key.starts_with("Status") && value.is_object();
+    let is_so = !object.is_empty() && object.iter().all(is_part);
+    if is_so { NOTHING } else { None }
 }
 
 /// `POWER`, or `POWER2` of several.
@@ -36,19 +57,23 @@ fn is_power(what: &str) -> bool {
     what.strip_prefix("POWER").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn sensor(topic: &str, device: &str, text: &str) -> Said {
-    let object = object(text)?;
+fn sensor(topic: &str, device: &str, object: &Object) -> Option<Said> {
+    let is_so = ["Time", "TempUnit"].iter().any(|key| object.contains_key(*key))
+        || object.values().any(Value::is_object);
+    if !is_so {
+        return None;
+    }
     let mut series = Series::new(topic, device);
-    series.taken_at = says(&object, "Time").and_then(UnixMicros::parse_rfc3339);
-    let temperature = match says(&object, "TempUnit") {
+    series.taken_at = says(object, "Time").and_then(UnixMicros::parse_rfc3339);
+    let temperature = match says(object, "TempUnit") {
         Some("F") => Unit::Fahrenheit,
         _ => Unit::Celsius,
     };
-    let pressure = match says(&object, "PressureUnit") {
+    let pressure = match says(object, "PressureUnit") {
         None | Some("hPa") => Unit::HectoPascal,
         Some(_) => Unit::None,
     };
-    readings(&series, &object, &|_| false, |key| match key {
+    Some(readings(&series, object, &|_| false, |key| match key {
         "Temperature" | "DewPoint" => temperature,
         "Pressure" | "SeaPressure" => pressure,
         "Humidity" | "Battery" => Unit::Percent,
@@ -58,7 +83,7 @@ fn sensor(topic: &str, device: &str, text: &str) -> Said {
         "Power" => Unit::Watt,
         "CarbonDioxide" | "eCO2" => Unit::PartsPerMillion,
         _ => Unit::None,
-    })
+    }))
 }
 
 fn says<'a>(object: &'a Object, key: &str) -> Option<&'a str> {

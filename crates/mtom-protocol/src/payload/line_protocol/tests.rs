@@ -48,6 +48,72 @@ fn without_such_a_tag_series_that_are_two_stay_two() {
     );
 }
 
+// Telegraf's `disk` with a tag of its own, and its `mqtt_consumer`.
+#[test]
+fn a_tag_that_others_have_too_keeps_series_apart() {
+    check(
+        TOPIC,
+        b"disk,device=sda1,host=pi1,path=/ used_percent=41\ndisk,device=sda1,host=pi2,path=/ used_percent=42\ndisk,device=sda1,path=/ used_percent=43",
+        expect![[r#"
+            pi1 | disk.sda1./.used_percent | 41 
+            pi2 | disk.sda1./.used_percent | 42 
+            sda1 | used_percent | 43 
+        "#]],
+    );
+    check(
+        TOPIC,
+        b"mqtt_consumer,host=pi,topic=a/cpu value=45i\nmqtt_consumer,host=pi,topic=b/cpu value=1i\nvm,boot=uefi size=1,seq=7i\nvm,boot=b1 size=1,seq=7u",
+        expect![[r#"
+            pi | mqtt_consumer.a/cpu.value | 45 
+            pi | mqtt_consumer.b/cpu.value | 1 
+            vm/uefi | size | 1 
+            vm/uefi | seq | 7 
+            vm | size | 1  b1#7
+        "#]],
+    );
+}
+
+#[test]
+fn a_unit_speaks_about_the_numbers_that_it_can_be_true_of() {
+    check(
+        TOPIC,
+        "environ,device=env1,unit=°C temperature=23.4,humidity=40\nenviron,device=env1,unit=°F temperature=77,humidity=40,power=1\nenviron,device=env1,unit=W power=5,temperature=21".as_bytes(),
+        expect![[r#"
+            env1 | temperature | 23.4 °C
+            env1 | humidity | 40 %
+            env1 | temperature | 77 °F
+            env1 | humidity | 40 %
+            env1 | power | 1 °F
+            env1 | power | 5 W
+            env1 | temperature | 21 °C
+        "#]],
+    );
+    check(
+        TOPIC,
+        b"ipmi_sensor,host=pi,name=ambient,unit=degrees_c value=20,status=1i\nipmi_sensor,device=bmc,unit=degrees_c temperature=20",
+        expect![[r#"
+            pi | ipmi_sensor.ambient.degrees_c.value | 20 
+            pi | ipmi_sensor.ambient.degrees_c.status | 1 
+            bmc | temperature | 20 °C
+        "#]],
+    );
+    // Of our own lines it is the unit, and theirs is the device, also where somebody has put a host beside it.
+    check(
+        TOPIC,
+        "mtom,device=env1,host=pi,topic=a/b,unit=°C humidity=40".as_bytes(),
+        expect![[r#"
+            env1 | humidity | 40 °C
+        "#]],
+    );
+}
+
+#[test]
+fn lines_without_any_number_are_nothing_and_no_mistake() {
+    for payload in ["m a=\"on\"", "m a=true,b=\"x y\" 1735689600000000000\nm a=f"] {
+        assert_eq!(crate::payload::decode(TOPIC, payload.as_bytes()), [], "{payload}");
+    }
+}
+
 #[test]
 fn what_is_escaped_is_taken_as_it_was_meant() {
     check(
@@ -99,9 +165,8 @@ fn each_mistake_has_its_reason() {
         ("m a=\"b", "line protocol: expected a closing quote"),
         ("m a=1 2.5", "line protocol: expected whole nanoseconds behind the fields"),
         ("m a=1 1 2", "line protocol: expected whole nanoseconds behind the fields"),
-        ("m a=\"on\"", "line protocol: expected a field with a number"),
         (
-            "m,unit=furlong a=1",
+            "mtom,unit=furlong a=1",
             "unknown unit: expected °C, °F, K, %, Pa, hPa, V, A, W, lx, ppm or none",
         ),
         (
@@ -130,6 +195,11 @@ fn a_text_that_is_something_else_keeps_its_reason() {
         ("hello world", "not_a_number"),
         ("set temp = 5", "not_a_number"),
         ("a=b", "not_a_number"),
+        ("T=23.4 H=40", "not_a_number"),
+        ("temp=23.4, hum=40.1", "not_a_number"),
+        ("temp, hum=40.1", "not_a_number"),
+        ("temp,,hum=23.4 hum=40.1", "not_a_number"),
+        ("temp:23.4, hum=40.1", "not_a_number"),
         ("23 a=1", "unknown_unit"),
         ("23,4 a=1", "decimal_comma"),
     ] {

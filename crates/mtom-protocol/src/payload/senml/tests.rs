@@ -139,10 +139,54 @@ fn records_without_a_number_are_passed_over() {
 }
 
 #[test]
+fn a_pack_without_any_number_is_nothing_and_no_mistake() {
+    for payload in [
+        r#"[{"n":"label","vs":"Machine Room"}]"#,
+        r#"[{"bn":"urn:dev:ow:10e2073a01080063:"},{"n":"open","vb":false},{"n":"tag","vd":"aGkgCg"}]"#,
+    ] {
+        assert_eq!(crate::payload::decode(TOPIC, payload.as_bytes()), [], "{payload}");
+    }
+}
+
+#[test]
+fn an_array_of_something_else_is_no_senml() {
+    for payload in ["[]", "[{}]", "[1]", r#"[{"temperature":1}]"#, r#"[{"temperature":1},{"a":2}]"#]
+    {
+        check(
+            TOPIC,
+            payload.as_bytes(),
+            expect![[r#"
+            not_json
+        "#]],
+        );
+    }
+}
+
+// Section 12.1: C is coulomb, F is farad.
+#[test]
+fn coulomb_and_farad_are_no_temperatures() {
+    check(
+        TOPIC,
+        br#"[{"n":"charge","u":"C","v":21},{"n":"capacity","u":"F","v":1},{"n":"temperature","u":"Cel","v":21}]"#,
+        expect![[r#"
+            unknown_unit
+            unknown_unit
+            home/kitchen | temperature | 21 °C
+        "#]],
+    );
+    check(
+        TOPIC,
+        br#"[{"bu":"C","n":"temperature","v":21}]"#,
+        expect![[r#"
+        unknown_unit
+    "#]],
+    );
+}
+
+#[test]
 fn each_mistake_has_its_reason() {
     for (payload, reason) in [
-        ("[]", "SenML: expected a record with a number in v"),
-        (r#"[{"n":"a","vs":"on"}]"#, "SenML: expected a record with a number in v"),
+        (r#"[{"n":"a","u":"Cel"}]"#, "SenML: expected a record with a number in v"),
         (r#"[{"v":1}]"#, "SenML: expected a name in n or bn"),
         (r#"[{"n":1,"v":1}]"#, "SenML: expected a text in n"),
         (r#"[{"n":"a","v":"1"}]"#, "SenML: expected a number in v"),
