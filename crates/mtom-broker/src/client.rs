@@ -87,10 +87,11 @@ pub async fn run(
             () = stop.cancelled() => break,
             fault = connection.serve(&intake, &mut outgoings, &changed) => fault,
         };
+        let has_acknowledged = connection.has_acknowledged;
         if connection.up {
             versions.greeted(spoken);
-            // One that ends again and again as soon as it is made is no reason to hurry.
-            if session.is_subscribed && begun.elapsed() >= retry {
+            // One that ends again and again as soon as it is made, and brings nothing, is no reason to hurry.
+            if has_acknowledged || (session.is_subscribed && begun.elapsed() >= retry) {
                 retry = RETRY_MIN;
             }
         } else if versions.failed(spoken, &fault) {
@@ -125,6 +126,8 @@ struct Connection<'a> {
     spoken: Spoken,
     session: &'a mut Session,
     up: bool,
+    /// Something that it brought is safe.
+    has_acknowledged: bool,
 }
 
 impl<'a> Connection<'a> {
@@ -140,7 +143,7 @@ impl<'a> Connection<'a> {
             unanswered_max: UNANSWERED_MAX,
         };
         let mqtt = Mqtt::new(&settings.target, spoken, &options);
-        Self { settings, mqtt, spoken, session, up: false }
+        Self { settings, mqtt, spoken, session, up: false, has_acknowledged: false }
     }
 
     /// Serves until the connection ends; returns why.
@@ -207,6 +210,7 @@ impl<'a> Connection<'a> {
                     if let Err(fault) = self.mqtt.acknowledge(&message) {
                         return fault;
                     }
+                    self.has_acknowledged = true;
                 }
                 Some(outgoing) = outgoings.next(),
                     if self.up && published.len() < usize::from(UNANSWERED_MAX) =>

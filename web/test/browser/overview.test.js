@@ -191,7 +191,7 @@ describe("the path", () => {
         return [getComputedStyle(box).stroke, getComputedStyle(probe).color];
       });
       assert.equal(colour, bad);
-      await waitForText(page, "#path-troubles", /start the broker, or check broker\.url and the firewall/);
+      await waitForText(page, "#path-troubles", /start the broker, or check broker\.url/);
       await waitForText(page, "#path-troubles", /TEMP_LED: the link is \w+ \(.*refused/i);
       await waitForText(page, "#path-text", /Broker: broken, .*start the broker/);
       await close();
