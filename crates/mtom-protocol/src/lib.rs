@@ -11,6 +11,8 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
+pub mod escaped;
 pub mod link;
 pub mod property;
 pub mod time;

@@ -10,6 +10,7 @@ use crate::lines::{self, Lines, Source};
 use crate::reader::{Bad, OpenError, too_long};
 use crate::reason::Reason;
 use crate::record::{Draft, Finisher, Precision, Record, parse_value};
+use mtom_protocol::escaped::{plain, until};
 use mtom_protocol::payload::NotAReading;
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
@@ -247,37 +248,6 @@ fn micros(count: i64, precision: Precision) -> Option<UnixMicros> {
         Precision::Seconds => count.checked_mul(1_000_000)?,
     };
     Some(UnixMicros(micros))
-}
-
-/// Splits at the first of `stops` that has no `\` before it.
-fn until<'a>(text: &'a str, stops: &str) -> (&'a str, &'a str) {
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        if !is_escaped && stops.as_bytes().contains(&byte) {
-            return text.split_at_checked(at).unwrap_or((text, ""));
-        }
-        is_escaped = byte == b'\\';
-    }
-    (text, "")
-}
-
-/// Takes the `\` before a comma, an equals sign or a space away. Any other stands for itself.
-fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match rest.peek() {
-            Some(next @ (',' | '=' | ' ')) if c == '\\' => {
-                plain.push(*next);
-                rest.next();
-            }
-            _ => plain.push(c),
-        }
-    }
-    Cow::Owned(plain)
 }
 
 /// A field's value as it stands, and what comes after it.

@@ -10,6 +10,7 @@
 use super::json::{ReadKey, unit_in};
 use super::series::Series;
 use super::{NotAReading, READINGS_LEN_MAX};
+use crate::escaped::{plain, until};
 use crate::reading::{Reading, ReadingKey};
 use crate::time::UnixMicros;
 use crate::unit::Unit;
@@ -240,37 +241,6 @@ fn number(text: &str) -> Result<Option<f64>, NotAReading> {
         return exact(count).map(|()| Some(count as f64));
     }
     text.parse().map(Some).map_err(|_| NotAReading::NotANumber)
-}
-
-/// Splits at the first of `stops` that has no `\` before it.
-fn until<'a>(text: &'a str, stops: &str) -> (&'a str, &'a str) {
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        if !is_escaped && stops.as_bytes().contains(&byte) {
-            return text.split_at_checked(at).unwrap_or((text, ""));
-        }
-        is_escaped = byte == b'\\';
-    }
-    (text, "")
-}
-
-/// Takes the `\` before a comma, an equals sign or a space away. Any other stands for itself.
-fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match rest.peek() {
-            Some(next @ (',' | '=' | ' ')) if c == '\\' => {
-                plain.push(*next);
-                rest.next();
-            }
-            _ => plain.push(c),
-        }
-    }
-    Cow::Owned(plain)
 }
 
 #[cfg(test)]
