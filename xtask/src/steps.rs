@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every check and every test, one after the other, quick ones first; one that
-//! compiles runs beside one that mostly waits.
+//! `cargo xtask test`: every check and every test, one after the other, quick ones first; those that
+//! compile run beside those that mostly wait.
 //!
 //! A failing step does not stop the others. What a step needs is installed before the first one starts.
 
@@ -71,16 +71,14 @@ pub(crate) fn run(repo: &Repo, choice: &Choice) -> Result<ExitCode> {
     println!("── set-up");
     let lacks = setup::provide(repo, &needs);
     let mut report = Report::default();
-    let [computes, waits] = BESIDE;
-    let are_both = names.contains(&computes) && names.contains(&waits);
+    let mut companions = Companions::of(&steps);
     for step in steps {
-        if are_both && step.name == computes {
+        if companions.names.contains(&step.name) {
             continue;
         }
-        let companion = (are_both && step.name == waits).then(|| {
-            println!("── step {computes}, beside the next");
-            Beside::start(repo, computes)
-        });
+        if WAITS.contains(&step.name) {
+            companions.start(repo);
+        }
         println!("── step {}: {}", step.name, step.what);
         let start = Instant::now();
         let lacks = lacks.iter().filter(|(need, _)| step.needs.contains(need));
@@ -89,19 +87,49 @@ pub(crate) fn run(repo: &Repo, choice: &Choice) -> Result<ExitCode> {
             None => (step.run)(repo),
         };
         ended(&mut report, step.name, Outcome::of(result, is_ci), start.elapsed());
-        match companion {
+    }
+    companions.end(&mut report);
+    println!("\n── all steps\n{report}");
+    Ok(if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The steps that run beside those that mostly wait: from the first of those on.
+struct Companions {
+    names: Vec<&'static str>,
+    running: Option<Result<Beside>>,
+}
+
+impl Companions {
+    fn of(steps: &[&Step]) -> Self {
+        let has = |list: &[&str]| steps.iter().any(|step| list.contains(&step.name));
+        let names = if has(&WAITS) { COMPUTES.as_slice() } else { &[] };
+        let names = names.iter().copied().filter(|name| has(&[name])).collect();
+        Self { names, running: None }
+    }
+
+    fn start(&mut self, repo: &Repo) {
+        if self.running.is_none() && !self.names.is_empty() {
+            println!("── beside what follows: {}", self.names.join(", "));
+            self.running = Some(Beside::start(repo, &self.names));
+        }
+    }
+
+    fn end(self, report: &mut Report) {
+        match self.running {
             Some(Ok(beside)) => {
-                let (outcome, took) = beside.end();
-                report.add(computes, outcome, took);
+                for (name, outcome, took) in beside.end() {
+                    report.add(name, outcome, took);
+                }
             }
             Some(Err(error)) => {
-                ended(&mut report, computes, Outcome::of(Err(error.into()), is_ci), Duration::ZERO);
+                for name in self.names {
+                    let outcome = Outcome::Failed(format!("{error:#}"));
+                    ended(report, name, outcome, Duration::ZERO);
+                }
             }
             None => {}
         }
     }
-    println!("\n── all steps\n{report}");
-    Ok(if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Says how a step ended and keeps it.
@@ -122,9 +150,11 @@ struct Step {
     run: fn(&Repo) -> Result<(), Trouble>,
 }
 
-/// The first computes and the second mostly waits: where both are chosen the first runs beside the second, in a
-/// process of its own that stands back for it.
-const BESIDE: [&str; 2] = ["firmware", "bluetooth"];
+/// These mostly wait: for an emulated machine, for a browser.
+const WAITS: [&str; 2] = ["bluetooth", "browser"];
+/// These compute: where one of the others is chosen too they run beside it, in this order, in a process of their
+/// own that stands back. They build into folders of their own, so that nobody waits for their lock.
+const COMPUTES: [&str; 3] = ["clippy", "firmware", "doc"];
 
 const STEPS: [Step; 18] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
@@ -145,7 +175,6 @@ const STEPS: [Step; 18] = [
         needs: &[Need::Page],
         run: page_unit,
     },
-    Step { name: "clippy", what: "cargo clippy -D warnings", needs: &[], run: clippy },
     Step {
         name: "bare-metal",
         what: "protocol and device without an operating system",
@@ -168,12 +197,6 @@ const STEPS: [Step; 18] = [
             &[Need::Mosquitto, Need::MariaDb]
         },
         run: test,
-    },
-    Step {
-        name: "firmware",
-        what: "the images of the boards and their sizes",
-        needs: &[Need::Firmware],
-        run: firmware::step,
     },
     Step {
         name: "api",
@@ -199,13 +222,20 @@ const STEPS: [Step; 18] = [
         needs: bluetooth::NEEDS,
         run: bluetooth::step,
     },
-    Step { name: "doc", what: "cargo doc -D warnings", needs: &[], run: doc },
     Step {
         name: "browser",
         what: "the page in Chromium, in web/test/browser",
         needs: &[Need::Page, Need::Mosquitto, Need::Chromium],
         run: browser,
     },
+    Step { name: "clippy", what: "cargo clippy -D warnings", needs: &[], run: clippy },
+    Step {
+        name: "firmware",
+        what: "the images of the boards and their sizes",
+        needs: &[Need::Firmware],
+        run: firmware::step,
+    },
+    Step { name: "doc", what: "cargo doc -D warnings", needs: &[], run: doc },
 ];
 
 fn fmt(repo: &Repo) -> Result<(), Trouble> {
@@ -252,8 +282,8 @@ fn clippy(repo: &Repo) -> Result<(), Trouble> {
         [&["--workspace"], &["--package=mtom-actuator", "--features=btleplug"]];
     for scope in scopes {
         let mut cargo = repo.cargo();
-        cargo.arg("clippy").args(scope).args(["--all-targets", "--", "-Dwarnings"]);
-        programs::run(&mut cargo)?;
+        cargo.arg("clippy").args(scope).arg("--target-dir").arg(repo.target().join("checks"));
+        programs::run(cargo.args(["--all-targets", "--", "-Dwarnings"]))?;
     }
     Ok(())
 }
@@ -279,7 +309,7 @@ fn test(repo: &Repo) -> Result<(), Trouble> {
 fn doc(repo: &Repo) -> Result<(), Trouble> {
     let mut cargo = repo.cargo();
     cargo.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
-    Ok(programs::run(&mut cargo)?)
+    Ok(programs::run(cargo.arg("--target-dir").arg(repo.target().join("checks")))?)
 }
 
 fn page_types(repo: &Repo) -> Result<(), Trouble> {
