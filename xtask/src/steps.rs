@@ -192,9 +192,10 @@ const STEPS: [Step; 18] = [
                 Need::Network,
                 Need::Strace,
                 Need::DbusMock,
+                Need::Chromium,
             ]
         } else {
-            &[Need::Mosquitto, Need::MariaDb]
+            &[Need::Mosquitto, Need::MariaDb, Need::Chromium]
         },
         run: test,
     },
@@ -303,6 +304,9 @@ fn test(repo: &Repo) -> Result<(), Trouble> {
     let binary = build_binary(repo)?;
     let mut cargo = repo.cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast"]).env("MTOM_BIN", binary);
+    if let Some(chromium) = setup::chromium(repo) {
+        cargo.env("CHROMIUM", chromium);
+    }
     Ok(programs::run(&mut cargo)?)
 }
 

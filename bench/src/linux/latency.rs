@@ -21,7 +21,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, interval, timeout};
 use tokio_serial::{SerialPort, SerialStream};
 
-/// Six turns make the 100 ms between two messages.
+/// What is measured in turn.
+const KINDS: usize = 6;
+/// Six turns make the 100 ms between two messages, on average.
 const TURN: Duration = Duration::from_micros(16_667);
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Left out: caches and connections settle.
@@ -132,18 +134,18 @@ async fn round(plan: Plan) -> Result<Times> {
         let (payload, byte) = if number % 2 == 0 { ("26.0 °C", b'h') } else { ("24.0 °C", b'c') };
         let near = mqtt::publish(mqtt::TOPIC, payload, Some(1))?;
         let far = mqtt::publish(TCP_TOPIC, payload, Some(1))?;
-        turns.tick().await;
-        times.serial.push(sense(&mut sensor, &mut serial, &near, byte).await?);
-        turns.tick().await;
-        times.serial_echo.push(there_and_back(&mut echo.serial, byte).await?);
-        turns.tick().await;
-        times.tcp.push(sense(&mut sensor, &mut tcp, &far, byte).await?);
-        turns.tick().await;
-        times.tcp_echo.push(there_and_back(&mut echo.tcp, byte).await?);
-        turns.tick().await;
-        times.bare.push(hops.pass(&near).await?);
-        turns.tick().await;
-        times.disk.push(sync(&synced)?);
+        // Each comes first in its turn: what goes before one warms or cools what it needs.
+        for turn in number..number + KINDS {
+            turns.tick().await;
+            match turn % KINDS {
+                0 => times.serial.push(sense(&mut sensor, &mut serial, &near, byte).await?),
+                1 => times.serial_echo.push(there_and_back(&mut echo.serial, byte).await?),
+                2 => times.tcp.push(sense(&mut sensor, &mut tcp, &far, byte).await?),
+                3 => times.tcp_echo.push(there_and_back(&mut echo.tcp, byte).await?),
+                4 => times.bare.push(hops.pass(&near).await?),
+                _ => times.disk.push(sync(&synced)?),
+            }
+        }
     }
     let Times { serial, tcp, serial_echo, tcp_echo, bare, disk } = &mut times;
     for part in [serial, tcp, serial_echo, tcp_echo, bare, disk] {

@@ -1,4 +1,5 @@
-//! The original's hosts: a sensor, PC1 with mosquitto, MariaDB and the gateway, PC2 with controllers, each in a network
+//! The original's hosts: a sensor, PC1 with mosquitto, MariaDB and the gateway, PC2 with controllers and the original's
+//! page in a browser, each in a network
 //! of its own.
 //!
 //! One story for all ways from PC1 to PC2 at once: a wire that loses a fifth of its packets, one that falls silent
@@ -9,6 +10,7 @@ use crate::maria_server::Server;
 use crate::mosquitto::program;
 use crate::mtom::{command, serving, wait_for_line};
 use net::Host;
+use page::Page;
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use std::io::{BufRead, BufReader, Write};
@@ -21,6 +23,7 @@ use tokio::io::AsyncReadExt;
 use tokio_serial::{SerialPort, SerialStream};
 
 mod net;
+mod page;
 
 /// The longest that is waited for what has to be noticed by silence: 16 s, and the pause before the next try.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -80,6 +83,7 @@ impl House {
                 &format!("store.url=mysql://root@127.0.0.1:{}/house", maria.port),
                 "security.insecure=true",
                 "live.listen=0.0.0.0:8765",
+                "history.listen=0.0.0.0:8768",
                 "forward.tcp.listen=0.0.0.0:8766",
                 "forward.udp.listen=0.0.0.0:8767",
                 "dashboard.listen=0.0.0.0:8080",
@@ -220,6 +224,30 @@ impl House {
         }
     }
 
+    /// The one reading, as history and as the last known.
+    fn is_shown_at_once(&self, page: &Page) {
+        assert_eq!(self.published, [26.0]);
+        let mut said = [page.says(), page.says(), page.says()];
+        said.sort();
+        assert_eq!(said[0], "closed 8768");
+        assert!(
+            said[1].starts_with("new_data 20") && said[1].ends_with(" 26 °C 78.8 °F"),
+            "{said:?}"
+        );
+        assert!(
+            said[2].starts_with("old_data 20") && said[2].ends_with(" 26 °C 78.8 °F"),
+            "{said:?}"
+        );
+    }
+
+    /// Every reading but the first, in order.
+    fn was_shown_live(&self, page: &Page) {
+        for celsius in &self.published[1..] {
+            let said = page.says();
+            assert!(said.contains(&format!(" {celsius} °C ")), "{celsius}: {said}");
+        }
+    }
+
     /// The wire to PC2 falls silent both ways, so connections are half open, and PC1 has another address when it is
     /// back. It was hot meanwhile, which is no reason to switch anything when it is heard.
     async fn fall_silent_and_move(&mut self, pcs: &mut [Pc2]) {
@@ -302,7 +330,11 @@ async fn the_originals_three_hosts_lose_nothing_over_bad_wires() {
     for pc in pcs.iter_mut().chain([&mut original, &mut udp]) {
         pc.until(b'h').await;
     }
+    let Some(page) = Page::open(&house.pc2, house.dir.path(), "pc1.test") else { return };
+    house.is_shown_at_once(&page);
     house.lose_a_fifth(&mut pcs).await;
+    house.was_shown_live(&page);
+    drop(page);
     house.fall_silent_and_move(&mut pcs).await;
     let last = house.is_heard_by(&mut udp).await;
     for kept in pcs.iter().map(|pc| pc.kept.clone()).chain([house.near()]) {
