@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -137,6 +138,7 @@ struct Shared {
     // `std`: held for a look at a few entries; never across an await.
     entries: Mutex<Vec<Entry>>,
     count: AtomicU64,
+    changed: Notify,
     /// What the gateway drives itself.
     own: Vec<String>,
 }
@@ -168,6 +170,30 @@ impl Owners {
         let mut entries = self.entries();
         entries.retain(|entry| !entry.is_over(now));
         entries.iter().map(|entry| entry.controller.clone()).collect()
+    }
+
+    /// Those whom the gateway before this one had taken in have what they had, as if that one's end were theirs:
+    /// `known` as it stood then, `at` and `now` this one's start.
+    pub fn restore(&self, known: Vec<Controller>, at: UnixMicros, now: Instant) {
+        let mut entries = self.entries();
+        for mut controller in known {
+            let away = controller.away_since.map_or(Duration::ZERO, |since| at.since(since));
+            if away >= LEASE
+                || controller.claim.check().is_err()
+                || entries.len() >= CONTROLLERS_MAX
+            {
+                continue;
+            }
+            controller.away_since.get_or_insert(at);
+            controller.number = self.shared.count.fetch_add(1, Ordering::Relaxed) + 1;
+            let left_at = Some(now.checked_sub(away).unwrap_or(now));
+            entries.push(Entry { controller, left_at, replaced: CancellationToken::new() });
+        }
+    }
+
+    /// When somebody has come or gone since this was waited for last, by one waiter.
+    pub async fn changed(&self) {
+        self.shared.changed.notified().await;
     }
 
     /// Takes a controller in, as of `at`. It holds its actuators for as long as the [`Hold`] lives, and a while longer.
@@ -213,6 +239,7 @@ impl Owners {
         } else {
             return Err(Refused::Full { refused: refused() });
         }
+        self.shared.changed.notify_one();
         Ok(Hold { owners: self.clone(), id: claim.id.clone(), replaced })
     }
 
@@ -249,6 +276,7 @@ impl Hold {
         if let Some(entry) = entries.iter_mut().find(|entry| entry.controller.claim.id == self.id) {
             entry.controller.away_since = Some(at);
             entry.left_at = Some(now);
+            self.owners.shared.changed.notify_one();
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::Clock;
 use crate::alerts::{self, Alerts};
 use crate::board::Board;
 use crate::control::Control;
+use crate::controllers::Keeper;
 use crate::drain::Drain;
 use crate::guests::Guests;
 use crate::known::Known;
@@ -85,6 +86,8 @@ pub struct Gateway {
     board: Arc<Board>,
     relay: Relay,
     lines: Lines,
+    /// Remembers who follows them and drives what.
+    keeper: Keeper,
     drain: Option<Drain>,
     inbox: Inbox,
     control: Control,
@@ -115,6 +118,7 @@ impl Gateway {
         let view = view_of(&history)?;
         let driven_here: Vec<_> = settings.actuators.iter().map(|each| each.name.clone()).collect();
         let owners = Owners::new(driven_here.clone());
+        let keeper = Keeper::open(&path, owners.clone(), &clock);
         let (followers, lines) =
             Followers::new(&zone, &history, journal.last_id(), &clock, owners)?;
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
@@ -171,6 +175,7 @@ impl Gateway {
             inbox: Inbox { deliveries, forwarded, outcomes, requests, notes },
             grant,
             lines,
+            keeper,
             control,
             alerts,
             feeding,
@@ -204,6 +209,7 @@ impl Gateway {
         let mut tellers = JoinSet::new();
         let lines = self.lines.run(serving.clone());
         tellers.spawn(lines);
+        tellers.spawn(self.keeper.run(serving.clone()));
         if let Some(ports) = self.ports {
             self.followers.tell_numbers(&mut tellers, (&view, &clock), &serving);
             ports.serve(&mut servers, self.followers, self.history, self.zone, &serving);

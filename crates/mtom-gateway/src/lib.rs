@@ -3,6 +3,7 @@
 mod alerts;
 mod board;
 pub mod control;
+mod controllers;
 mod drain;
 mod forwarded;
 pub mod gateway;

@@ -69,6 +69,41 @@ async fn a_controller_that_comes_again_takes_the_place_of_its_older_connection()
 }
 
 #[test]
+fn a_restart_of_the_gateway_hands_nothing_over() {
+    let (before, now) = (Owners::default(), Instant::now());
+    let _connected = before.claim(&claim("pc2", "a", &["TEMP_LED"]), place(), AT, now).unwrap();
+    let away = before.claim(&claim("pc3", "b", &["LAMP"]), place(), AT, now).unwrap();
+    away.leave(AT, now);
+    let gone = before.claim(&claim("pc4", "c", &["FAN"]), place(), AT, now).unwrap();
+    gone.leave(UnixMicros(AT.0 - 30_000_000), now);
+    // The clock of the second one is at its start 40 s behind that.
+    let (owners, at) = (Owners::default(), UnixMicros(AT.0 + 40_000_000));
+    owners.restore(before.list(now), at, now);
+    let away_since: Vec<_> = owners.list(now).iter().map(|known| known.away_since).collect();
+    assert_eq!(away_since, [Some(at), Some(AT)], "the third was away for longer than its lease");
+    let other = |actuator: &str, now| {
+        owners.claim(&claim("pc9", "z", &[actuator]), place(), at, now).map(drop)
+    };
+    let refused = other("TEMP_LED", now).unwrap_err().to_string();
+    assert!(refused.contains(r#"driven by controller "pc2" at 10.0.0.2"#), "{refused}");
+    assert!(other("LAMP", now).is_err());
+    let its_lease_is_over = now + LEASE - Duration::from_secs(40);
+    assert!(other("LAMP", its_lease_is_over).is_ok());
+    assert!(other("TEMP_LED", its_lease_is_over).is_err());
+    // It comes back.
+    assert!(owners.claim(&claim("pc2", "a", &["TEMP_LED"]), place(), at, now).is_ok());
+}
+
+#[tokio::test]
+async fn whoever_keeps_the_list_is_told_of_each_change() {
+    let (owners, now) = (Owners::default(), Instant::now());
+    let hold = owners.claim(&claim("pc2", "a", &["TEMP_LED"]), place(), AT, now).unwrap();
+    owners.changed().await;
+    hold.leave(AT, now);
+    owners.changed().await;
+}
+
+#[test]
 fn there_is_room_for_many_and_not_for_more() {
     let (owners, now) = (Owners::default(), Instant::now());
     for index in 0..super::CONTROLLERS_MAX {

@@ -144,11 +144,12 @@ async fn by_websocket_nothing_is_missed_and_nothing_stored_twice_however_either_
 }
 
 #[tokio::test]
-async fn the_gateway_shows_who_drives_what_and_refuses_a_second() {
+async fn the_gateway_shows_who_drives_what_and_refuses_a_second_also_after_a_restart() {
     let (near, far, other) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let gateway = Mtom::serve("gateway", near.path(), &[]);
-    let from = format!("tcp://{}", gateway.ready.tcp);
+    let mut gateway = Mtom::serve("gateway", near.path(), &[]);
+    let address = |gateway: &Mtom| format!("tcp://{}", gateway.ready.tcp);
+    let from = address(&gateway);
     let (mut led, other_end) = SerialStream::pair().unwrap();
     let link = format!("serial:{}", other_end.name().unwrap());
     let first = Controller::start(&from, "pc2", far.path(), &link);
@@ -158,11 +159,14 @@ async fn the_gateway_shows_who_drives_what_and_refuses_a_second() {
     assert_eq!(shown["actuators"], serde_json::json!(["TEMP_LED"]));
     assert_eq!(shown["away_since"], Value::Null);
 
-    let refused = output(controller(&from, "pc3", other.path(), &link));
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(1));
-    let expected = r#"actuator "TEMP_LED" is driven by controller "pc2" at 127.0.0.1: controller "pc3" is refused: stop one of the two"#;
-    assert!(said.contains(expected), "{said}");
+    let expect_refused = |from: &str| {
+        let refused = output(controller(from, "pc3", other.path(), &link));
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1));
+        let expected = r#"actuator "TEMP_LED" is driven by controller "pc2" at 127.0.0.1: controller "pc3" is refused: stop one of the two"#;
+        assert!(said.contains(expected), "{said}");
+    };
+    expect_refused(&from);
 
     publish(gateway.ready.mqtt, 2_500, 2_501);
     let mut byte = [0];
@@ -173,6 +177,9 @@ async fn the_gateway_shows_who_drives_what_and_refuses_a_second() {
         while gateway.get("/api/v1/controllers").await["controllers"][0]["away_since"].is_null() {}
     })
     .await;
+    gateway.kill();
+    let gateway = Mtom::serve("gateway", near.path(), &[]);
+    expect_refused(&address(&gateway));
 }
 
 /// Says that at `/live` and hears what is said to that, which is a line.

@@ -1,6 +1,5 @@
 //! The original's hosts: a sensor, PC1 with mosquitto, MariaDB and the gateway, PC2 with controllers and the original's
-//! page in a browser, each in a network
-//! of its own.
+//! page in a browser, each in a network of its own.
 //!
 //! One story for all ways from PC1 to PC2 at once: a wire that loses a fifth of its packets, one that falls silent
 //! while nobody closes anything, a PC1 that comes back under another address, and a PC2 whose clock is an hour off.
