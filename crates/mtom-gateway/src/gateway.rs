@@ -30,7 +30,7 @@ use mtom_store::history::History;
 use mtom_store::journal::Journal;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -110,9 +110,7 @@ impl Gateway {
         clock: Clock,
         zone: TimeZone,
     ) -> Result<Self, StartError> {
-        let path = settings.data_dir.clone();
-        std::fs::create_dir_all(&path)
-            .map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
+        let path = folder(&settings)?;
         let mut journal = Journal::open(&path.join("mtom.db"), clock())?;
         let history = journal.history();
         let view = view_of(&history)?;
@@ -430,6 +428,15 @@ fn port_ended(ended: Result<(&'static str, io::Result<()>), JoinError>) -> RunEr
         Ok((port, Err(cause))) => RunError::Port { port, cause },
         Ok((part, Ok(()))) => RunError::Part { part },
         Err(_) => RunError::Part { part: "viewers" },
+    }
+}
+
+/// The data folder, which is there then.
+fn folder(settings: &Settings) -> Result<PathBuf, StartError> {
+    let path = settings.data_dir.clone();
+    match std::fs::create_dir_all(&path) {
+        Ok(()) => Ok(path),
+        Err(cause) => Err(StartError::Folder { path, cause }),
     }
 }
 

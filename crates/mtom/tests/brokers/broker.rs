@@ -31,10 +31,21 @@ pub(crate) enum End {
     Killed,
 }
 
+/// Another way in than plain TCP; a broker may have several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Tls,
+    WebSocket,
+    /// Over TLS.
+    SecureWebSocket,
+}
+
 pub(crate) struct Broker {
     kind: Kind,
     program: PathBuf,
     pub(crate) address: SocketAddr,
+    /// Where its other ways in are, each with lines of its own in the configuration.
+    ways: Vec<(Way, SocketAddr, String)>,
     dir: TempDir,
     process: Option<Child>,
     /// Erlang's own registry of nodes.
@@ -67,6 +78,14 @@ impl Kind {
 impl Broker {
     /// Starts one; `None`: it is not installed.
     pub(crate) fn start(kind: Kind) -> Option<Self> {
+        Self::with(kind, |_| Vec::new())
+    }
+
+    /// Starts one with more ways in, each at an address of its own: `ways` has what its configuration says of each.
+    pub(crate) fn with(
+        kind: Kind,
+        ways: impl FnOnce(&dyn Fn() -> SocketAddr) -> Vec<(Way, SocketAddr, String)>,
+    ) -> Option<Self> {
         let (paths, package) = kind.program();
         let Some(program) = paths.iter().find(|path| Path::new(path).exists()) else {
             assert!(std::env::var_os("CI").is_none(), "{package} is missing: CI must not skip");
@@ -75,11 +94,24 @@ impl Broker {
         };
         let address = free();
         let dir = tempfile::tempdir().unwrap();
-        let mut broker =
-            Self { kind, program: program.into(), address, dir, process: None, registry: None };
+        let mut broker = Self {
+            kind,
+            program: program.into(),
+            address,
+            ways: ways(&free),
+            dir,
+            process: None,
+            registry: None,
+        };
         broker.prepare();
         broker.start_again();
         Some(broker)
+    }
+
+    /// Where that way in is.
+    pub(crate) fn at(&self, way: Way) -> SocketAddr {
+        let (_, address, _) = self.ways.iter().find(|(each, ..)| *each == way).unwrap();
+        *address
     }
 
     /// Ends it and starts it where it was, with what it has written.
@@ -135,6 +167,8 @@ impl Broker {
     /// Writes its configuration; none of them forgets because its queue is full.
     fn prepare(&mut self) {
         let (address, dir) = (self.address, self.dir.path().display());
+        let has = |way| self.ways.iter().any(|(each, ..)| *each == way);
+        let ways: String = self.ways.iter().map(|(.., lines)| lines.as_str()).collect();
         match self.kind {
             // It saves what it has after each change, as often as it can: its default is every half hour.
             Kind::Mosquitto => self.write(
@@ -152,8 +186,14 @@ impl Broker {
                 "conf",
                 &format!(
                     "server_name: mtom-test\nlisten: \"{}\"\njetstream {{ store_dir: \"{dir}\" }}\n\
-                     mqtt {{ listen: \"{address}\", ack_wait: \"1s\" }}\n",
-                    free()
+                     {}",
+                    free(),
+                    // It has one port for MQTT, with TLS or without.
+                    if has(Way::Tls) {
+                        ways
+                    } else {
+                        format!("mqtt {{ listen: \"{address}\", ack_wait: \"1s\" }}\n{ways}")
+                    }
                 ),
             ),
             Kind::RabbitMq => {
@@ -162,8 +202,10 @@ impl Broker {
                 registry.args(["-address", "127.0.0.1", "-port", &port]).stdin(Stdio::null());
                 self.registry = Some(registry.spawn().unwrap());
                 self.write("epmd", &port);
-                self.write("plugins", "[rabbitmq_mqtt].");
-                let conf = format!("listeners.tcp = none\nmqtt.listeners.tcp.1 = {address}\n");
+                let web = if has(Way::WebSocket) { ",rabbitmq_web_mqtt" } else { "" };
+                self.write("plugins", &format!("[rabbitmq_mqtt{web}]."));
+                let conf =
+                    format!("listeners.tcp = none\nmqtt.listeners.tcp.1 = {address}\n{ways}");
                 self.write("rabbitmq.conf", &conf);
             }
             Kind::Mtom => {}
@@ -179,6 +221,7 @@ impl Broker {
             Kind::RabbitMq => {
                 command
                     .env("HOME", self.dir.path())
+                    .env("ERL_CRASH_DUMP", self.file("crash"))
                     .env("RABBITMQ_NODENAME", format!("mtom{}@localhost", self.address.port()))
                     .env("RABBITMQ_MNESIA_BASE", self.file("mnesia"))
                     .env("RABBITMQ_LOG_BASE", self.file("log"))

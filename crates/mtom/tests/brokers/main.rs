@@ -13,6 +13,7 @@
 
 mod account;
 mod broker;
+mod certificates;
 mod faults;
 mod link;
 #[allow(dead_code, reason = "shared with another suite, which uses the rest")]
@@ -25,6 +26,7 @@ mod packets;
 mod publisher;
 mod secure;
 mod shared;
+mod ways;
 
 use std::time::Duration;
 

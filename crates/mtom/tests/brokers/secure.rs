@@ -1,77 +1,33 @@
 //! The real binary and a mosquitto that lets in by certificate alone: readings, a switch, and what the doctor says.
 
+use crate::certificates::Files;
 use crate::mosquitto::{Mosquitto, program};
 use crate::mtom::{Mtom, command, output};
 use crate::soon;
 use mtom_broker::publisher::{Progress, Publisher};
 use mtom_mqtt::endpoint::Endpoint;
 use mtom_mqtt::target::{Target, Version};
-use mtom_mqtt::tls::Tls;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::Path;
 
-struct Files {
-    dir: tempfile::TempDir,
-    tls: Tls,
+/// The lines of a mosquitto with that name.
+fn listener(files: &Files, name: &str) -> String {
+    format!(
+        "allow_anonymous true\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n",
+        files.path("ca.pem"),
+        files.path(&format!("{name}.pem")),
+        files.path(&format!("{name}.key"))
+    )
 }
 
-impl Files {
-    /// An authority, and what it signed for the broker, for us and for a stranger's authority.
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-        let authority = || {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            // Another than those that it signs have: OpenSSL takes them for their own authorities else.
-            params.distinguished_name.push(DnType::CommonName, "authority");
-            CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-        };
-        let ours = authority();
-        write("ca.pem", &ours.pem());
-        write("other-ca.pem", &authority().pem());
-        for name in ["localhost", "127.0.0.1", "gateway"] {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-            let certificate = params.signed_by(&key, &ours).unwrap();
-            write(&format!("{name}.pem"), &certificate.pem());
-            write(&format!("{name}.key"), &key.serialize_pem());
-        }
-        let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
-        let tls = Tls::default().trusting(&ours.pem()).unwrap();
-        let tls = tls.identified(&read("gateway.pem"), &read("gateway.key")).unwrap();
-        Self { dir, tls }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.path().join(name).display().to_string()
-    }
-
-    /// The lines of a broker with that name.
-    fn listener(&self, name: &str) -> String {
-        format!(
-            "allow_anonymous true\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n",
-            self.path("ca.pem"),
-            self.path(&format!("{name}.pem")),
-            self.path(&format!("{name}.key"))
-        )
-    }
-
-    fn sets(&self, name: &str, broker: &Mosquitto) -> Vec<String> {
-        vec![
-            format!("broker.url=mqtts://{name}:{}", broker.address.port()),
-            format!("broker.ca_file={}", self.path("ca.pem")),
-            format!("broker.certificate_file={}", self.path("gateway.pem")),
-            format!("broker.key_file={}", self.path("gateway.key")),
-        ]
-    }
+fn sets(files: &Files, name: &str, broker: &Mosquitto) -> Vec<String> {
+    files.sets(&format!("mqtts://{name}:{}", broker.address.port()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reading_switches_a_plug_over_tls() {
     let Some(program) = program() else { return };
     let files = Files::new();
-    let broker = Mosquitto::with(program, &files.listener("127.0.0.1"));
+    let broker = Mosquitto::with(program, &listener(&files, "127.0.0.1"));
     let endpoint = Endpoint::parse(&format!("mqtts://{}", broker.address)).unwrap();
     let target =
         Target { endpoint, tls: files.tls.clone(), credentials: None, version: Version::V5 };
@@ -84,7 +40,7 @@ async fn a_reading_switches_a_plug_over_tls() {
     plug.listen("plug/set").unwrap();
     heard(&mut plug, Progress::Listening).await;
     let dir = tempfile::tempdir().unwrap();
-    let mut sets = files.sets("127.0.0.1", &broker);
+    let mut sets = sets(&files, "127.0.0.1", &broker);
     sets.push(
         r#"rule=[{when="Environ/Temperature",on="celsius >= 25.0",dwell="0s",then=[{actuator="PLUG"}]}]"#
             .into(),
@@ -129,9 +85,9 @@ fn doctor(dir: &Path, sets: &[String]) -> String {
 fn the_doctor_says_what_is_wrong_with_the_broker() {
     let Some(program) = program() else { return };
     let files = Files::new();
-    let broker = Mosquitto::with(program, &files.listener("localhost"));
+    let broker = Mosquitto::with(program, &listener(&files, "localhost"));
     let dir = tempfile::tempdir().unwrap();
-    let right = files.sets("localhost", &broker);
+    let right = sets(&files, "localhost", &broker);
     let said = doctor(dir.path(), &right);
     assert!(said.starts_with("ok ") && said.ends_with("lets this user in, MQTT 5"), "{said}");
     for (at, set, expected) in [
