@@ -272,6 +272,10 @@ fn serial_reason(path: &str, cause: &tokio_serial::Error) -> String {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             "permission denied; is this user in the group that owns the port (dialout)?".into()
         }
+        // On Windows the library calls both so, and the way to look is another.
+        ErrorKind::NoDevice if cfg!(windows) => {
+            "no such port, or in use by another program; the Device Manager lists them under Ports (COM & LPT)".into()
+        }
         // How the library calls a port that another program has opened.
         ErrorKind::NoDevice => "in use by another program, or no device behind it".into(),
         ErrorKind::Io(_) | ErrorKind::InvalidInput | ErrorKind::Unknown => {

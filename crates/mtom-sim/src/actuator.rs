@@ -33,7 +33,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_serial::{SerialPortBuilderExt, SerialStream};
+use tokio_serial::SerialPortBuilderExt;
+#[cfg(unix)]
+use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 /// Between two attempts to open a serial port, or to accept when the system is out of sockets.
@@ -117,7 +119,14 @@ pub enum ActuatorError {
     #[error("simulated actuator: {0}")]
     Settings(#[from] SettingsError),
     /// No pseudo terminal is to be had.
-    #[error("no pseudo terminal can be opened")]
+    #[cfg_attr(unix, error("no pseudo terminal can be opened"))]
+    #[cfg_attr(
+        not(unix),
+        error(
+            "there are no pseudo terminals here: listen with --listen 127.0.0.1:7000, or take one end of a pair of \
+             virtual serial ports, as --serial COM5"
+        )
+    )]
     Pty(#[source] io::Error),
     /// The file is not to be had, or it is no state of a simulated actuator.
     #[error("cannot keep the last command in {}", path.display())]

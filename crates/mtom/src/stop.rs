@@ -1,5 +1,8 @@
 //! How a command that serves is told to stop: the first Ctrl-C or SIGTERM lets it finish what is in
 //! flight, the second ends the process at once. Both are heard before anything is announced.
+//!
+//! On Windows Ctrl-Break, a console window that is closed, the end of a session and a shutdown say the same. After
+//! the last three Windows itself ends the process in some seconds, done or not; what was acknowledged is safe then too.
 
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -72,15 +75,32 @@ impl Signals {
 #[cfg(windows)]
 struct Signals {
     interrupt: tokio::signal::windows::CtrlC,
+    interrupt_hard: tokio::signal::windows::CtrlBreak,
+    closed: tokio::signal::windows::CtrlClose,
+    logged_off: tokio::signal::windows::CtrlLogoff,
+    shut_down: tokio::signal::windows::CtrlShutdown,
 }
 
 #[cfg(windows)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            interrupt_hard: ctrl_break()?,
+            closed: ctrl_close()?,
+            logged_off: ctrl_logoff()?,
+            shut_down: ctrl_shutdown()?,
+        })
     }
 
     async fn next(&mut self) {
-        let _ = self.interrupt.recv().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.interrupt_hard.recv() => {}
+            _ = self.closed.recv() => {}
+            _ = self.logged_off.recv() => {}
+            _ = self.shut_down.recv() => {}
+        }
     }
 }
