@@ -149,10 +149,11 @@ impl Feed {
         &self.shared.origin
     }
 
-    /// How the gateway is. `after`: behind which id one is told readings.
-    pub(crate) fn status(&self, after: Option<u64>) -> Status {
+    /// How the gateway is.
+    pub(crate) fn status(&self) -> Status {
         let Origin { history, now, .. } = self.origin();
-        Status { history: history.to_string(), newest: self.newest(), now: now().rfc3339(), after }
+        let (history, now) = (history.to_string(), now().rfc3339());
+        Status { history, newest: self.newest(), now, after: None, until: None }
     }
 
     /// Takes a controller in that speaks from `peer`.

@@ -9,7 +9,7 @@
 use crate::bell::{Bell, pass_on};
 use crate::feed::{Feed, ReadingPages};
 use crate::history::PageError;
-use crate::lines::{self, ACK_EXAMPLE, EXAMPLE, Request, WrongCode};
+use crate::lines::{self, ACK_EXAMPLE, EXAMPLE, Request, Status, WrongCode};
 pub use crate::lines::{LINE_LEN_MAX, Wrong};
 use crate::origin::Origin;
 use crate::owners::Hold;
@@ -28,8 +28,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a client that has said nothing is waited for.
 const GREETING: Duration = Duration::from_secs(1);
-/// How often the gateway tells those who asked for it how it is: less than a third of the patience of `follower.rs`.
-const STATUS_PERIOD: Duration = Duration::from_secs(5);
 /// One write to one client. Also what a client may cost that takes only part of a write.
 const PIECE_LEN_MAX: usize = 8 * 1024;
 /// Readings that are looked at for one piece: as many as fill it, and more where few of them are wanted.
@@ -209,7 +207,7 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
                 return self.hear(&line).await;
             }
             if self.status_at.is_some_and(|at| at <= Instant::now()) {
-                self.tell_status(None).await?;
+                self.tell_status().await?;
             }
             return self.show().await;
         }
@@ -227,7 +225,7 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
             () = async { hold.as_ref().expect("looked at before").replaced().await },
                 if hold.is_some() => Err(End::Wrong(connected_again())),
             () = sleep_until(status_at.unwrap_or_else(Instant::now)), if status_at.is_some() => {
-                self.tell_status(None).await
+                self.tell_status().await
             }
             line = self.wire.line() => {
                 let line = line?;
@@ -273,7 +271,8 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
         self.request = request;
         self.is_greeted = true;
         if self.request.status {
-            self.tell_status(Some(self.until)).await?;
+            let status = Status { after: Some(self.until), ..self.desk.feed.status() };
+            self.write_status(&status).await?;
         }
         Ok(())
     }
@@ -300,10 +299,14 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
         Ok(Some(after))
     }
 
-    async fn tell_status(&mut self, after: Option<u64>) -> Result<(), End> {
-        self.status_at = Some(Instant::now() + STATUS_PERIOD);
-        let line = lines::status(&self.desk.feed.status(after));
-        self.write(&line).await
+    async fn tell_status(&mut self) -> Result<(), End> {
+        let status = Status { until: Some(self.until), ..self.desk.feed.status() };
+        self.write_status(&status).await
+    }
+
+    async fn write_status(&mut self, status: &Status) -> Result<(), End> {
+        self.status_at = Some(Instant::now() + self.desk.limits.status);
+        self.write(&lines::status(status)).await
     }
 
     /// Writes what comes next.

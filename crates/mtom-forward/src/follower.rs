@@ -116,6 +116,11 @@ pub enum Event {
         /// Everything before it came too: its place is one to go on from.
         is_complete: bool,
     },
+    /// Nothing more was asked for up to there, which is far behind the last reading that came: a place to go on from.
+    Looked {
+        /// Everything up to there came.
+        place: Place,
+    },
     /// Readings on the way were lost: so many more, by their sequence numbers. Only by UDP.
     Missed(u64),
     /// The gateway said something that is no line of it. At most 400 characters from outside, control characters

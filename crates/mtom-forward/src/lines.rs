@@ -120,6 +120,9 @@ pub(crate) struct Status {
     /// Behind which id the readings begin; said once, first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<u64>,
+    /// Up to which id everything that was asked for has been said; not said first, and not by UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<u64>,
 }
 
 /// The line with it.

@@ -39,6 +39,9 @@ pub struct Limits {
     /// After so long one whose machine has vanished without a word is gone, and its place is free. In whole seconds,
     /// and at least 4.
     pub gone: Duration,
+    /// How often the gateway tells those who asked for it how it is: less than a third of the patience of
+    /// `follower.rs`.
+    pub status: Duration,
     /// How long a client may take to answer our close frame. Bounds the shutdown.
     pub farewell: Duration,
     /// How long a page of the history may take.
@@ -52,6 +55,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             stall: Duration::from_secs(15),
             gone: Duration::from_secs(45),
+            status: Duration::from_secs(5),
             farewell: Duration::from_secs(1),
             page: Duration::from_secs(10),
         }

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(10);
 /// How often it is said that datagrams were lost.
 const MISSED_PERIOD: Duration = Duration::from_secs(1);
+/// So many readings that were not asked for are worth a note of how far it is.
+const LOOKED_MIN: u64 = 1_000;
 /// The longest name of a history.
 const HISTORY_LEN_MAX: usize = 64;
 
@@ -271,7 +273,7 @@ impl<'a> Session<'a> {
         };
         self.clocks.note(theirs, now);
         if self.history.is_some() {
-            return Ok(());
+            return self.look(&status).await;
         }
         let history = &*status.history;
         if !(1..=HISTORY_LEN_MAX).contains(&history.len()) || history.chars().any(char::is_control)
@@ -285,6 +287,20 @@ impl<'a> Session<'a> {
         self.places.set(from.clone());
         let (is_anew, ahead_micros) = (self.is_anew, self.clocks.ahead_micros());
         self.report(Event::Connected { from, is_anew, ahead_micros }).await
+    }
+
+    /// Where little is asked for of much, the place moves on without a reading: the next connection need not look
+    /// through all of it again.
+    async fn look(&mut self, status: &Status) -> Result<(), Lost> {
+        let Some(history) = self.history.clone().filter(|name| **name == *status.history) else {
+            return Ok(());
+        };
+        let Some(until) = status.until.filter(|_| self.is_lossless) else { return Ok(()) };
+        if until < self.heard_id.saturating_add(LOOKED_MIN) {
+            return Ok(());
+        }
+        self.heard_id = until;
+        self.report(Event::Looked { place: Place { history, id: until } }).await
     }
 
     async fn take(&mut self, mut forwarded: Forwarded) -> Result<(), Lost> {

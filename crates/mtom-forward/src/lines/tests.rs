@@ -116,7 +116,8 @@ fn what_a_gateway_says_is_read_as_it_was_meant() {
         let expected = Forwarded { id: 17, reading, arrived_at, seq: None };
         assert_eq!(parse(line.trim_ascii_end()), Ok(Said::Reading(expected)));
     }
-    let status = Status { history: "0a".into(), newest: 7, now: "t".into(), after: Some(3) };
+    let status =
+        Status { history: "0a".into(), newest: 7, now: "t".into(), after: Some(3), until: None };
     assert_eq!(parse(&super::status(&status)), Ok(Said::Gateway(status, None)));
     let wrong = Wrong::new("taken", "stop it").coded(WrongCode::ControllerRefused);
     assert_eq!(parse(&wrong.line()), Ok(Said::Wrong(wrong)));

@@ -143,7 +143,7 @@ impl Receivers {
                 Ok(Answer { sent: Some(sent), ..Answer::default() }.told())
             }
             Ok(Request::Subscribe(wants)) => {
-                let gateway = wants.status.then(|| self.feed.status(None));
+                let gateway = wants.status.then(|| self.feed.status());
                 self.subscribe(from, wants, now).map(|sent| {
                     let (sent, cookie) = (Some(sent), Some(fresh.as_str()));
                     Answer { subscribed: LEASE.as_secs(), sent, cookie, gateway }.told()

@@ -134,6 +134,32 @@ async fn it_begins_with_what_comes_and_goes_on_where_it_was() {
     house.end().await;
 }
 
+#[tokio::test]
+async fn where_little_is_wanted_of_much_the_next_connection_begins_behind_it() {
+    let limits = Limits { status: Duration::from_millis(20), ..Limits::default() };
+    let house = House::start(3, 100, limits).await;
+    // Of the three one is wanted; nobody wants what comes then.
+    let wish = || Wish { subscribe: vec!["attic/#".to_owned()], ..Wish::default() };
+    let mut follower = Follower::start(house.address, wish());
+    assert_eq!(follower.connected().await, (place(HISTORY, 3), 0));
+    for id in (4..3_500).filter(|id| id % 3 > 0) {
+        house.store(id);
+    }
+    // Only where it is worth it.
+    let place = match follower.next().await {
+        Event::Looked { place } if place.id >= 1_003 => place,
+        other => panic!("expected a place, got {other:?}"),
+    };
+    follower.end().await;
+    house.store(3_501);
+    let mut follower =
+        Follower::start(house.address, Wish { known: vec![place.clone()], ..wish() });
+    assert_eq!(follower.connected().await.0, place);
+    assert_eq!(follower.reading().await.0, 3_501);
+    follower.end().await;
+    house.end().await;
+}
+
 /// Passes connections on, and cuts each after so many bytes to the one who follows.
 async fn cutting(listener: TcpListener, to: SocketAddr, mut after: impl FnMut() -> u64) {
     loop {

@@ -41,6 +41,8 @@ pub(crate) struct Forwarding {
 pub(crate) enum What {
     /// It is followed from there on, whatever was known of that history.
     Begins,
+    /// There is nothing else up to there.
+    Looked,
     /// A reading.
     Reading {
         reading: Reading,
@@ -155,6 +157,7 @@ impl Passing {
                 let what = What::Reading { reading, fresh_until, is_complete };
                 self.pass(place, what).await.map(Some)
             }
+            Event::Looked { place } => self.pass(place, What::Looked).await.map(Some),
             Event::Missed(_) | Event::Complaint(_) | Event::Lost { .. } => Ok(None),
         }
     }
@@ -182,7 +185,7 @@ impl Log {
     fn tell(&self, event: &Event) {
         let url = self.url.clone();
         let said = match event {
-            Event::Reading { .. } => return,
+            Event::Reading { .. } | Event::Looked { .. } => return,
             Event::Complaint(reason) => {
                 tracing::warn!(url, reason, "the gateway says what it should not");
                 return;

@@ -23,9 +23,18 @@ impl Rules {
         out: &mut Outputs,
     ) -> Result<(), StoreError> {
         for Forwarding { place, what, .. } in forwarded {
-            let What::Reading { reading, fresh_until, is_complete } = what else {
-                transaction.follow_from(&place.history, place.id, now)?;
-                continue;
+            let (reading, fresh_until, is_complete) = match what {
+                What::Begins => {
+                    transaction.follow_from(&place.history, place.id, now)?;
+                    continue;
+                }
+                What::Looked => {
+                    transaction.follow(&place.history, place.id, now)?;
+                    continue;
+                }
+                What::Reading { reading, fresh_until, is_complete } => {
+                    (reading, fresh_until, is_complete)
+                }
             };
             if *is_complete && !transaction.follow(&place.history, place.id, now)? {
                 continue;

@@ -154,3 +154,18 @@ fn where_it_begins_is_kept_and_may_be_behind_what_was_known() {
     assert_eq!(desk.turn(), [true, true]);
     assert_eq!((desk.followed(), desk.values()), (vec![("far".to_owned(), 91)], vec![20.0, 21.0]));
 }
+
+#[test]
+fn where_nothing_was_wanted_the_place_moves_on_and_never_back() {
+    let house = House::new();
+    let mut desk = Desk::new(&house);
+    desk.bring(101, 20.0, FRESH, 1);
+    desk.pass(5_000, What::Looked, 1);
+    assert_eq!(desk.turn(), [true, true]);
+    assert_eq!((desk.followed(), desk.values()), (vec![("far".to_owned(), 5_000)], vec![20.0]));
+    desk.pass(4_000, What::Looked, 1);
+    desk.bring(5_001, 21.0, FRESH, 1);
+    assert_eq!(desk.turn(), [true, true]);
+    let followed = vec![("far".to_owned(), 5_001)];
+    assert_eq!((desk.followed(), desk.values()), (followed, vec![20.0, 21.0]));
+}
