@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use crate::repo::Repo;
 
 mod api;
+mod autobahn;
 mod bench;
 mod bluetooth;
 mod emulation;
@@ -39,6 +40,7 @@ cargo xtask <command>
   up [args…]      set up, build mtom in release and run `mtom up` with these arguments
   test            set up and run every check and every test
   bench [args…]   set up, build in release and run the benchmarks with these arguments
+  autobahn [6.*…] Autobahn|Testsuite before the WebSocket ports of the binary in release
   firmware build  build the images for ESP32 boards into target/firmware
   firmware size   the same, then how large they are; fails when one is over its budget
   bluetooth       the real binary with Linux's own Bluetooth, in an emulated machine
@@ -89,6 +91,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
     let asks_help = rest.iter().any(|arg| arg == "--help" || arg == "-h");
     match command {
         "up" => up::run(&Repo::open()?, rest),
+        "autobahn" if !asks_help => autobahn::run_all(&Repo::open()?, rest),
         "bench" => bench::run(&Repo::open()?, rest),
         "bluetooth" => bluetooth::run(&Repo::open()?, rest),
         "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
@@ -97,7 +100,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "mutants" if !asks_help => mutants::run(&Repo::open()?, rest),
         "soak" if !asks_help => soak::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" | "firmware" | "faults" | "fuzz" | "mutants" | "soak"
+        "test" | "tidy" | "vendor" | "firmware" | "faults" | "autobahn" | "fuzz" | "mutants"
+        | "soak"
             if asks_help =>
         {
             help()

@@ -25,10 +25,9 @@ pub(crate) struct Environment {
 impl Environment {
     /// Makes it, unless it is there.
     pub(crate) fn provide(&self, repo: &Repo) -> Result<()> {
-        if programs::stdout_of(self.python(repo).args(["-c", self.check])).is_ok() {
+        if self.is_there(repo) {
             return Ok(());
         }
-        println!("installing {} into target/{} with pip", self.package, self.name);
         if self.make(repo).is_err() && may_install(repo) {
             apt_install(repo, &DEBIAN)?;
         }
@@ -38,6 +37,17 @@ impl Environment {
                 DEBIAN.join(" ")
             )
         })?;
+        self.install(repo)
+    }
+
+    /// Whether it is there, in this version.
+    pub(crate) fn is_there(&self, repo: &Repo) -> bool {
+        programs::stdout_of(self.python(repo).args(["-c", self.check])).is_ok()
+    }
+
+    /// Puts the package into an environment that has been made.
+    pub(crate) fn install(&self, repo: &Repo) -> Result<()> {
+        println!("installing {} into target/{} with pip", self.package, self.name);
         let mut pip = self.python(repo);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", self.package]);
         programs::stdout_of(&mut pip).map(drop)
@@ -57,7 +67,8 @@ impl Environment {
         programs::stdout_of(python.args(["-m", "venv", "--clear"]).arg(folder)).map(drop)
     }
 
-    fn folder(&self, repo: &Repo) -> PathBuf {
+    /// Where it is.
+    pub(crate) fn folder(&self, repo: &Repo) -> PathBuf {
         repo.target().join(self.name)
     }
 }

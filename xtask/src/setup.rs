@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::api;
+use crate::autobahn;
 use crate::bluetooth::{self, bumble};
 use crate::programs;
 use crate::repo::Repo;
@@ -48,6 +49,8 @@ pub(crate) enum Need {
     Bumble,
     /// What asks an HTTP API everything that its document allows, and what it forbids.
     Schemathesis,
+    /// What asks a WebSocket port everything that RFC 6455 allows, and what it forbids.
+    Autobahn,
     /// An emulator of a whole computer.
     QemuPc,
     /// The system that runs in it, with Linux's own Bluetooth.
@@ -167,14 +170,20 @@ pub(crate) fn provide(repo: &Repo, needs: &[Need]) -> Vec<(Need, Lack)> {
     {
         lacks.push((Need::Page, Lack::Here(format!("{error:#}"))));
     }
+    let has_python = !needs.contains(&Need::Autobahn) || autobahn::can_run(repo);
+    if !has_python {
+        lacks.push((Need::Autobahn, Lack::Outside(autobahn::NO_PYTHON.into())));
+    }
     type Provide = fn(&Repo) -> Result<()>;
-    let provided: [(Need, Provide); 3] = [
+    let provided: [(Need, Provide); 4] = [
         (Need::Bumble, bumble::provide),
         (Need::Schemathesis, api::provide),
+        (Need::Autobahn, autobahn::provide),
         (Need::BluetoothGuest, bluetooth::provide),
     ];
     for (need, provide) in provided {
         if needs.contains(&need)
+            && (has_python || need != Need::Autobahn)
             && let Err(error) = provide(repo)
         {
             let why = format!("{error:#}");

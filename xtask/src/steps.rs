@@ -14,7 +14,7 @@ use crate::bluetooth::{self, bumble};
 use crate::repo::Repo;
 use crate::report::{Lack, Outcome, Report, Trouble};
 use crate::setup::{self, BARE_METAL, Need};
-use crate::{api, emulation, firmware, programs, tidy};
+use crate::{api, autobahn, emulation, firmware, programs, tidy};
 use beside::Beside;
 
 mod beside;
@@ -156,7 +156,7 @@ const WAITS: [&str; 2] = ["bluetooth", "browser"];
 /// own that stands back. They build into folders of their own, so that nobody waits for their lock.
 const COMPUTES: [&str; 3] = ["clippy", "firmware", "doc"];
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
     Step { name: "tidy", what: "the rules of the house", needs: &[], run: tidy_step },
     Step { name: "typos", what: "spelling", needs: &[Need::Typos], run: typos },
@@ -204,6 +204,12 @@ const STEPS: [Step; 18] = [
         what: "schemathesis asks the real binary what its OpenAPI document describes",
         needs: &[Need::Schemathesis],
         run: |repo| Ok(api::run(&build_binary(repo)?, repo)?),
+    },
+    Step {
+        name: "autobahn",
+        what: "Autobahn|Testsuite asks the WebSocket ports of the real binary what RFC 6455 allows and forbids",
+        needs: &[Need::Autobahn],
+        run: |repo| Ok(autobahn::run_quick(&build_binary(repo)?, repo)?),
     },
     Step {
         name: "emulation",
