@@ -140,6 +140,7 @@ function paint(parts) {
   if (all && isGreeted) overview.add([...model.series.values()].map(({ latest }) => latest));
   isGreeted &&= !all;
   if (fresh.length > 0) overview.add(fresh);
+  if (parts.has("devices")) overview.render();
   if (isAnotherSeries || fresh.length > 0) now.render();
   if (isAnotherSeries) first.render();
   if (all || parts.has("actuators")) {

@@ -4,7 +4,11 @@
 /**
  * One frame of `/live`: a snapshot first, then what changes.
  */
-export type Frame = { "type": "snapshot", now: string, now_micros: number, readings: Array<Reading>, actuators: Array<Actuator>, log: Array<LogLine>, counts: Counts, rules: Array<Rule>, } | { "type": "reading", reading: Reading, } | { "type": "actuator", actuator: Actuator, } | { "type": "log", entry: LogLine, } | { "type": "counts", counts: Counts, } | { "type": "lagged", lagged: number, } | { "type": "batch", frames: Array<Frame>, };
+export type Frame = { "type": "snapshot", now: string, now_micros: number, readings: Array<Reading>,
+/**
+ * Of those that say it, in the order of their names.
+ */
+availability: Array<Availability>, actuators: Array<Actuator>, log: Array<LogLine>, counts: Counts, rules: Array<Rule>, } | { "type": "reading", reading: Reading, } | { "type": "actuator", actuator: Actuator, } | { "type": "availability", availability: Availability, } | { "type": "log", entry: LogLine, } | { "type": "counts", counts: Counts, } | { "type": "lagged", lagged: number, } | { "type": "batch", frames: Array<Frame>, };
 
 /**
  * One reading, as it came, and as temperatures where it is one.
@@ -39,6 +43,19 @@ suspect: boolean,
  * The device's own count, where it sends one.
  */
 boot: string | null, seq: number | null, };
+
+/**
+ * Whether a device is there, as it says itself, or its last will or what it is reached through.
+ */
+export type Availability = { device: string, available: boolean,
+/**
+ * Since when.
+ */
+since: string, since_micros: number,
+/**
+ * It was so before anybody could hear it: `since` is when that was learnt.
+ */
+since_latest: boolean, };
 
 /**
  * One actuator: what it should be, what it was told, what it says it is.
@@ -132,7 +149,7 @@ export type Log = { log: Array<LogLine>, };
 /**
  * What was said on the path; `kind` tells which.
  */
-export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "broker_forgot", url: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "rules_refused", version: number, reason: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
+export type LogEvent = { "kind": "broker_connected", url: string, } | { "kind": "broker_lost", url: string, reason: string, } | { "kind": "broker_forgot", url: string, } | { "kind": "stored", id: number, device: string, quantity: string, value: number, unit: string, } | { "kind": "duplicate", seq: number, device: string, quantity: string, } | { "kind": "rejected", topic: string, code: string, reason: string, } | { "kind": "ignored", topic: string, } | { "kind": "viewers", port: string, count: number, } | { "kind": "device_online", device: string, } | { "kind": "device_offline", device: string, } | { "kind": "decided", rule: string, actuator: string, led: LedState, cause: string, } | { "kind": "sent", actuator: string, number: number, led: LedState, } | { "kind": "applied", actuator: string, number: number, led: LedState, latency_micros: number, } | { "kind": "link", actuator: string, state: LinkWord, reason: string, } | { "kind": "refused", actuator: string, number: number, reason: string, } | { "kind": "drifted", actuator: string, number: number, led: LedState, adopted: boolean, } | { "kind": "noise", actuator: string, lines: number, } | { "kind": "forged", actuator: string, lines: number, } | { "kind": "skipped", count: number, } | { "kind": "rules_applied", version: number, count: number, source: string, } | { "kind": "rules_refused", version: number, reason: string, } | { "kind": "alert_delivered", id: number, rule: string, target: string, latency_micros: number, } | { "kind": "alert_failed", id: number, rule: string, target: string, reason: string, } | { "kind": "alert_given_up", id: number, rule: string, target: string, reason: string, };
 
 /**
  * The account: received = stored + duplicate + rejected + in flight, always.
@@ -797,6 +814,10 @@ export type Device = { name: string,
  * When its last reading reached the gateway.
  */
 heard_at: string, heard_at_micros: number,
+/**
+ * Whether it is there; null: nobody has said that, so it is known by its readings alone.
+ */
+availability: Availability | null,
 /**
  * The newest reading of each of its series.
  */

@@ -42,6 +42,7 @@ export function pictureOf(model, nowMillis) {
     now: new Date(now).toISOString(),
     now_micros: now * 1_000,
     readings: [...model.series.values()].slice(0, SERIES_LEN_MAX).map(({ latest }) => latest),
+    availability: [...model.availability.values()].slice(0, SERIES_LEN_MAX),
     actuators: [...model.actuators.values()],
     log: model.log,
     counts,

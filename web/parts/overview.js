@@ -44,6 +44,14 @@ import { inUnit } from "./unit.js";
  * @property {boolean} isSeen
  */
 
+/**
+ * @param {import("../wire.d.ts").Availability} said
+ * @returns {Away}
+ */
+function awayBy({ since_micros: micros, since_latest: isAtLatest }) {
+  return { micros, isAtLatest };
+}
+
 /** Devices that have a card; the rest is counted. */
 const CARDS_LEN_MAX = 1_000;
 /** Counting who is heard looks at everybody: no more often than that. */
@@ -322,6 +330,9 @@ export function createOverview(page, onSelect, offlineSince) {
       setText(measure.when, text);
       drawLine(measure, series, now);
     }
+    // What a device says of itself counts before what is known of its connection.
+    const said = model.availability.get(card.device);
+    if (said !== undefined) left = said.available ? null : awayBy(said);
     card.element.dataset.state = left !== null ? "offline" : isSilent ? "stale" : "fresh";
     setText(card.said, left !== null ? offline(left, now) : isSilent ? t("device.silent") : "");
   }

@@ -193,6 +193,8 @@ export function createPlayer(page, { onChange, sight }) {
         now: new Date(micros / 1_000).toISOString(),
         now_micros: micros,
         readings: latest,
+        // Who was away then is not kept.
+        availability: [],
         actuators,
         log: [],
         counts: { received: 0, stored: 0, duplicate: 0, rejected: 0, in_flight: 0, ignored: 0 },

@@ -5,12 +5,13 @@
 
 /** @typedef {import("../wire.d.ts").Frame} Frame */
 /** @typedef {import("../wire.d.ts").Reading} Reading */
+/** @typedef {import("../wire.d.ts").Availability} Availability */
 /** @typedef {import("../wire.d.ts").Actuator} Actuator */
 /** @typedef {import("../wire.d.ts").LogLine} LogLine */
 /** @typedef {import("../wire.d.ts").Counts} Counts */
 /** @typedef {import("../wire.d.ts").Rule} Rule */
 /** @typedef {import("../wire.d.ts").RuleSet} RuleSet */
-/** @typedef {"snapshot" | "series" | "readings" | "actuators" | "log" | "counts" | "lagged"} Part */
+/** @typedef {"snapshot" | "series" | "readings" | "devices" | "actuators" | "log" | "counts" | "lagged"} Part */
 
 /**
  * One device's one quantity.
@@ -25,6 +26,7 @@
  * @property {Map<string, Series>} series in the order of their keys
  * @property {string | null} selected
  * @property {boolean} pinned a person has selected
+ * @property {Map<string, Availability>} availability of devices that say whether they are there
  * @property {Map<string, Actuator>} actuators
  * @property {LogLine[]} log oldest first
  * @property {Counts | null} counts
@@ -54,6 +56,7 @@ export function createModel() {
     series: new Map(),
     selected: null,
     pinned: false,
+    availability: new Map(),
     actuators: new Map(),
     log: [],
     counts: null,
@@ -82,6 +85,9 @@ export function apply(model, frame, nowMillis) {
       return applySnapshot(model, frame, nowMillis);
     case "reading":
       return applyReading(model, frame.reading);
+    case "availability":
+      model.availability.set(frame.availability.device, frame.availability);
+      return ["devices"];
     case "actuator":
       model.actuators.set(frame.actuator.name, frame.actuator);
       return ["actuators"];
@@ -181,6 +187,9 @@ function applySnapshot(model, frame, nowMillis) {
     const times = known.length === 0 ? [latest.at_micros] : known.map((time) => time + moved);
     model.series.set(key, { key, latest, times });
   }
+  // A picture that an earlier page kept has none.
+  const said = frame.availability ?? [];
+  model.availability = new Map(said.map((one) => [one.device, one]));
   model.actuators = new Map(frame.actuators.map((actuator) => [actuator.name, actuator]));
   model.log = frame.log.slice(-LOG_LEN);
   model.counts = frame.counts;

@@ -70,6 +70,7 @@ export function snapshot(fields = {}) {
     now: "2026-11-23T08:06:30.000000Z",
     now_micros: NOW_MICROS,
     readings: [],
+    availability: [],
     actuators: [],
     log: [],
     counts: { received: 0, stored: 0, duplicate: 0, rejected: 0, in_flight: 0, ignored: 0 },

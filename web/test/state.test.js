@@ -30,6 +30,23 @@ test("a snapshot replaces everything, and says how far the clocks are apart", ()
   assert.equal(state.selected(model)?.latest.device, "Environ");
 });
 
+test("a device is there or has gone as it says, until a snapshot says otherwise", () => {
+  const said = (/** @type {boolean} */ available) => ({
+    device: "plug",
+    available,
+    since: "",
+    since_micros: NOW_MICROS,
+    since_latest: false,
+  });
+  const model = after(snapshot({ availability: [said(true)] }));
+  assert.equal(model.availability.get("plug")?.available, true);
+  const gone = state.apply(model, { type: "availability", availability: said(false) }, NOW_MILLIS);
+  assert.deepEqual(gone, ["devices"]);
+  assert.equal(model.availability.get("plug")?.available, false);
+  state.apply(model, snapshot(), NOW_MILLIS);
+  assert.equal(model.availability.size, 0);
+});
+
 test("a late reading is new and not the newest", () => {
   const model = after(snapshot({ readings: [reading({ id: 5 })] }));
   const late = reading({ id: 6, at_micros: NOW_MICROS - SECOND });

@@ -4,6 +4,7 @@
 //! is away. What this module knows is MQTT; what to say when is [`switch`].
 
 pub(crate) mod address;
+mod sparkplug;
 mod switch;
 
 use crate::backoff::Backoff;
@@ -15,6 +16,7 @@ use address::MqttAddress;
 use mtom_mqtt::connection::{Connection as Mqtt, Event, Incoming, Options, Outgoing};
 use mtom_mqtt::fault::Fault;
 use mtom_mqtt::target::{Spoken, Target, Versions};
+use sparkplug::Metric;
 use std::time::Duration;
 use switch::{Heard, Message, Switch};
 use tokio::sync::watch;
@@ -165,18 +167,18 @@ impl Connection {
             if unanswered.is_none()
                 && let Some(message) = switch.next(now)
             {
-                if let Err(reason) = self.publish(message, address) {
+                if let Err(reason) = self.publish(message, address, voice) {
                     return Some(reason);
                 }
                 switch.sent(message, now);
-                unanswered = Some(now + settings.write_timeout);
+                unanswered = address.metric.is_none().then_some(now + settings.write_timeout);
             }
             let due = [switch.due(now), unanswered].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
                     switch.desire(*desired.borrow_and_update());
-                    self.farewell(switch, address).await;
+                    self.farewell(switch, address, voice).await;
                     return None;
                 }
                 event = self.0.next() => match event {
@@ -220,16 +222,29 @@ impl Connection {
         }
     }
 
-    fn publish(&self, message: Message, address: &MqttAddress) -> Result<(), String> {
-        let (topic, payload) = match (message, &address.ask) {
-            (Message::Ask, Some((topic, payload))) => (topic.as_str(), *payload),
-            (Message::Ask, None) => return Ok(()),
-            (Message::Set(Desired { led, .. }), _) => (address.set.as_str(), address.payload(led)),
+    fn publish(
+        &self,
+        message: Message,
+        address: &MqttAddress,
+        voice: &Voice<'_>,
+    ) -> Result<(), String> {
+        let now = (voice.clock)();
+        let (topic, payload) = match (message, &address.ask, &address.metric) {
+            (Message::Ask, Some((topic, _)), Some(_)) => (topic, Metric::rebirth(now)),
+            (Message::Ask, Some((topic, payload)), None) => (topic, payload.as_bytes().to_vec()),
+            (Message::Ask, None, _) => return Ok(()),
+            (Message::Set(Desired { led, .. }), _, Some(metric)) => {
+                (&address.set, metric.command(led, now))
+            }
+            (Message::Set(Desired { led, .. }), _, None) => {
+                (&address.set, address.payload(led).as_bytes().to_vec())
+            }
         };
         let outgoing = Outgoing {
             topic: topic.to_owned(),
-            payload: payload.to_owned().into(),
-            acknowledged: true,
+            payload: payload.into(),
+            // Commands of Sparkplug are at QoS 0 [tck-id-payloads-dcmd-qos]: the node's own word is the answer.
+            acknowledged: address.metric.is_none(),
             // A broker must not tell it to a device that comes later.
             retain: false,
             properties: Vec::new(),
@@ -239,10 +254,15 @@ impl Connection {
     }
 
     /// Publishes what is wanted last, if the broker takes it at once, and closes in good order.
-    async fn farewell(&mut self, switch: &mut Switch<'_>, address: &MqttAddress) {
+    async fn farewell(
+        &mut self,
+        switch: &mut Switch<'_>,
+        address: &MqttAddress,
+        voice: &Voice<'_>,
+    ) {
         let now = Instant::now();
         if let Some(message @ Message::Set(_)) = switch.next(now)
-            && self.publish(message, address).is_ok()
+            && self.publish(message, address, voice).is_ok()
         {
             switch.sent(message, now);
         }

@@ -227,6 +227,10 @@ impl<'a> Connection<'a> {
         self.up = true;
         // The first time always: the filters may have changed since the session was made.
         if self.session.is_subscribed && session_present {
+            // What the broker has kept of those is told again: it does not queue what came at QoS 0 meanwhile.
+            for filter in &self.settings.filters_wished {
+                self.mqtt.subscribe(&[filter], true)?;
+            }
             return Ok(0);
         }
         self.session.is_subscribed = false;
@@ -286,7 +290,9 @@ enum Handed {
 async fn hand_over(intake: &Intake, incoming: &Incoming) -> Handed {
     let Some(topic) = incoming.topic() else { return Handed::Done };
     let retained_copy = incoming.retained_copy;
-    if intake.is_aside(topic, &incoming.payload, retained_copy) || !intake.wants(topic) {
+    if intake.is_aside(topic, &incoming.payload, retained_copy)
+        || !intake.wants(topic, &incoming.payload)
+    {
         return Handed::Done;
     }
     let properties = incoming.properties().iter();

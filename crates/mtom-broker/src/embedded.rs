@@ -268,7 +268,7 @@ impl Gate {
         }
         // An empty retained payload clears what was retained [MQTT-3.3.1-10]; it measures nothing.
         let clears = publish.retain && publish.payload.is_empty();
-        if clears || !self.intake.wants(topic) || self.hand_over(publish).await {
+        if clears || !self.intake.wants(topic, &publish.payload) || self.hand_over(publish).await {
             PublishAclResult::allow()
         } else {
             PublishAclResult::rejected(true, None)
@@ -337,6 +337,14 @@ impl Handler for Gate {
                     && !self.clients.may_stay(&from.id.client_id, from.id.remote_addr) =>
             {
                 return (false, Some(HookResult::Publish(inside::nothing())));
+            }
+            // A will is a message like any other; nobody waits to hear that it is safe.
+            Parameter::MessagePublish(_, from, publish)
+                if matches!(from.typ(), FromType::LastWill)
+                    && self.intake.wants(&publish.topic, &publish.payload) =>
+            {
+                let _in_flight = self.in_flight.token();
+                self.hand_over(publish).await;
             }
             Parameter::ClientConnected(session) => {
                 self.clients.connected(&session.id.client_id, session.id.remote_addr);

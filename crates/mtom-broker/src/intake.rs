@@ -56,6 +56,12 @@ impl Delivery {
         Self { message, receipt: None, waiting: None }
     }
 
+    /// Its sender waits, and sends it again unless it is safe.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.receipt.is_some()
+    }
+
     /// Says that the message will survive anything; its sender is acknowledged.
     pub fn safe(self) {
         if let Some(receipt) = self.receipt {
@@ -82,10 +88,14 @@ pub struct Intake {
     // Full: the sender waits, so its socket is not read and its messages stay unacknowledged.
     queue: mpsc::Sender<Delivery>,
     wanted: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    also: Arc<Also>,
     ignored: Arc<dyn Fn(&str) + Send + Sync>,
     aside: Arc<Aside>,
     tally: Tally,
 }
+
+/// Whether a message on that topic with that payload is wanted, too.
+type Also = dyn Fn(&str, &[u8]) -> bool + Send + Sync;
 
 /// Whether a message on that topic goes no further; told its payload, and whether it is a kept copy.
 type Aside = dyn Fn(&str, &[u8], bool) -> bool + Send + Sync;
@@ -146,8 +156,15 @@ impl Intake {
     ) -> (Self, mpsc::Receiver<Delivery>) {
         let (queue, deliveries) = mpsc::channel(len);
         let (wanted, ignored) = (Arc::new(wanted), Arc::new(|_: &str| ()));
+        let also = Arc::new(|_: &str, _: &[u8]| false);
         let aside = Arc::new(|_: &str, _: &[u8], _: bool| false);
-        (Self { queue, wanted, ignored, aside, tally: Tally::default() }, deliveries)
+        (Self { queue, wanted, also, ignored, aside, tally: Tally::default() }, deliveries)
+    }
+
+    /// Wants further messages, told their topic and their payload.
+    #[must_use]
+    pub fn also(self, also: impl Fn(&str, &[u8]) -> bool + Send + Sync + 'static) -> Self {
+        Self { also: Arc::new(also), ..self }
     }
 
     /// Tells `ignored` the topic of each message that nobody listens to.
@@ -171,9 +188,9 @@ impl Intake {
         (self.aside)(topic, payload, retained_copy)
     }
 
-    /// Says whether anybody listens to `topic`, and counts the message if nobody does.
-    pub(crate) fn wants(&self, topic: &str) -> bool {
-        let wanted = self.is_wanted(topic);
+    /// Says whether anybody listens to that message, and counts it if nobody does.
+    pub(crate) fn wants(&self, topic: &str, payload: &[u8]) -> bool {
+        let wanted = self.is_wanted(topic) || (self.also)(topic, payload);
         if !wanted {
             self.tally.counters.ignored.fetch_add(1, Ordering::Relaxed);
             (self.ignored)(topic);

@@ -49,6 +49,19 @@ pub(crate) enum LedState {
     Off,
 }
 
+/// Whether a device is there, as it says itself, or its last will or what it is reached through.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+pub(crate) struct Availability<'a> {
+    device: &'a str,
+    available: bool,
+    /// Since when.
+    since: String,
+    since_micros: i64,
+    /// It was so before anybody could hear it: `since` is when that was learnt.
+    since_latest: bool,
+}
+
 /// One actuator: what it should be, what it was told, what it says it is.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
@@ -339,6 +352,8 @@ pub(crate) enum Frame<'a> {
         now: String,
         now_micros: i64,
         readings: Vec<Reading<'a>>,
+        /// Of those that say it, in the order of their names.
+        availability: Vec<Availability<'a>>,
         actuators: Vec<Actuator<'a>>,
         log: Vec<LogLine<'a>>,
         counts: Counts,
@@ -348,6 +363,8 @@ pub(crate) enum Frame<'a> {
     Reading { reading: Reading<'a> },
     /// An actuator, its link or its LED changed.
     Actuator { actuator: Actuator<'a> },
+    /// A device has gone or is there.
+    Availability { availability: Availability<'a> },
     /// Something was said on the path.
     Log { entry: LogLine<'a> },
     /// The account, when it changed, at most once a second.
@@ -355,7 +372,7 @@ pub(crate) enum Frame<'a> {
     /// This viewer was too slow and lost so many updates; a snapshot follows.
     Lagged { lagged: u64 },
     /// Several changes as one message, in their order, for whoever has asked for `/live?batch=true`: readings,
-    /// actuators, lines of the log and accounts.
+    /// actuators, who has gone or is there, lines of the log and accounts.
     Batch {
         #[cfg_attr(test, schema(no_recursion))]
         frames: Vec<Frame<'a>>,

@@ -1,12 +1,13 @@
 //! `GET /api/v1/devices` and `/series`: who has ever said what, and when last. `/api/v1` only grows.
 
-use crate::api::Reading;
+use crate::api::{Availability, Reading};
 #[cfg(test)]
 use crate::openapi::answers;
 use crate::routes::json;
 use crate::server::Shared;
 use axum::extract::State;
 use axum::response::Response;
+use mtom_gateway::availability;
 use mtom_protocol::reading::StoredReading;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub(crate) struct Device<'a> {
     /// When its last reading reached the gateway.
     heard_at: String,
     heard_at_micros: i64,
+    /// Whether it is there; null: nobody has said that, so it is known by its readings alone.
+    availability: Option<Availability<'a>>,
     /// The newest reading of each of its series.
     readings: Vec<Reading<'a>>,
 }
@@ -64,7 +67,7 @@ pub(crate) struct Series<'a> {
 ))]
 pub(crate) async fn devices(State(shared): State<Arc<Shared>>) -> Response {
     let snapshot = shared.view.snapshot();
-    json(&Devices::new(snapshot.latest.iter().map(AsRef::as_ref)))
+    json(&Devices::new(snapshot.latest.iter().map(AsRef::as_ref), &snapshot.availability))
 }
 
 /// What is measured where.
@@ -89,7 +92,15 @@ fn ordered<'a>(
 }
 
 impl<'a> Devices<'a> {
-    pub(crate) fn new(latest: impl Iterator<Item = &'a StoredReading>) -> Self {
+    /// `availability` is in the order of names.
+    pub(crate) fn new(
+        latest: impl Iterator<Item = &'a StoredReading>,
+        availability: &'a [availability::Availability],
+    ) -> Self {
+        let said = |name: &str| {
+            let found = availability.binary_search_by(|said| (*said.device).cmp(name)).ok()?;
+            availability.get(found).map(Availability::from)
+        };
         let mut devices: BTreeMap<&str, Vec<&StoredReading>> = BTreeMap::new();
         for ((name, _), stored) in ordered(latest) {
             devices.entry(name).or_default().push(stored);
@@ -100,6 +111,7 @@ impl<'a> Devices<'a> {
                 name,
                 heard_at: heard_at.rfc3339(),
                 heard_at_micros: heard_at.0,
+                availability: said(name),
                 readings: series.into_iter().map(Reading::from).collect(),
             }
         };

@@ -17,6 +17,8 @@ pub(crate) enum LogEvent<'a> {
     Rejected { topic: &'a str, code: &'a str, reason: &'a str },
     Ignored { topic: &'a str },
     Viewers { port: &'a str, count: u64 },
+    DeviceOnline { device: &'a str },
+    DeviceOffline { device: &'a str },
     Decided { rule: &'a str, actuator: &'a str, led: LedState, cause: &'a str },
     Sent { actuator: &'a str, number: u64, led: LedState },
     Applied { actuator: &'a str, number: u64, led: LedState, latency_micros: u64 },
@@ -50,6 +52,8 @@ impl<'a> From<&'a view::LogEvent> for LogEvent<'a> {
                 Self::Rejected { topic: brief(topic), code, reason: brief(reason) }
             }
             E::Ignored { topic } => Self::Ignored { topic: brief(topic) },
+            E::Availability { device, is_available: true } => Self::DeviceOnline { device },
+            E::Availability { device, is_available: false } => Self::DeviceOffline { device },
             E::Viewers { port, count } => Self::Viewers { port, count: *count },
             E::Decided { rule, actuator, led, cause } => {
                 Self::Decided { rule, actuator, led: (*led).into(), cause }

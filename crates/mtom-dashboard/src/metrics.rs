@@ -3,6 +3,7 @@
 //! Names of devices are labels, escaped as the format says; at most so many series are told.
 
 use crate::past::backlog;
+use mtom_gateway::sparkplug::SparkplugCounts;
 use mtom_gateway::view::Snapshot;
 use mtom_gateway::view::forwarded::Forwarded;
 use mtom_protocol::time::UnixMicros;
@@ -60,6 +61,8 @@ pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
         page.forwarded(forwarded);
     }
     page.series(snapshot);
+    page.availability(snapshot);
+    page.sparkplug(snapshot.sparkplug);
     page.actuators(snapshot);
     page.0
 }
@@ -150,6 +153,38 @@ impl Page {
                 row.at.0.div_euclid(1_000_000),
                 row.at.0.rem_euclid(1_000_000)
             ));
+        }
+    }
+
+    fn availability(&mut self, snapshot: &Snapshot) {
+        let help = "1: the device says that it is there; 0: it has gone. Others say nothing of it.";
+        self.head("mtom_device_available", "gauge", help);
+        for said in snapshot.availability.iter().take(SERIES_MAX) {
+            let is_there = u8::from(said.is_available);
+            self.line(format_args!(
+                "mtom_device_available{{device=\"{}\"}} {is_there}",
+                label(&said.device)
+            ));
+        }
+        let help = "How often a device said that and was not noted, because there are too many.";
+        let refused = snapshot.availability_refused;
+        self.one("mtom_device_availability_refused_total", "counter", help, refused);
+    }
+
+    /// Nothing, where there never was a node.
+    fn sparkplug(&mut self, counts: SparkplugCounts) {
+        if counts == SparkplugCounts::default() {
+            return;
+        }
+        let SparkplugCounts { nodes, rebirths, gaps, deaths_stale, refused } = counts;
+        self.one("mtom_sparkplug_nodes", "gauge", "Nodes that are born and have not died.", nodes);
+        for (name, value, help) in [
+            ("rebirths_requested", rebirths, "How often a node was to be asked for its births."),
+            ("sequence_gaps", gaps, "How often messages of a node were missing."),
+            ("deaths_stale", deaths_stale, "Deaths that came after the next birth."),
+            ("refused", refused, "Nodes and births for which there was no room."),
+        ] {
+            self.one(&format!("mtom_sparkplug_{name}_total"), "counter", help, value);
         }
     }
 

@@ -17,12 +17,15 @@ use crate::pairing::Pairings;
 use crate::presence::Presence;
 use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Settings};
+use crate::sparkplug::rebirth;
 use crate::view::View;
 use crate::{links, rules};
 use jiff::tz::TimeZone;
 use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::outlet::Outlet;
 use mtom_forward::follower::Refused;
 use mtom_forward::owners::Owners;
+use mtom_protocol::payload::{availability, availability_filters};
 use mtom_protocol::property::REPLAY_PREFIX;
 use mtom_protocol::topic;
 use mtom_store::error::StoreError;
@@ -70,6 +73,12 @@ pub struct Addresses {
     pub udp: String,
 }
 
+/// Sparkplug nodes whose births are missing, and the way to ask them.
+struct Births {
+    unborn: mpsc::Receiver<Arc<str>>,
+    outlet: Option<Outlet>,
+}
+
 /// A gateway that listens and does not serve yet.
 pub struct Gateway {
     addresses: Addresses,
@@ -94,6 +103,7 @@ pub struct Gateway {
     guests: Option<Guests>,
     presence: Option<Presence>,
     alerts: Alerts,
+    births: Births,
     /// Told when the actuators may be driven.
     grant: oneshot::Receiver<()>,
     /// Ends what feeds the relay.
@@ -121,17 +131,15 @@ impl Gateway {
             Followers::new(&zone, &history, journal.last_id(), &clock, owners)?;
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let board = Arc::new(board);
-        let spoken = links::topics(&settings.actuators);
-        let (intake, deliveries) = intake(settings.topics.clone(), spoken, &view, &clock);
+        let (intake, deliveries) = intake(&settings, &view, &clock);
         let known = Arc::new(Known::open(&path));
-        view.tally(intake.tally());
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
         let progress = drain.as_ref().map(Drain::progress);
         let (control, requests) = Control::new(Arc::clone(&settings.rules.read));
         let engine = rules::begin(&mut journal, &settings.rules, &view, clock())?;
         let raised = Arc::new(Notify::new());
-        let audience = Audience::new(&followers, &view, newest, &raised);
+        let (audience, unborn) = Audience::new(&followers, &view, newest, &raised);
         let relay = Relay::new(
             journal,
             engine,
@@ -152,7 +160,8 @@ impl Gateway {
         let feeding = CancellationToken::new();
         let (noted, notes) = mpsc::channel(alerts::NOTES_LEN);
         let told = (view.clone(), Arc::clone(&clock));
-        let alerts = Alerts::new(history.clone(), outlet, raised, noted, told, feeding.clone());
+        let alerts =
+            Alerts::new(history.clone(), outlet.clone(), raised, noted, told, feeding.clone());
         Ok(Self {
             addresses,
             view,
@@ -176,6 +185,7 @@ impl Gateway {
             keeper,
             control,
             alerts,
+            births: Births { unborn, outlet },
             feeding,
         })
     }
@@ -205,6 +215,8 @@ impl Gateway {
         }
         let mut servers = JoinSet::new();
         let mut tellers = JoinSet::new();
+        let Births { unborn, outlet } = self.births;
+        tellers.spawn(rebirth::run(unborn, outlet, Arc::clone(&clock), feeding.clone()));
         let lines = self.lines.run(serving.clone());
         tellers.spawn(lines);
         tellers.spawn(self.keeper.run(serving.clone()));
@@ -327,27 +339,32 @@ fn local(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
 }
 
-/// The door for what is on one of `topics`, but for those on which switches are `spoken` to and answer.
-fn intake(
-    topics: Vec<String>,
-    spoken: Vec<String>,
-    view: &View,
-    clock: &Clock,
-) -> (Intake, mpsc::Receiver<Delivery>) {
-    let spoken: Arc<[String]> = spoken.into();
+/// The door for what is on one of the topics, but for those on which switches are spoken to and answer.
+fn intake(settings: &Settings, view: &View, clock: &Clock) -> (Intake, mpsc::Receiver<Delivery>) {
+    let topics = settings.topics.clone();
+    let spoken: Arc<[String]> = links::topics(&settings.actuators).into();
     let of_switch = Arc::clone(&spoken);
     // Who shares a subscription hears the topics as they are.
     let plain = |text: String| match topic::subscription(&text) {
         Ok((_, filter)) => filter.to_owned(),
         Err(_) => text,
     };
-    let topics: Vec<_> = topics.into_iter().map(plain).collect();
+    let about_them = availability_filters(&topics);
+    let topics: Arc<[String]> = topics.into_iter().map(plain).collect();
+    let named = Arc::clone(&topics);
     let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
         // What is played back was stored when it was new.
         !name.starts_with(REPLAY_PREFIX)
             && !of_switch.iter().any(|topic| topic == name)
             && topics.iter().any(|filter| is_for(filter, name))
     });
+    // Whose readings are listened to is also heard where it says that it is there, be it a switch.
+    let intake = intake.also(move |name, payload| {
+        let is_about = || about_them.iter().any(|filter| topic::matches(filter, name));
+        (is_about() || named.iter().any(|filter| is_for(filter, name)))
+            && availability(name, payload).is_some()
+    });
+    view.tally(intake.tally());
     let (view, clock) = (view.clone(), Arc::clone(clock));
     let intake = intake.telling(move |name| {
         // What devices say about themselves is no reading by design: not worth a line.

@@ -1,6 +1,7 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
 mod alerts;
+pub mod availability;
 mod board;
 pub mod control;
 mod controllers;
@@ -17,6 +18,7 @@ pub mod presence;
 mod relay;
 mod rules;
 pub mod settings;
+pub mod sparkplug;
 pub mod standing;
 pub mod view;
 

@@ -12,11 +12,13 @@
 //! It runs on a thread of its own because SQLite blocks.
 
 use crate::Clock;
+use crate::availability::Heard;
 use crate::board::{Board, Outcome};
 use crate::gateway::Followers;
+use crate::sparkplug::{Sparkplug, rebirth};
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
 use mtom_broker::intake::{Delivery, Tally};
-use mtom_protocol::payload::{NotAReading, decode, describe};
+use mtom_protocol::payload::NotAReading;
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Decision, Engine, Event, Outputs};
@@ -29,10 +31,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+mod decoded;
 mod forwarded;
 mod inbox;
 mod ledger;
@@ -42,6 +45,7 @@ mod rules;
 mod unstored;
 mod upkeep;
 
+use decoded::decoded;
 pub(crate) use inbox::Inbox;
 use inbox::{Wake, Work};
 use ledger::{again, close, newest, record};
@@ -70,6 +74,8 @@ pub(crate) struct Relay {
     view: View,
     newest: watch::Sender<u64>,
     raised: Arc<Notify>,
+    rebirths: mpsc::Sender<Arc<str>>,
+    sparkplug: Sparkplug,
     clock: Clock,
     tally: Tally,
     numbers: Range<u64>,
@@ -89,17 +95,21 @@ pub(crate) struct Audience {
     newest: watch::Sender<u64>,
     /// Rules have raised alerts, for whoever delivers them.
     raised: Arc<Notify>,
+    /// Nodes that are to be asked for their births.
+    rebirths: mpsc::Sender<Arc<str>>,
 }
 
 impl Audience {
+    /// With the nodes that are to be asked for their births.
     pub(crate) fn new(
         followers: &Followers,
         view: &View,
         newest: watch::Sender<u64>,
         raised: &Arc<Notify>,
-    ) -> Self {
+    ) -> (Self, mpsc::Receiver<Arc<str>>) {
+        let (rebirths, unborn) = mpsc::channel(rebirth::WAITING_LEN);
         let (followers, view) = (followers.clone(), view.clone());
-        Self { followers, view, newest, raised: Arc::clone(raised) }
+        (Self { followers, view, newest, raised: Arc::clone(raised), rebirths }, unborn)
     }
 }
 
@@ -112,6 +122,8 @@ struct Effects {
     raised: bool,
     /// Messages that are no readings by design.
     ignored: u64,
+    /// What some of them say about devices being there.
+    heard: Vec<Heard>,
     said: Vec<LogEvent>,
 }
 
@@ -124,7 +136,7 @@ impl Relay {
         journal: Journal,
         rules: Engine,
         board: Arc<Board>,
-        Audience { followers, view, newest, raised }: Audience,
+        Audience { followers, view, newest, raised, rebirths }: Audience,
         tally: Tally,
         upkeep: Upkeep,
         clock: Clock,
@@ -138,6 +150,8 @@ impl Relay {
             view,
             newest,
             raised,
+            rebirths,
+            sparkplug: Sparkplug::default(),
             clock,
             tally,
             numbers: 0..0,
@@ -237,6 +251,7 @@ impl Relay {
                 }
             }
         }
+        self.ask_for_births();
         self.upkeep.run(&mut self.journal, now, batch_len);
         self.count(now);
         Ok(())
@@ -269,9 +284,10 @@ impl Relay {
             self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         for delivery in batch {
-            let found = decode_delivery(delivery);
-            effects.ignored += u64::from(found.is_empty());
-            for outcome in found {
+            let found = decoded(delivery, effects.readings.len(), &mut self.sparkplug, now);
+            effects.ignored += u64::from(found.outcomes.is_empty());
+            effects.heard.extend(found.heard);
+            for outcome in found.outcomes {
                 match outcome {
                     Ok(reading) => {
                         if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
@@ -310,6 +326,7 @@ impl Relay {
             }
         }
         transaction.write()?;
+        self.sparkplug.keep();
         self.numbers = numbers;
         self.rules.kept();
         effects.raised |= raised;
@@ -382,8 +399,11 @@ impl Relay {
         if !effects.readings.is_empty() {
             self.followers.offer(&effects.readings);
         }
+        self.view.readings(&effects.readings);
+        let changed = self.view.availability(&effects.heard, &effects.readings, now);
+        let changed = changed.into_iter().map(LogEvent::from);
         let lines = effects.readings.iter().map(|stored| stored_line(stored));
-        let (lines, skipped) = self.quiet.pass(lines.chain(effects.said), now);
+        let (lines, skipped) = self.quiet.pass(lines.chain(effects.said).chain(changed), now);
         for event in lines {
             self.view.log(now, Hop::Gateway, event);
         }
@@ -393,10 +413,16 @@ impl Relay {
         if let Some(last) = effects.readings.last() {
             self.newest.send_replace(last.id);
         }
-        self.view.readings(&effects.readings);
         self.view.flown(&effects.readings);
         if effects.raised {
             self.raised.notify_one();
+        }
+    }
+
+    /// Asks the nodes whose births are missing. Full: one is asked when it is heard again after a while.
+    fn ask_for_births(&mut self) {
+        for node in self.sparkplug.wanted() {
+            let _ = self.rebirths.try_send(node);
         }
     }
 
@@ -412,34 +438,8 @@ impl Relay {
             ..Counts::default()
         };
         self.view.counts(counts, now);
+        self.view.sparkplug(self.sparkplug.counts());
     }
-}
-
-/// Decodes a message, into nothing where it is no reading by design; a copy that the broker had kept is a reading
-/// only with a time of its own.
-fn decode_delivery(delivery: &Delivery) -> Vec<Result<Reading, NotAReading>> {
-    let message = &delivery.message;
-    let mut found = decode(&message.topic, &message.payload);
-    let mut seen = Vec::new();
-    for outcome in &mut found {
-        let Ok(reading) = outcome else { continue };
-        let has_key = reading.key.is_some();
-        let properties = message.properties.iter().map(|(name, value)| (&**name, &**value));
-        if let Err(reason) = describe(reading, properties) {
-            *outcome = Err(reason);
-        } else if message.retained_copy && reading.taken_at.is_none() {
-            *outcome = Err(NotAReading::Retained);
-        } else if reading.key.is_some() {
-            let series = (reading.device.clone(), reading.quantity.clone(), reading.unit);
-            if !seen.contains(&series) {
-                seen.push(series);
-            } else if !has_key {
-                // A key beside the payload is the first one's; two with it would be taken for the same.
-                reading.key = None;
-            }
-        }
-    }
-    found
 }
 
 /// Stores a reading; `None` when it is stored already.

@@ -3,6 +3,8 @@
 //! Read only. A viewer that is too slow loses updates and learns how many ([`Feed`]); the gateway
 //! never waits for one. The page, the HTTP API and the terminal see through this and nothing else.
 
+use crate::availability::{Availabilities, Availability};
+use crate::sparkplug::SparkplugCounts;
 use mtom_broker::intake::Tally;
 use mtom_protocol::link::Led;
 use mtom_protocol::reading::StoredReading;
@@ -14,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
+mod availability;
 pub mod flow;
 pub mod forwarded;
 mod sentence;
@@ -54,6 +57,8 @@ struct State {
     drain: Option<DrainState>,
     alerts: AlertCounts,
     feed: Option<mtom_forward::feed::Feed>,
+    availabilities: Availabilities,
+    sparkplug: SparkplugCounts,
     meter: Meter,
 }
 
@@ -64,6 +69,8 @@ pub enum Update {
     Reading(Arc<StoredReading>),
     /// An actuator, its link or its LED changed.
     Actuator(ActuatorView),
+    /// A device has gone or is there.
+    Availability(Availability),
     /// Something was said on the path.
     Log(LogEntry),
 }
@@ -73,6 +80,12 @@ pub enum Update {
 pub struct Snapshot {
     /// The newest reading of each series, in the order of device and quantity.
     pub latest: Vec<Arc<StoredReading>>,
+    /// Devices that say whether they are there, in the order of their names.
+    pub availability: Vec<Availability>,
+    /// How often one of them was not noted, because there are too many.
+    pub availability_refused: u64,
+    /// What became of Sparkplug nodes.
+    pub sparkplug: SparkplugCounts,
     /// Every actuator, in the order of its name.
     pub actuators: Vec<ActuatorView>,
     /// The newest log entries, oldest first.
@@ -186,6 +199,7 @@ pub enum LogEvent {
     Rejected { topic: String, code: &'static str, reason: String },
     Ignored { topic: String },
     Viewers { port: &'static str, count: u64 },
+    Availability { device: Arc<str>, is_available: bool },
     Decided { rule: Arc<str>, actuator: String, led: Led, cause: String },
     Sent { actuator: String, number: u64, led: Led },
     Applied { actuator: String, number: u64, led: Led, latency_micros: u64 },
@@ -448,6 +462,9 @@ impl State {
     fn snapshot(&self) -> Snapshot {
         Snapshot {
             latest: self.latest.values().cloned().collect(),
+            availability: self.availabilities.all().collect(),
+            availability_refused: self.availabilities.refused(),
+            sparkplug: self.sparkplug,
             actuators: self.actuators.values().cloned().collect(),
             log: self.log.iter().cloned().collect(),
             counts: self.account(),

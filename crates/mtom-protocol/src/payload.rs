@@ -8,14 +8,18 @@
 use crate::reading::Reading;
 use alloc::vec::Vec;
 
+mod availability;
 mod ecosystem;
 mod json;
 mod line_protocol;
 mod properties;
 mod senml;
 mod series;
+#[cfg(feature = "sparkplug")]
+pub mod sparkplug;
 mod text;
 
+pub use availability::{Availability, Whose, availability, availability_filters};
 pub use properties::describe;
 pub use text::{default_unit, plausible};
 
@@ -70,6 +74,8 @@ pub enum NotAReading {
     SenMl(&'static str),
     #[error("line protocol: expected {0}")]
     LineProtocol(&'static str),
+    #[error("Sparkplug: expected {0}")]
+    Sparkplug(&'static str),
     #[error("a whole number beyond 2^53: expected one that is exact")]
     Inexact,
     #[error("retained copy without a time of its own: when it was measured is unknown")]
@@ -101,6 +107,7 @@ impl NotAReading {
             Self::Quantity => "quantity",
             Self::SenMl(_) => "senml",
             Self::LineProtocol(_) => "line_protocol",
+            Self::Sparkplug(_) => "sparkplug",
             Self::Inexact => "inexact",
             Self::Retained => "retained",
         }

@@ -53,7 +53,7 @@ impl Link {
 }
 
 /// A time of today without its date.
-fn moment(at: UnixMicros, now: UnixMicros, zone: &TimeZone) -> String {
+pub(crate) fn moment(at: UnixMicros, now: UnixMicros, zone: &TimeZone) -> String {
     let civil = |at: UnixMicros| Timestamp::from_microsecond(at.0).map(|at| zone.to_datetime(at));
     match (civil(at), civil(now)) {
         (Ok(at), Ok(now)) if at.date() == now.date() => at.strftime("%H:%M:%S").to_string(),

@@ -272,6 +272,7 @@ const SNAPSHOT = {
   now: text(NOW),
   now_micros: NOW,
   readings: LATEST,
+  availability: [],
   actuators: ACTUATORS,
   log: SAID.map(([hop, seconds, event], id) => {
     const at = NOW - seconds * SECOND;

@@ -3,6 +3,7 @@
 //! `mqtt:SET?state=STATE` says it all; `mqtt+tasmota:NAME` and its like know it of one kind of device. A
 //! switch without a state topic says nothing: what it was told is only *sent*.
 
+use super::sparkplug::Metric;
 use crate::address::TEXT_LEN_MAX;
 use mtom_protocol::link::Led;
 use mtom_protocol::topic;
@@ -24,6 +25,8 @@ pub struct MqttAddress {
     pub(crate) state: Option<Source>,
     pub(crate) online: Option<Source>,
     pub(crate) ask: Option<(String, &'static str)>,
+    /// Where it is a metric of a Sparkplug node; what it is told and says is no text then.
+    pub(crate) metric: Option<Metric>,
 }
 
 /// A topic on which a device tells one of two things.
@@ -43,7 +46,7 @@ pub(crate) struct Source {
 pub enum MqttAddressError {
     /// After `mqtt+` stands something else than a kind that is known.
     #[error(
-        "unknown kind of device: expected mqtt:, mqtt+tasmota:, mqtt+esphome:, mqtt+zigbee2mqtt: or mqtt+shelly:"
+        "unknown kind of device: expected mqtt:, mqtt+tasmota:, mqtt+esphome:, mqtt+zigbee2mqtt:, mqtt+shelly: or mqtt+sparkplug:"
     )]
     Kind,
     /// No topic, or one that nobody can publish on.
@@ -52,6 +55,12 @@ pub enum MqttAddressError {
     /// ESPHome names a switch in its node.
     #[error("expected the node's topic prefix and the switch, as in mqtt+esphome:kitchen/relay")]
     EspHome,
+    /// Sparkplug names a metric in its device, node and group.
+    #[error(
+        "expected the group, the node, the device and the metric, as in \
+         mqtt+sparkplug:plant/pump/relay/Outputs/LED; without a device plant/pump//Outputs/LED"
+    )]
+    Sparkplug,
     /// Something else than an option of this kind of device.
     #[error("unknown option `{found}`: expected {expected}")]
     Option {
@@ -104,13 +113,14 @@ impl MqttAddress {
             "+esphome" => esphome(&name, options)?,
             "+zigbee2mqtt" => zigbee2mqtt(&name, options)?,
             "+shelly" => shelly(&name, options)?,
+            "+sparkplug" => sparkplug(&name, options)?,
             _ => return Err(MqttAddressError::Kind),
         };
         address.text = format!("mqtt{text}");
         let heard = [address.state.as_ref(), address.online.as_ref()];
-        for topic in
-            [&address.set].into_iter().chain(heard.into_iter().flatten().map(|of| &of.topic))
-        {
+        let heard = heard.into_iter().flatten().map(|of| &of.topic);
+        let births = address.metric.iter().flat_map(|metric| &metric.topics);
+        for topic in [&address.set].into_iter().chain(heard).chain(births) {
             check(topic)?;
         }
         Ok(address)
@@ -124,15 +134,37 @@ impl MqttAddress {
         }
     }
 
-    /// The topics on which it is spoken to and answers.
+    /// The topics on which it is spoken to and answers, and nobody else speaks: not those on which a node says
+    /// what it measures, too.
     pub fn topics(&self) -> impl Iterator<Item = &str> {
         let told = self.ask.iter().map(|(topic, _)| topic.as_str());
-        self.heard().chain([self.set.as_str()]).chain(told)
+        let heard = self.sources().map(|source| source.topic.as_str());
+        heard.chain([self.set.as_str()]).chain(told)
     }
 
     /// The topics that it speaks on.
     pub(crate) fn heard(&self) -> impl Iterator<Item = &str> {
-        self.state.iter().chain(&self.online).map(|source| source.topic.as_str())
+        let births = self.metric.iter().flat_map(|metric| &metric.topics).map(String::as_str);
+        self.sources().map(|source| source.topic.as_str()).chain(births)
+    }
+
+    /// It tells how it is.
+    pub(crate) fn answers(&self) -> bool {
+        self.state.is_some() || self.metric.is_some()
+    }
+
+    /// It tells whether it is there.
+    pub(crate) fn greets(&self) -> bool {
+        self.online.is_some() || self.metric.is_some()
+    }
+
+    /// It can be asked how it is whenever that is of use. A whole node is asked once.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        self.ask.is_some() && self.metric.is_none()
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.state.iter().chain(&self.online)
     }
 }
 
@@ -178,7 +210,7 @@ impl Source {
 
 fn address(set: String, on: &str, off: &str) -> MqttAddress {
     let (on, off, text) = (on.into(), off.into(), String::new());
-    MqttAddress { text, set, on, off, state: None, online: None, ask: None }
+    MqttAddress { text, set, on, off, state: None, online: None, ask: None, metric: None }
 }
 
 fn plain(set: &str, mut options: Options) -> Result<MqttAddress> {
@@ -265,6 +297,15 @@ fn shelly(name: &str, mut options: Options) -> Result<MqttAddress> {
         ask: Some((format!("{name}/command"), "status_update")),
         ..address(format!("{name}/command/switch:{relay}"), "on", "off")
     })
+}
+
+/// Sparkplug B 3.0: <https://sparkplug.eclipse.org/specification/version/3.0/>.
+fn sparkplug(name: &str, options: Options) -> Result<MqttAddress> {
+    options.none_left(NO_OPTIONS)?;
+    let metric = Metric::parse(name).ok_or(MqttAddressError::Sparkplug)?;
+    // The births are asked for.
+    let ask = Some((metric.ask(), ""));
+    Ok(MqttAddress { ask, metric: Some(metric.clone()), ..address(metric.set(), "", "") })
 }
 
 fn named(name: &str) -> Result<()> {

@@ -6,6 +6,7 @@
 //! keep it. What it says is an answer when it is as we last told it; a device numbers nothing.
 
 use super::address::MqttAddress;
+use super::sparkplug::{Ear, Says};
 use crate::report::{Desired, LinkState, Report};
 use crate::session::{Memory, Voice};
 use crate::settings::{Drift, Settings};
@@ -37,6 +38,8 @@ pub(crate) struct Switch<'a> {
     address: &'a MqttAddress,
     voice: &'a Voice<'a>,
     memory: &'a mut Memory,
+    /// Hears a Sparkplug node.
+    ear: Option<Ear<'a>>,
     desired: Option<Desired>,
     /// The last command published on this connection.
     sent: Option<Desired>,
@@ -63,7 +66,7 @@ impl<'a> Switch<'a> {
         memory: &'a mut Memory,
         now: Instant,
     ) -> Self {
-        if address.online.is_none() {
+        if !address.greets() {
             voice.link(LinkState::Up, String::new());
         }
         Self {
@@ -71,11 +74,12 @@ impl<'a> Switch<'a> {
             address,
             voice,
             memory,
+            ear: address.metric.as_ref().map(Ear::new),
             desired: None,
             sent: None,
             confirmed: None,
             said: None,
-            is_online: address.online.is_none().then_some(true),
+            is_online: (!address.greets()).then_some(true),
             overruled: None,
             has_asked: address.ask.is_none(),
             ack_wait: settings.ack_timeout,
@@ -94,7 +98,9 @@ impl<'a> Switch<'a> {
         if self.is_online == Some(false) {
             return None;
         }
-        if let Some(desired) = self.desired.filter(|_| self.is_due(now))
+        // Before its birth a metric has no number, and nobody may be there.
+        let is_unborn = self.ear.is_some() && self.is_online.is_none();
+        if let Some(desired) = self.desired.filter(|_| !is_unborn && self.is_due(now))
             && self.overruled != Some(desired.number)
         {
             return Some(Message::Set(desired));
@@ -123,7 +129,7 @@ impl<'a> Switch<'a> {
     /// Does what is due without a message.
     pub(crate) fn poll(&mut self, now: Instant) {
         // Some say nothing when they are told what they are already, and cannot be asked.
-        if self.address.ask.is_none()
+        if !self.address.can_be_asked()
             && self.retry_at <= now
             && let Some(sent) = self.sent.filter(|sent| self.said == Some(sent.led))
         {
@@ -133,6 +139,9 @@ impl<'a> Switch<'a> {
 
     /// Takes a message; false: it means nothing to us.
     pub(crate) fn hear(&mut self, heard: Heard<'_>, now: Instant) -> bool {
+        if self.ear.is_some() {
+            return self.hear_node(heard, now);
+        }
         let about = |source: &super::address::Source| source.topic == heard.topic;
         let mut is_known = false;
         if let Some(is_online) = self
@@ -158,10 +167,38 @@ impl<'a> Switch<'a> {
         is_known
     }
 
+    /// Takes a message of a Sparkplug node. What a broker has kept of one is of a session that nobody knows.
+    fn hear_node(&mut self, heard: Heard<'_>, now: Instant) -> bool {
+        let ear = self.ear.as_mut().filter(|_| !heard.is_kept);
+        let Some(says) = ear.and_then(|ear| ear.hear(heard.topic, heard.payload)) else {
+            return false;
+        };
+        match says {
+            Says::Born(state) => {
+                self.greet(true, now);
+                if let Some(is_on) = state {
+                    self.says(if is_on { Led::On } else { Led::Off }, false, now);
+                }
+            }
+            Says::Is(is_on) => self.says(if is_on { Led::On } else { Led::Off }, false, now),
+            Says::Gone => self.greet(false, now),
+            Says::Missing => {
+                self.greet(false, now);
+                let link = &self.settings.link;
+                let reason =
+                    format!("{link}: its birth has no metric of that name that is a Boolean");
+                self.voice.link(LinkState::Away, reason);
+            }
+            Says::Nothing => {}
+        }
+        true
+    }
+
     /// When there will be something to do after `now` if nothing else happens.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let is_overruled = |desired: Desired| self.overruled == Some(desired.number);
-        if self.desired.is_none_or(is_overruled) || self.is_online == Some(false) {
+        let is_unborn = self.ear.is_some() && self.is_online.is_none();
+        if self.desired.is_none_or(is_overruled) || self.is_online == Some(false) || is_unborn {
             return None;
         }
         Some(self.command_at()).filter(|at| *at > now)
@@ -173,7 +210,7 @@ impl<'a> Switch<'a> {
 
     /// When the desired state is published again.
     fn command_at(&self) -> Instant {
-        let answers = self.address.state.is_some();
+        let answers = self.address.answers();
         match self.desired {
             Some(desired) if answers && !self.is_confirmed(desired) => self.retry_at,
             _ => self.refresh_at,
@@ -196,7 +233,7 @@ impl<'a> Switch<'a> {
             self.sent = None;
             self.ack_wait = self.settings.ack_timeout;
             self.retry_at = now;
-            self.has_asked = self.address.ask.is_none();
+            self.has_asked = !self.address.can_be_asked();
         } else {
             self.said = None;
             self.confirmed = None;

@@ -1,14 +1,15 @@
 //! From our types to those of the border.
 
 use super::{
-    Actuator, Actuators, Command, Commands, Counts, Desired, Frame, Latest, LedState, LinkWord,
-    Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State, Status,
-    TrustWord, Why, Zone,
+    Actuator, Actuators, Availability, Command, Commands, Counts, Desired, Frame, Latest, LedState,
+    LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State,
+    Status, TrustWord, Why, Zone,
 };
 use crate::events::{LogEvent, brief};
 use crate::server::Info;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use mtom_gateway::availability;
 use mtom_gateway::view::{
     ActuatorView, Counts as Account, LinkState, LogEntry, RuleView, Snapshot, Told, Trust, Update,
     Wanted,
@@ -174,6 +175,20 @@ impl<'a> Zone<'a> {
     }
 }
 
+impl<'a> From<&'a availability::Availability> for Availability<'a> {
+    fn from(availability: &'a availability::Availability) -> Self {
+        let availability::Availability { device, is_available, since, is_learnt_late } =
+            availability;
+        Self {
+            device,
+            available: *is_available,
+            since: since.rfc3339(),
+            since_micros: since.0,
+            since_latest: *is_learnt_late,
+        }
+    }
+}
+
 impl<'a> ReadingPage<'a> {
     pub(crate) fn new(page: &'a Page) -> Self {
         Self {
@@ -300,6 +315,9 @@ impl<'a> From<&'a Update> for Frame<'a> {
         match update {
             Update::Reading(reading) => Self::Reading { reading: Reading::from(&**reading) },
             Update::Actuator(actuator) => Self::Actuator { actuator: Actuator::from(actuator) },
+            Update::Availability(availability) => {
+                Self::Availability { availability: Availability::from(availability) }
+            }
             Update::Log(entry) => Self::Log { entry: LogLine::from(entry) },
         }
     }
@@ -311,6 +329,7 @@ impl<'a> Frame<'a> {
             now: now.rfc3339(),
             now_micros: now.0,
             readings: snapshot.latest.iter().map(|reading| Reading::from(&**reading)).collect(),
+            availability: snapshot.availability.iter().map(Availability::from).collect(),
             actuators: snapshot.actuators.iter().map(Actuator::from).collect(),
             log: snapshot.log.iter().map(LogLine::from).collect(),
             counts: snapshot.counts.into(),

@@ -1,9 +1,9 @@
 //! The golden JSON of the border, and the page's types.
 
 use super::{
-    Actuator, Actuators, Applied, Command, Commands, Counts, Desired, Frame, Latest, LedState,
-    LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets, Rules, State,
-    Status, TrustWord, Why, Zone,
+    Actuator, Actuators, Applied, Availability, Command, Commands, Counts, Desired, Frame, Latest,
+    LedState, LinkWord, Listens, Log, LogLine, Reading, ReadingPage, Rule, RuleSet, RuleSets,
+    Rules, State, Status, TrustWord, Why, Zone,
 };
 use crate::alerts::{Alert, Alerts};
 use crate::clients;
@@ -21,6 +21,7 @@ use crate::simulator::Simulated;
 use crate::standing::{ActuatorState, PendingTimer, RuleState, RuleStates, RuleTotals, StateWord};
 use crate::trial::{RuleCase, RuleCases};
 use expect_test::{Expect, expect, expect_file};
+use mtom_gateway::availability;
 use mtom_gateway::view::{
     ActuatorView, AlertCounts, Counts as Account, Hop, LinkState, LogEntry, LogEvent as Said,
     Snapshot, Told, Trust, Update, Wanted,
@@ -44,6 +45,7 @@ fn the_types_of_the_page_are_these() {
     );
     declare::<Frame<'_>>(&config, &mut text);
     declare::<Reading<'_>>(&config, &mut text);
+    declare::<Availability<'_>>(&config, &mut text);
     declare::<Actuator<'_>>(&config, &mut text);
     declare::<Desired<'_>>(&config, &mut text);
     declare::<State>(&config, &mut text);
@@ -238,6 +240,14 @@ fn twenty_five_degrees_are_seventy_seven() {
 fn snapshot() -> Snapshot {
     Snapshot {
         latest: vec![Arc::new(stored(26.5, Unit::Celsius))],
+        availability: vec![availability::Availability {
+            device: "Environ".into(),
+            is_available: false,
+            since: AT,
+            is_learnt_late: false,
+        }],
+        availability_refused: 0,
+        sparkplug: mtom_gateway::sparkplug::SparkplugCounts::default(),
         actuators: vec![ActuatorView {
             name: "TEMP_LED".into(),
             link: "tcp:127.0.0.1:7000".into(),
@@ -286,89 +296,98 @@ fn a_snapshot_as_json() {
     check(
         &Frame::snapshot(&snapshot, AT),
         &expect![[r#"
-        {
-          "type": "snapshot",
-          "now": "2026-11-23T08:06:30.123456Z",
-          "now_micros": 1795421190123456,
-          "readings": [
             {
-              "id": 7,
-              "device": "Environ",
-              "quantity": "Temperature",
-              "topic": "Environ/Temperature",
-              "value": 26.5,
-              "unit": "°C",
-              "celsius": 26.5,
-              "fahrenheit": 79.7,
-              "at": "2026-11-23T08:06:30.123456Z",
-              "at_micros": 1795421190123456,
-              "arrived_at": "2026-11-23T08:06:30.123456Z",
-              "arrived_at_micros": 1795421190123456,
-              "taken_at": null,
-              "taken_at_micros": null,
-              "suspect": false,
-              "boot": null,
-              "seq": null
-            }
-          ],
-          "actuators": [
-            {
-              "name": "TEMP_LED",
-              "link": "tcp:127.0.0.1:7000",
-              "link_state": "up",
-              "link_reason": "",
-              "link_since": "2026-11-23T08:06:30.123456Z",
-              "link_since_micros": 1795421190123456,
-              "link_down_since": null,
-              "link_down_since_micros": null,
-              "simulated": true,
-              "desired": {
-                "led": "on",
-                "number": 42,
-                "at": "2026-11-23T08:06:30.123456Z",
-                "at_micros": 1795421190123456,
-                "rule": "original",
-                "cause": "reading 7"
+              "type": "snapshot",
+              "now": "2026-11-23T08:06:30.123456Z",
+              "now_micros": 1795421190123456,
+              "readings": [
+                {
+                  "id": 7,
+                  "device": "Environ",
+                  "quantity": "Temperature",
+                  "topic": "Environ/Temperature",
+                  "value": 26.5,
+                  "unit": "°C",
+                  "celsius": 26.5,
+                  "fahrenheit": 79.7,
+                  "at": "2026-11-23T08:06:30.123456Z",
+                  "at_micros": 1795421190123456,
+                  "arrived_at": "2026-11-23T08:06:30.123456Z",
+                  "arrived_at_micros": 1795421190123456,
+                  "taken_at": null,
+                  "taken_at_micros": null,
+                  "suspect": false,
+                  "boot": null,
+                  "seq": null
+                }
+              ],
+              "availability": [
+                {
+                  "device": "Environ",
+                  "available": false,
+                  "since": "2026-11-23T08:06:30.123456Z",
+                  "since_micros": 1795421190123456,
+                  "since_latest": false
+                }
+              ],
+              "actuators": [
+                {
+                  "name": "TEMP_LED",
+                  "link": "tcp:127.0.0.1:7000",
+                  "link_state": "up",
+                  "link_reason": "",
+                  "link_since": "2026-11-23T08:06:30.123456Z",
+                  "link_since_micros": 1795421190123456,
+                  "link_down_since": null,
+                  "link_down_since_micros": null,
+                  "simulated": true,
+                  "desired": {
+                    "led": "on",
+                    "number": 42,
+                    "at": "2026-11-23T08:06:30.123456Z",
+                    "at_micros": 1795421190123456,
+                    "rule": "original",
+                    "cause": "reading 7"
+                  },
+                  "reported": {
+                    "led": "off",
+                    "number": 41,
+                    "at": "2026-11-23T08:06:30.123456Z",
+                    "at_micros": 1795421190123456
+                  },
+                  "sent": null,
+                  "firmware": "TEMP_LED 1.0.0",
+                  "trust": "authenticated",
+                  "latency_micros": 2100
+                }
+              ],
+              "log": [
+                {
+                  "id": 3,
+                  "at": "2026-11-23T08:06:30.123456Z",
+                  "at_micros": 1795421190123456,
+                  "hop": "rules",
+                  "text": "rule original: TEMP_LED on because reading 7",
+                  "event": {
+                    "kind": "decided",
+                    "rule": "original",
+                    "actuator": "TEMP_LED",
+                    "led": "on",
+                    "cause": "reading 7"
+                  }
+                }
+              ],
+              "counts": {
+                "received": 1,
+                "stored": 1,
+                "duplicate": 0,
+                "rejected": 0,
+                "in_flight": 0,
+                "ignored": 0
               },
-              "reported": {
-                "led": "off",
-                "number": 41,
-                "at": "2026-11-23T08:06:30.123456Z",
-                "at_micros": 1795421190123456
-              },
-              "sent": null,
-              "firmware": "TEMP_LED 1.0.0",
-              "trust": "authenticated",
-              "latency_micros": 2100
+              "rules": []
             }
-          ],
-          "log": [
-            {
-              "id": 3,
-              "at": "2026-11-23T08:06:30.123456Z",
-              "at_micros": 1795421190123456,
-              "hop": "rules",
-              "text": "rule original: TEMP_LED on because reading 7",
-              "event": {
-                "kind": "decided",
-                "rule": "original",
-                "actuator": "TEMP_LED",
-                "led": "on",
-                "cause": "reading 7"
-              }
-            }
-          ],
-          "counts": {
-            "received": 1,
-            "stored": 1,
-            "duplicate": 0,
-            "rejected": 0,
-            "in_flight": 0,
-            "ignored": 0
-          },
-          "rules": []
-        }
-    "#]],
+        "#]],
     );
     let update = Update::Actuator(snapshot.actuators[0].clone());
     let frame = serde_json::to_value(Frame::from(&update)).unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Devices, SeriesList};
 use expect_test::expect;
+use mtom_gateway::availability::Availability;
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
@@ -27,15 +28,25 @@ fn a_device_has_its_series_and_was_heard_with_the_last_of_them() {
         stored(1, "attic", "Temperature", Unit::Celsius),
         stored(2, "cellar", "Humidity", Unit::Percent),
     ];
-    let devices = Devices::new(latest.iter());
+    let since = UnixMicros(1_795_421_190_000_000);
+    let said = [Availability {
+        device: "cellar".into(),
+        is_available: false,
+        since,
+        is_learnt_late: true,
+    }];
+    let devices = Devices::new(latest.iter(), &said);
     let shown: Vec<_> = devices
         .devices
         .iter()
-        .map(|device| format!("{} {} {}", device.name, device.heard_at, device.readings.len()))
+        .map(|device| {
+            let said = serde_json::to_string(&device.availability).unwrap();
+            format!("{} {} {} {said}", device.name, device.heard_at, device.readings.len())
+        })
         .collect();
     expect![[r#"
-        attic 2026-11-23T08:06:31.000007Z 1
-        cellar 2026-11-23T08:06:33.000007Z 2"#]]
+        attic 2026-11-23T08:06:31.000007Z 1 null
+        cellar 2026-11-23T08:06:33.000007Z 2 {"device":"cellar","available":false,"since":"2026-11-23T08:06:30.000000Z","since_micros":1795421190000000,"since_latest":true}"#]]
     .assert_eq(&shown.join("\n"));
     let series = SeriesList::new(latest.iter());
     expect![[r#"{"series":[{"device":"attic","quantity":"Temperature","unit":"°C","topic":"attic/Temperature","last_at":"2026-11-23T08:06:31.000000Z","last_at_micros":1795421191000000},{"device":"cellar","quantity":"Humidity","unit":"%","topic":"cellar/Humidity","last_at":"2026-11-23T08:06:32.000000Z","last_at_micros":1795421192000000},{"device":"cellar","quantity":"Temperature","unit":"°C","topic":"cellar/Temperature","last_at":"2026-11-23T08:06:33.000000Z","last_at_micros":1795421193000000}]}"#]]

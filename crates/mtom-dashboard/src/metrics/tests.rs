@@ -2,6 +2,8 @@ use self::promlint::check;
 use super::text;
 use crate::testing::Server;
 use expect_test::expect;
+use mtom_gateway::availability::Availability;
+use mtom_gateway::sparkplug::SparkplugCounts;
 use mtom_gateway::view::forwarded::Forwarded;
 use mtom_gateway::view::{AlertCounts, Counts, Snapshot, View};
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -43,7 +45,19 @@ fn snapshot() -> Snapshot {
         oldest_arrived_at: Some(UnixMicros(AT.0 - 2_500_000)),
         ..DrainState::new()
     });
-    Snapshot { alerts: AlertCounts { waiting: 1, delivered: 2, given_up: 3 }, ..view.snapshot() }
+    let said = |device: &str, is_available| Availability {
+        device: device.into(),
+        is_available,
+        since: AT,
+        is_learnt_late: false,
+    };
+    Snapshot {
+        alerts: AlertCounts { waiting: 1, delivered: 2, given_up: 3 },
+        availability: vec![said("a\"\\\n\u{1b}", false), said("plug", true)],
+        availability_refused: 5,
+        sparkplug: SparkplugCounts { nodes: 1, rebirths: 2, gaps: 3, deaths_stale: 4, refused: 5 },
+        ..view.snapshot()
+    }
 }
 
 /// Each with one thing that is wrong, and the word that says so.
@@ -92,6 +106,7 @@ async fn what_is_served_is_one_that_prometheus_reads() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "most of them are the expected page")]
 fn the_page_is_one_that_prometheus_reads() {
     let page = text(&snapshot(), Size { len: 4_096, readings: 7 }, AT);
     check(&page);
@@ -156,6 +171,28 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_reading_time_seconds The time of each newest reading.
         # TYPE mtom_reading_time_seconds gauge
         mtom_reading_time_seconds{device="a\"\\\n�",quantity="Temperature"} 1795421190.123456
+        # HELP mtom_device_available 1: the device says that it is there; 0: it has gone. Others say nothing of it.
+        # TYPE mtom_device_available gauge
+        mtom_device_available{device="a\"\\\n�"} 0
+        mtom_device_available{device="plug"} 1
+        # HELP mtom_device_availability_refused_total How often a device said that and was not noted, because there are too many.
+        # TYPE mtom_device_availability_refused_total counter
+        mtom_device_availability_refused_total 5
+        # HELP mtom_sparkplug_nodes Nodes that are born and have not died.
+        # TYPE mtom_sparkplug_nodes gauge
+        mtom_sparkplug_nodes 1
+        # HELP mtom_sparkplug_rebirths_requested_total How often a node was to be asked for its births.
+        # TYPE mtom_sparkplug_rebirths_requested_total counter
+        mtom_sparkplug_rebirths_requested_total 2
+        # HELP mtom_sparkplug_sequence_gaps_total How often messages of a node were missing.
+        # TYPE mtom_sparkplug_sequence_gaps_total counter
+        mtom_sparkplug_sequence_gaps_total 3
+        # HELP mtom_sparkplug_deaths_stale_total Deaths that came after the next birth.
+        # TYPE mtom_sparkplug_deaths_stale_total counter
+        mtom_sparkplug_deaths_stale_total 4
+        # HELP mtom_sparkplug_refused_total Nodes and births for which there was no room.
+        # TYPE mtom_sparkplug_refused_total counter
+        mtom_sparkplug_refused_total 5
         # HELP mtom_actuator_link_up 1: the link to the actuator is up.
         # TYPE mtom_actuator_link_up gauge
     "##]].assert_eq(&page);

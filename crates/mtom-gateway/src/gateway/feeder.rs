@@ -17,6 +17,7 @@ use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::follower::{Place, Refused, Wish};
 use mtom_forward::owners::Claim;
 use mtom_mqtt::target::Target;
+use mtom_protocol::payload::availability_filters;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -131,8 +132,12 @@ pub(super) async fn feeder(
                 Some(id) => id,
                 None => own_client_id(dir)?,
             };
-            let filters_wished = presence::FILTERS.map(str::to_owned).into();
-            let session = Session::new(dir, &target, &client_id, &filters);
+            let about_them = availability_filters(&filters);
+            let mut filters_kept = filters.clone();
+            filters_kept.extend(about_them.iter().cloned());
+            let session = Session::new(dir, &target, &client_id, &filters_kept);
+            let mut filters_wished = presence::FILTERS.map(str::to_owned).to_vec();
+            filters_wished.extend(about_them);
             let (is_known, filters_given_up) = (session.is_known(), session.given_up());
             let settings = client::Settings {
                 target,

@@ -4,10 +4,11 @@
 //! key is shown and decided on once. Numbers of commands were reserved on disk before; their entries in
 //! the ledger, and the state of the rules, are written with the first batch that can be.
 
+use super::Relay;
+use super::decoded::decoded;
 use super::inbox::Work;
 use super::ledger::{command, newest};
 use super::rules::alert_record;
-use super::{Relay, decode_delivery};
 use crate::forwarded::lines::{Forwarding, What};
 use mtom_protocol::reading::{Reading, ReadingKey, StoredReading};
 use mtom_protocol::time::UnixMicros;
@@ -93,9 +94,15 @@ impl Relay {
             self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         let mut shown = Vec::new();
-        let published = work.batch.iter().flat_map(decode_delivery).filter_map(Result::ok);
-        let mut readings: Vec<_> =
-            published.filter(|reading| self.unstored.is_new(reading)).collect();
+        self.sparkplug.undo();
+        let (mut readings, mut heard) = (Vec::new(), Vec::new());
+        for delivery in &work.batch {
+            let found = decoded(delivery, readings.len(), &mut self.sparkplug, now);
+            heard.extend(found.heard);
+            let published = found.outcomes.into_iter().filter_map(Result::ok);
+            readings.extend(published.filter(|reading| self.unstored.is_new(reading)));
+        }
+        self.sparkplug.keep_what_was_shown();
         let fresh =
             work.forwarded.iter().filter_map(|forwarding| self.unstored.news(forwarding, now));
         readings.extend(fresh.cloned());
@@ -108,6 +115,7 @@ impl Relay {
             shown.push(stored);
         }
         self.view.readings(&shown);
+        self.view.availability(&heard, &shown, now);
         for alert in out.alerts {
             self.unstored.note_alert(alert_record(alert));
         }

@@ -26,6 +26,7 @@ impl fmt::Display for LogEvent {
                 write!(f, "messages on {} are ignored: ", topic.escape_debug())?;
                 write!(f, "no filter of ingest.topics matches")
             }
+            Self::Availability { device, is_available } => there(f, device, *is_available),
             Self::Viewers { port, count } => write!(f, "viewers on {port}: {count}"),
             Self::Decided { rule, actuator, led, cause } => {
                 write!(f, "rule {rule}: {actuator} {} because {cause}", lit(led))
@@ -76,6 +77,11 @@ impl fmt::Display for LogEvent {
             }
         }
     }
+}
+
+fn there(f: &mut fmt::Formatter<'_>, device: &str, is_available: bool) -> fmt::Result {
+    let word = if is_available { "online" } else { "offline" };
+    write!(f, "{} is {word}", device.escape_debug())
 }
 
 fn alert(

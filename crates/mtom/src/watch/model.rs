@@ -18,6 +18,8 @@ pub(crate) struct Model {
     /// In which times are told.
     pub(crate) zone: TimeZone,
     pub(crate) series: BTreeMap<String, Series>,
+    /// Devices that have gone, with the time since when.
+    pub(crate) offline: BTreeMap<String, i64>,
     pub(crate) actuators: BTreeMap<String, Actuator>,
     pub(crate) log: VecDeque<String>,
     pub(crate) counts: String,
@@ -26,6 +28,7 @@ pub(crate) struct Model {
 /// One series: its newest value and the ones before it.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
+    pub(crate) device: String,
     pub(crate) value: f64,
     pub(crate) unit: String,
     pub(crate) celsius: Option<f64>,
@@ -48,7 +51,14 @@ pub(crate) struct Actuator {
 impl Model {
     pub(crate) fn new(zone: TimeZone) -> Self {
         let (series, actuators) = (BTreeMap::new(), BTreeMap::new());
-        Self { zone, series, actuators, log: VecDeque::new(), counts: String::new() }
+        Self {
+            zone,
+            series,
+            offline: BTreeMap::new(),
+            actuators,
+            log: VecDeque::new(),
+            counts: String::new(),
+        }
     }
 
     /// Takes one frame; returns the lines that it is worth in a plain terminal.
@@ -58,6 +68,12 @@ impl Model {
                 let mut lines = Vec::new();
                 for reading in items(&frame["readings"]) {
                     lines.extend(self.reading(reading));
+                }
+                self.offline.clear();
+                for said in items(&frame["availability"]) {
+                    let line = self.availability(said);
+                    // At the start it is news who is not there.
+                    lines.extend((said["available"] == false).then_some(line));
                 }
                 for actuator in items(&frame["actuators"]) {
                     lines.extend(self.actuator(actuator));
@@ -71,6 +87,7 @@ impl Model {
                 lines
             }
             Some("reading") => self.reading(&frame["reading"]).into_iter().collect(),
+            Some("availability") => vec![self.availability(&frame["availability"])],
             Some("actuator") => self.actuator(&frame["actuator"]).into_iter().collect(),
             Some("log") => {
                 let hop = frame["entry"]["hop"].as_str().unwrap_or_default();
@@ -94,6 +111,7 @@ impl Model {
             return None;
         }
         let series = self.series.entry(name.clone()).or_default();
+        series.device = text(&reading["device"]);
         series.value = reading["value"].as_f64()?;
         series.unit = text(&reading["unit"]);
         series.celsius = reading["celsius"].as_f64();
@@ -103,6 +121,22 @@ impl Model {
         }
         series.chart.push_back(series.celsius.unwrap_or(series.value));
         Some(format!("{}  {name}  {}", text(&reading["at"]), series.words()))
+    }
+
+    /// A device that has gone or is there.
+    fn availability(&mut self, said: &Value) -> String {
+        let device = text(&said["device"]);
+        let word = if said["available"] == true {
+            self.offline.remove(&device);
+            "online"
+        } else {
+            if self.offline.len() < SERIES_LEN {
+                let since = said["since_micros"].as_i64().unwrap_or_default();
+                self.offline.insert(device.clone(), since);
+            }
+            "offline"
+        };
+        format!("{}  {device}  {word}", text(&said["since"]))
     }
 
     fn actuator(&mut self, json: &Value) -> Option<String> {

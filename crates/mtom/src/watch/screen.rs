@@ -3,6 +3,7 @@
 use super::Heard;
 use super::model::Model;
 use crate::clock;
+use crate::link::moment;
 use anyhow::Result;
 use jiff::tz::TimeZone;
 use mtom_protocol::time::UnixMicros;
@@ -129,12 +130,20 @@ fn charted(model: &Model, moves: i64) -> usize {
 fn paint_series(frame: &mut Frame<'_>, area: Rect, model: &Model, charted: usize, now: i64) {
     let rows = model.series.iter().enumerate().map(|(index, (name, series))| {
         let age = (now - series.at_micros).max(0) / 1_000_000;
-        let style =
-            if age > STALE_SECONDS { Style::new().fg(Color::DarkGray) } else { Style::new() };
+        let offline = model.offline.get(&series.device);
+        let is_grey = age > STALE_SECONDS || offline.is_some();
+        let style = if is_grey { Style::new().fg(Color::DarkGray) } else { Style::new() };
         let mark = if index == charted { '›' } else { ' ' };
-        Row::new([format!("{mark} {name}"), series.words(), format!("{age} s ago")]).style(style)
+        let when = match offline {
+            Some(since) => {
+                let since = moment(UnixMicros(*since), UnixMicros(now), &model.zone);
+                format!("offline since {since}")
+            }
+            None => format!("{age} s ago"),
+        };
+        Row::new([format!("{mark} {name}"), series.words(), when]).style(style)
     });
-    let widths = [Constraint::Fill(2), Constraint::Fill(2), Constraint::Length(14)];
+    let widths = [Constraint::Fill(2), Constraint::Fill(2), Constraint::Length(33)];
     let table = Table::new(rows, widths).block(Block::bordered().title("readings"));
     frame.render_widget(table, area);
 }

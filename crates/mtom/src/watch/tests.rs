@@ -49,6 +49,33 @@ fn the_screen_shows_both_scales_and_what_the_device_says() {
 }
 
 #[test]
+fn a_device_that_has_gone_is_offline_until_it_is_back() {
+    let mut model = Model::new(TimeZone::UTC);
+    model.take(&snapshot());
+    let picture = |model: &Model| {
+        let mut terminal = Terminal::new(TestBackend::new(120, 24)).unwrap();
+        terminal.draw(|frame| paint(frame, model, "connected", 0, 4_000_000)).unwrap();
+        terminal.backend().to_string()
+    };
+    let said = |available: bool| {
+        let since = if available { "08:07" } else { "08:06" };
+        json!({"type": "availability", "availability": {
+            "device": "Environ", "available": available, "since": since, "since_micros": 2_000_000,
+            "since_latest": false,
+        }})
+    };
+    assert_eq!(model.take(&said(false)), ["08:06  Environ  offline"]);
+    assert!(picture(&model).contains("offline since 00:00:02"), "{}", picture(&model));
+    assert_eq!(model.take(&said(true)), ["08:07  Environ  online"]);
+    assert!(picture(&model).contains("3 s ago"), "{}", picture(&model));
+    let mut again = snapshot();
+    again["availability"] =
+        json!([said(false)["availability"], {"device": "b", "available": true}]);
+    assert!(model.take(&again).contains(&"08:06  Environ  offline".to_owned()));
+    assert!(picture(&model).contains("offline since 00:00:02"));
+}
+
+#[test]
 fn the_chart_shows_the_first_temperature_and_the_arrows_move_it() {
     let mut model = Model::new(TimeZone::UTC);
     model.take(&snapshot());

@@ -9,6 +9,7 @@
 )]
 
 mod alerts;
+mod availability;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod bluez;

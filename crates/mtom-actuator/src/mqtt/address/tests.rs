@@ -95,6 +95,23 @@ fn each_kind_of_device_has_its_topics() {
 }
 
 #[test]
+fn a_node_is_heard_on_all_of_its_topics_and_its_readings_are_still_readings() {
+    for (text, set) in [
+        ("mqtt+sparkplug:plant/cell/pump/Outputs/LED", "spBv1.0/plant/DCMD/cell/pump"),
+        ("mqtt+sparkplug:plant/cell//LED", "spBv1.0/plant/NCMD/cell"),
+    ] {
+        assert_eq!(shown(text), [set, "", "", "-", "-", "spBv1.0/plant/NCMD/cell "], "{text}");
+    }
+    let node = address("mqtt+sparkplug:plant/cell/pump/LED");
+    let heard =
+        ["DBIRTH/cell/pump", "DDATA/cell/pump", "DDEATH/cell/pump", "NBIRTH/cell", "NDEATH/cell"];
+    let heard = heard.map(|topic| format!("spBv1.0/plant/{topic}"));
+    assert_eq!(node.heard().collect::<Vec<_>>(), heard);
+    let own = ["spBv1.0/plant/DCMD/cell/pump", "spBv1.0/plant/NCMD/cell"];
+    assert_eq!(node.topics().collect::<Vec<_>>(), own);
+}
+
+#[test]
 fn states_are_read_as_each_kind_writes_them() {
     for (text, payload, wanted) in [
         ("mqtt:a?state=b", "ON", Some(true)),
@@ -156,6 +173,12 @@ fn mistakes_are_named_with_what_is_expected() {
         ("mqtt+esphome:relay", "expected the node's topic prefix and the switch"),
         ("mqtt+esphome:kitchen/", "expected the node's topic prefix and the switch"),
         ("mqtt+zigbee2mqtt:lamp?relay=1", "unknown option `relay`: expected none"),
+        (
+            "mqtt+sparkplug:plant/cell/LED",
+            "expected the group, the node, the device and the metric",
+        ),
+        ("mqtt+sparkplug:plant/+/pump/LED", "a filter: expected a topic"),
+        ("mqtt+sparkplug:a/b/c/d?relay=1", "unknown option `relay`: expected none"),
         ("mqttlamp", "unknown link"),
     ] {
         assert!(problem(text).contains(wanted), "{text}: {}", problem(text));
@@ -164,7 +187,7 @@ fn mistakes_are_named_with_what_is_expected() {
 
 proptest! {
     #[test]
-    fn any_text_is_an_address_or_an_error(text in "mqtt(\\+tasmota|\\+shelly)?:.{0,40}", payload: Vec<u8>) {
+    fn any_text_is_an_address_or_an_error(text in "mqtt(\\+tasmota|\\+shelly|\\+sparkplug)?:.{0,40}", payload: Vec<u8>) {
         if let Ok(address) = text.parse::<LinkAddress>() {
             prop_assert_eq!(address.to_string(), text);
             if let LinkAddress::Mqtt(address) = address

@@ -272,3 +272,62 @@ fn a_button_that_is_adopted_stands_until_something_else_is_desired() {
         "{log:?}"
     );
 }
+
+const NODE: &str = "mqtt+sparkplug:g/n/d/L";
+const BIRTH: &str = "spBv1.0/g/DBIRTH/n/d";
+const DATA: &str = "spBv1.0/g/DDATA/n/d";
+const DEATH: &str = "spBv1.0/g/DDEATH/n/d";
+/// The metric L, number 7, a Boolean that is false.
+const BORN_OFF: &str = "\x12\x09\x0a\x01L\x10\x07\x20\x0b\x70\x00";
+/// Number 7 is true.
+const DATA_ON: &str = "\x12\x04\x10\x07\x70\x01";
+
+#[test]
+fn a_metric_is_told_nothing_before_its_birth_and_the_newest_after_it() {
+    let log = live(
+        NODE,
+        &[
+            (0, Want(On, 5)),
+            (10, Hear(BIRTH, BORN_OFF)),
+            (20, Hear(DATA, DATA_ON)),
+            (30, Hear(DEATH, "")),
+            (40, Want(Off, 6)),
+            (50, Want(On, 7)),
+            (60, Hear(BIRTH, BORN_OFF)),
+            (70, Hear(DATA, DATA_ON)),
+        ],
+        100,
+    );
+    let away =
+        "30 Away mqtt+sparkplug:g/n/d/L: the broker says that the device is offline; is it on?";
+    let wanted = [
+        "0 asked",
+        "10 Up",
+        "10 state c 0",
+        "10 sent h 5",
+        "20 applied h 5",
+        away,
+        "60 Up",
+        "60 state c 0",
+        "60 sent h 7",
+        "70 applied h 7",
+    ];
+    assert_eq!(log, wanted, "it is asked for its births once");
+}
+
+#[test]
+fn a_metric_that_is_so_already_reports_nothing_and_is_taken_at_its_birth() {
+    let log = live(NODE, &[(0, Hear(BIRTH, BORN_OFF)), (10, Want(Off, 5))], 600);
+    assert_eq!(log, ["0 Up", "0 state c 0", "10 sent c 5", "510 applied c 5"]);
+}
+
+#[test]
+fn a_birth_without_the_metric_is_said_and_kept_copies_mean_nothing() {
+    let log =
+        live(NODE, &[(0, Kept(BIRTH, BORN_OFF)), (0, Want(On, 5)), (10, Hear(BIRTH, ""))], 600);
+    let offline =
+        "10 Away mqtt+sparkplug:g/n/d/L: the broker says that the device is offline; is it on?";
+    let missing =
+        "10 Away mqtt+sparkplug:g/n/d/L: its birth has no metric of that name that is a Boolean";
+    assert_eq!(log, ["0 unknown", "0 asked", offline, missing]);
+}

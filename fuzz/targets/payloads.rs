@@ -1,0 +1,124 @@
+//! Payloads: whatever is published on whatever topic becomes a bounded number of readings and reasons, without
+//! a panic; each reading could have been measured, and the same message says the same again.
+//!
+//! The first line is the topic, the second are user properties as `name=value` with commas between them, and
+//! what follows is the payload: text, JSON, SenML, line protocol, what another system says, or Sparkplug B.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mtom_protocol::payload::sparkplug::{self, METRICS_LEN_MAX, Payload};
+use mtom_protocol::payload::{
+    NotAReading, READINGS_LEN_MAX, TOPIC_LEN_MAX, Whose, availability, availability_filters,
+    decode, describe,
+};
+use mtom_protocol::reading::Reading;
+use mtom_protocol::topic::check_filter;
+
+/// A message that says more numbers may be answered with one reason for all of them.
+const OUTCOMES_LEN_MAX: usize = READINGS_LEN_MAX + 1;
+const BOOT_LEN_MAX: usize = 64;
+const CODE_LEN_MAX: usize = 20;
+const REASON_LEN_MAX: usize = 200;
+
+fuzz_target!(|input: &[u8]| {
+    let mut lines = input.splitn(3, |byte| *byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (Ok(topic), Ok(properties)) = (std::str::from_utf8(line()), std::str::from_utf8(line()))
+    else {
+        return;
+    };
+    let payload = line();
+    there(topic, payload);
+    node(topic, payload);
+    let found = decode(topic, payload);
+    assert_eq!(found, decode(topic, payload), "the same message says the same again");
+    assert!(found.len() <= OUTCOMES_LEN_MAX, "{} outcomes", found.len());
+    for outcome in &found {
+        match outcome {
+            Ok(reading) => {
+                check(reading, topic);
+                beside(reading.clone(), topic, properties);
+            }
+            Err(reason) => named(reason),
+        }
+    }
+});
+
+fn check(reading: &Reading, topic: &str) {
+    let Reading { device, quantity, value, unit, key, .. } = reading;
+    assert_eq!(&*reading.topic, topic);
+    let (min, max) = unit.range();
+    assert!(value.is_finite() && (min..=max).contains(value), "{value} {unit:?}");
+    for name in [device, quantity] {
+        assert!((1..=TOPIC_LEN_MAX).contains(&name.len()), "{name:?}");
+        assert!(!name.chars().any(char::is_control), "{name:?}");
+    }
+    if let Some(key) = key {
+        assert!((1..=BOOT_LEN_MAX).contains(&key.boot.len()), "{key:?}");
+    }
+    assert!(reading.celsius().is_none_or(f64::is_finite));
+}
+
+/// Who says that it is there is named as a device is; the filters for that are filters.
+fn there(topic: &str, payload: &[u8]) {
+    if let Some(said) = availability(topic, payload)
+        && let Whose::Device(name) = said.whose
+    {
+        assert!((1..=TOPIC_LEN_MAX).contains(&name.len()) && topic.contains(name));
+    }
+    for filter in availability_filters(&[topic.to_owned()]) {
+        assert_eq!(check_filter(&filter), Ok(()), "{filter:?}");
+    }
+}
+
+/// Sparkplug: what is read means the same when written, and whatever type a metric is said to be, its number could
+/// have been measured or is refused.
+fn node(topic: &str, payload: &[u8]) {
+    if let Ok(Some(place)) = sparkplug::place(topic) {
+        assert_eq!(place.topic(), topic);
+    }
+    let payload = match Payload::read(payload) {
+        Ok(payload) => payload,
+        Err(reason) => return named(&reason),
+    };
+    assert!(payload.metrics.len() <= METRICS_LEN_MAX);
+    // Bytes, for what is no number is not itself.
+    let bytes = payload.bytes();
+    assert_eq!(Payload::read(&bytes).expect("what was written is read").bytes(), bytes);
+    let _ = payload.bd_seq();
+    for metric in &payload.metrics {
+        let name = metric.name.as_deref().unwrap_or("a");
+        let unit = metric.unit(name);
+        let taken_at = metric.timestamp.and_then(sparkplug::time);
+        for number in (0..=35).filter_map(|datatype| metric.number(datatype)) {
+            let said = number
+                .and_then(|number| sparkplug::reading(("a", "b"), (name, number, unit), taken_at));
+            match said {
+                Ok(reading) => check(&reading, "a"),
+                Err(reason) => named(&reason),
+            }
+        }
+    }
+}
+
+/// What stands beside the payload adds a time and a key, and changes nothing else.
+fn beside(before: Reading, topic: &str, properties: &str) {
+    let mut reading = before.clone();
+    let pairs = properties.split(',').filter_map(|pair| pair.split_once('='));
+    match describe(&mut reading, pairs) {
+        Ok(()) => check(&reading, topic),
+        Err(reason) => return named(&reason),
+    }
+    assert!(before.taken_at.is_none() || reading.taken_at == before.taken_at);
+    assert!(before.key.is_none() || reading.key == before.key);
+    let reading = Reading { taken_at: before.taken_at, key: before.key.clone(), ..reading };
+    assert_eq!(reading, before);
+}
+
+/// A reason is one line for people, and one word for counting.
+fn named(reason: &NotAReading) {
+    let (code, text) = (reason.code(), reason.to_string());
+    assert!((1..=CODE_LEN_MAX).contains(&code.len()));
+    assert!((1..=REASON_LEN_MAX).contains(&text.len()), "{text}");
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+}
