@@ -176,9 +176,10 @@ impl Page {
         if counts == SparkplugCounts::default() {
             return;
         }
-        let SparkplugCounts { nodes, rebirths, gaps, deaths_stale, refused } = counts;
+        let SparkplugCounts { nodes, births, rebirths, gaps, deaths_stale, refused } = counts;
         self.one("mtom_sparkplug_nodes", "gauge", "Nodes that are born and have not died.", nodes);
         for (name, value, help) in [
+            ("births", births, "Births of nodes and devices that were read."),
             ("rebirths_requested", rebirths, "How often a node was to be asked for its births."),
             ("sequence_gaps", gaps, "How often messages of a node were missing."),
             ("deaths_stale", deaths_stale, "Deaths that came after the next birth."),

@@ -42,6 +42,8 @@ const BIRTH: NotAReading =
 pub struct SparkplugCounts {
     /// Nodes whose births are known and that have not gone.
     pub nodes: u64,
+    /// Births of nodes and devices that were read.
+    pub births: u64,
     /// How often a node was to be asked for its births.
     pub rebirths: u64,
     /// How often messages of a node were missing.
@@ -278,6 +280,7 @@ impl Sparkplug {
             self.counts.refused += 1;
             return Err(METRICS);
         }
+        self.counts.births += 1;
         Ok(Arc::new(table))
     }
 

@@ -252,8 +252,9 @@ impl<'a> Switch<'a> {
             self.greet(true, now);
         }
         let was = self.said.replace(led);
-        if self.sent.is_some_and(|sent| sent.led != led) {
-            // Not so any more: when it is again, that is worth saying.
+        let is_other = |command: Desired| command.led != led;
+        if self.sent.is_some_and(is_other) || self.memory.applied.is_some_and(is_other) {
+            // Not so any more: when it is again, that is worth saying. Also on another connection than before.
             self.memory.applied = None;
         }
         match self.sent {

@@ -55,7 +55,14 @@ fn snapshot() -> Snapshot {
         alerts: AlertCounts { waiting: 1, delivered: 2, given_up: 3 },
         availability: vec![said("a\"\\\n\u{1b}", false), said("plug", true)],
         availability_refused: 5,
-        sparkplug: SparkplugCounts { nodes: 1, rebirths: 2, gaps: 3, deaths_stale: 4, refused: 5 },
+        sparkplug: SparkplugCounts {
+            nodes: 1,
+            births: 6,
+            rebirths: 2,
+            gaps: 3,
+            deaths_stale: 4,
+            refused: 5,
+        },
         ..view.snapshot()
     }
 }
@@ -181,6 +188,9 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_sparkplug_nodes Nodes that are born and have not died.
         # TYPE mtom_sparkplug_nodes gauge
         mtom_sparkplug_nodes 1
+        # HELP mtom_sparkplug_births_total Births of nodes and devices that were read.
+        # TYPE mtom_sparkplug_births_total counter
+        mtom_sparkplug_births_total 6
         # HELP mtom_sparkplug_rebirths_requested_total How often a node was to be asked for its births.
         # TYPE mtom_sparkplug_rebirths_requested_total counter
         mtom_sparkplug_rebirths_requested_total 2

@@ -114,7 +114,7 @@ fn data_mean_what_the_births_have_named() {
     assert_eq!(read(&mut all, &data), ["G/E Supply/Temperature 22 °C 250"], "its own time");
     let text = message("G/DDATA/E/D", Some(4), &[metric("", 12, 0, Value::Text("B".into()))]);
     assert_eq!(read(&mut all, &text), [""; 0]);
-    let counts = SparkplugCounts { nodes: 1, ..SparkplugCounts::default() };
+    let counts = SparkplugCounts { nodes: 1, births: 2, ..SparkplugCounts::default() };
     assert_eq!((all.counts(), wanted(&mut all)), (counts, vec![]));
 }
 

@@ -47,6 +47,7 @@ mod other_host;
 mod past;
 mod pending;
 mod rules;
+mod sparkplug;
 mod switches;
 mod topologies;
 mod viewer;
