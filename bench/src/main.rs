@@ -14,17 +14,21 @@
 
 #[cfg(target_os = "linux")]
 mod linux {
+    pub(crate) mod bare;
     pub(crate) mod counter;
+    pub(crate) mod crowd;
     pub(crate) mod drain;
     pub(crate) mod fleet;
     pub(crate) mod floors;
     pub(crate) mod folder;
     pub(crate) mod generate;
     pub(crate) mod history;
+    pub(crate) mod hostile;
     pub(crate) mod idle;
     pub(crate) mod ingest;
     pub(crate) mod latency;
     pub(crate) mod load;
+    pub(crate) mod many;
     pub(crate) mod mariadb;
     pub(crate) mod mosquitto;
     pub(crate) mod mqtt;

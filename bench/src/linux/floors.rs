@@ -12,7 +12,7 @@ use tokio_serial::SerialPortBuilderExt;
 
 const BUFFER_LEN: usize = 4096;
 /// What the live port sends for one reading (`wire.md` §1.2), as a WebSocket frame.
-const FRAME_TEXT: &str =
+pub(crate) const FRAME_TEXT: &str =
     r#"{"state":"OK","type":"new_data","response":{"time":"2026-11-23 08:06:30","temp":23.4}}"#;
 /// Frames of one write to one viewer, as many as fit into the 8 KiB of the live port.
 const FRAMES_MAX: usize = 93;

@@ -50,7 +50,7 @@ impl Drop for Dir {
 pub(crate) struct Mtom {
     pub(crate) mqtt: String,
     pub(crate) live: String,
-    dashboard: String,
+    pub(crate) dashboard: String,
     pub(crate) pid: u32,
     child: Child,
     pub(crate) dir: Dir,
@@ -119,17 +119,28 @@ impl Mtom {
 
     /// A number of the account: `stored`, `rejected`, …
     pub(crate) async fn audit(&self, key: &str) -> Result<u64> {
+        let body = self.get("/api/v1/audit").await?;
+        let audit: Value = serde_json::from_str(&body).context("the audit is no JSON")?;
+        audit[key].as_u64().with_context(|| format!("the audit has no {key}"))
+    }
+
+    /// A number without labels of `/metrics`.
+    pub(crate) async fn metric(&self, name: &str) -> Result<u64> {
+        let body = self.get("/metrics").await?;
+        let values = body.lines().filter_map(|line| line.split_once(' '));
+        let value = values.filter(|(found, _)| *found == name).map(|(_, value)| value).next();
+        value.and_then(|value| value.parse().ok()).with_context(|| format!("no metric {name}"))
+    }
+
+    async fn get(&self, path: &str) -> Result<String> {
         let mut socket = TcpStream::connect(&self.dashboard).await?;
-        let request = format!(
-            "GET /api/v1/audit HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.dashboard
-        );
+        let host = &self.dashboard;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await?;
         let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
-        let audit: Value = serde_json::from_str(body).context("the audit is no JSON")?;
-        audit[key].as_u64().with_context(|| format!("the audit has no {key}"))
+        Ok(body.to_owned())
     }
 
     /// Waits until `count` readings are stored.

@@ -35,6 +35,12 @@ pub(crate) fn rss_kib(pid: u32) -> Result<f64> {
     number.and_then(|number| number.parse().ok()).context("/proc/<pid>/status has no VmRSS")
 }
 
+/// Open files of `pid`.
+pub(crate) fn files(pid: u32) -> Result<usize> {
+    let folder = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    Ok(folder.with_context(|| format!("process {pid} has ended"))?.count())
+}
+
 /// Makes sure that this process and its children may have `count` open files: starts this program
 /// once more under a higher limit where that is permitted.
 pub(crate) fn allow_open_files(count: u64) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use super::viewers;
 use super::{
-    drain, fleet, floors, history, idle, ingest, latency, load, page, proc, replay, role, rules,
-    stalled, store, table,
+    bare, crowd, drain, fleet, floors, history, hostile, idle, ingest, latency, load, page, proc,
+    replay, role, rules, stalled, store, table,
 };
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
@@ -15,6 +15,10 @@ cargo xtask bench [--quick] [--rounds N] [--large | --rows N] [names…]
   ingest    durable QoS 1 readings/s beside mosquitto's QoS 1 forward rate
   latency   publish to byte on a serial link and on TCP beside the bare links and a two-hop TCP echo
   viewers   1,000 live viewers beside the same bytes written raw to TCP
+  crowd     10,000 live viewers: one message and a burst of them, beside one epoll loop that writes the
+            same bytes, and the memory of each; about two minutes
+  hostile   500 viewers that take nothing, 5,000 handshakes that never end, 10,000 that come and go; about
+            three minutes
   idle      CPU, memory and start-up time of `mtom up` with its defaults
   fleet     CPU and memory of 5,000 simulated sensors, and how soon one speaks once it is linked
 
@@ -35,8 +39,8 @@ Without names: the first five, about four minutes. --quick: one short round of e
 The first five, replay and page measure the binary $MTOM_BIN, or `mtom` beside this program.
 ";
 
-/// Sockets of a fleet, and some room.
-const OPEN_FILES_MIN: u64 = 6_000;
+/// Sockets of a crowd, and some room.
+const OPEN_FILES_MIN: u64 = 11_000;
 /// Readings that take some minutes to make.
 const LARGE: u64 = 100_000_000;
 /// Fewer are no history.
@@ -53,6 +57,12 @@ pub(crate) struct Plan {
     /// Each measurement of a rate of deliveries.
     pub(crate) watch: Duration,
     pub(crate) samples: usize,
+    /// Messages that ten thousand viewers get one at a time.
+    pub(crate) messages: usize,
+    /// And bursts of messages.
+    pub(crate) bursts: usize,
+    /// Readings whose acknowledgement is waited for, in each part.
+    pub(crate) acknowledged: usize,
     /// The measurement of doing nothing.
     pub(crate) idle: Duration,
     /// Readings of each run of the store.
@@ -72,6 +82,9 @@ impl Plan {
         measure: Duration::from_secs(3),
         watch: Duration::from_secs(2),
         samples: 300,
+        messages: 30,
+        bursts: 3,
+        acknowledged: 2_000,
         idle: Duration::from_secs(20),
         stored: 1_000_000,
         drained: 200_000,
@@ -84,6 +97,9 @@ impl Plan {
         measure: Duration::from_secs(2),
         watch: Duration::from_millis(1_500),
         samples: 50,
+        messages: 10,
+        bursts: 1,
+        acknowledged: 1_000,
         idle: Duration::from_secs(5),
         stored: 100_000,
         drained: 50_000,
@@ -124,7 +140,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 return Ok(());
             }
             name @ ("ingest" | "latency" | "viewers" | "idle" | "fleet" | "store" | "history"
-            | "drain" | "rules" | "replay" | "page") => names.push(name),
+            | "drain" | "rules" | "replay" | "page" | "crowd" | "hostile") => names.push(name),
             other => bail!("no benchmark `{other}`; --help lists them"),
         }
     }
@@ -141,6 +157,8 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 "ingest" => ingest::measure(plan, &mut table).await,
                 "latency" => latency::measure(plan, &mut table).await,
                 "viewers" => viewers::measure(plan, &mut table).await,
+                "crowd" => crowd::measure(plan, &mut table).await,
+                "hostile" => hostile::measure(plan, &mut table).await,
                 "fleet" => fleet::measure(plan, &mut table).await,
                 "page" => page::measure(plan, &mut table).await,
                 "store" => {
@@ -166,6 +184,8 @@ fn play(role: &str, words: &role::Words) -> Result<()> {
     match role {
         "load" => one()?.block_on(load::play(words)),
         "watch" => one()?.block_on(super::watch::play(words)),
+        "many" => one()?.block_on(super::many::play(words)),
+        "bare" => one()?.block_on(bare::play()),
         "acker" => one()?.block_on(floors::acker()),
         "hops" => Builder::new_multi_thread().enable_all().build()?.block_on(floors::hops()),
         "echo" => one()?.block_on(floors::echo(&words.get::<String>("serial")?)),

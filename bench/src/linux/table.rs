@@ -135,6 +135,7 @@ fn least(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-fn most(values: &[f64]) -> f64 {
+/// The largest; 0 of none.
+pub(crate) fn most(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
 }

@@ -43,8 +43,11 @@ const MESSAGE_LEN_MAX: usize = LINE_LEN_MAX;
 const READ_BUFFER_LEN: usize = 4 * 1024;
 /// How often the account is sent, where it has changed.
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks between two pings; a viewer that has said nothing, no pong either, for three of them is gone.
+/// Ticks between two pings.
 const PING_TICKS: u32 = 15;
+/// One that has said nothing, no pong either, for so long is gone: the silence of two pings, and time for the answer
+/// to the last. With the tick until it is seen 45 s at most.
+const GONE: Duration = Duration::from_secs(44);
 
 /// Why a viewer's time is over.
 enum End {
@@ -202,7 +205,7 @@ impl<'a> Viewer<'a> {
 
     async fn tick(&mut self) -> Result<(), End> {
         self.ticks = self.ticks.wrapping_add(1);
-        if self.heard_at.elapsed() > TICK * PING_TICKS * 3 {
+        if self.heard_at.elapsed() >= GONE {
             return Err(End::Gone);
         }
         if self.ticks.is_multiple_of(PING_TICKS) {

@@ -85,10 +85,23 @@ impl Page {
         let _ = writeln!(self.0, "{text}");
     }
 
-    fn forwarded(&mut self, Forwarded { tcp, udp }: &Forwarded) {
+    fn forwarded(&mut self, Forwarded { live, tcp, udp }: &Forwarded) {
         let gauge = |name, value, help| (name, "gauge", value, help);
         let counter = |name, value, help| (name, "counter", value, help);
         for (name, kind, value, help) in [
+            gauge("live_viewers", live.viewers, "Viewers at the original's live port."),
+            counter("live_viewers_refused_total", live.refused, "Viewers that were refused."),
+            counter(
+                "live_viewers_slow_total",
+                live.closed_slow,
+                "Viewers cut off: they took nothing.",
+            ),
+            counter("live_readings_sent_total", live.sent, "Readings sent to viewers."),
+            counter(
+                "live_readings_skipped_total",
+                live.skipped,
+                "Readings that slow viewers missed.",
+            ),
             gauge("tcp_clients", tcp.open, "Programs that are connected by TCP."),
             gauge("tcp_clients_waiting", tcp.waiting, "Those that wait to read the history."),
             counter("tcp_clients_refused_total", tcp.refused, "Programs that found no place."),

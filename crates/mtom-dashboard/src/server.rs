@@ -18,6 +18,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::tz::TimeZone;
+use mtom_forward::doorstep::{Doorstep, Visitor};
+use mtom_forward::server::tune;
 use mtom_gateway::Clock;
 use mtom_gateway::control::Control;
 use mtom_gateway::guests::Guests;
@@ -29,10 +31,10 @@ use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -97,8 +99,10 @@ pub struct Info {
 /// What one server takes at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Open connections. Full: the next waits in the system's queue until one ends.
+    /// Connections that have said a request. Full: the next request waits until one of them ends.
     pub(crate) connections_max: usize,
+    /// Connections that have said no whole request yet. Full: the oldest is closed.
+    pub(crate) visitors_max: usize,
     /// Viewers of `/live`. Full: the next is refused with 503.
     pub(crate) viewers_max: usize,
     /// Queries of the history at a time. Full: the next waits.
@@ -107,6 +111,8 @@ pub(crate) struct Limits {
     pub(crate) head: Duration,
     /// A viewer whose socket takes nothing for this long is closed.
     pub(crate) stall: Duration,
+    /// After so long a connection whose other machine has vanished is gone. Whole seconds, at least 4.
+    pub(crate) gone: Duration,
     /// How long a connection may take to end once the server stops.
     pub(crate) grace: Duration,
 }
@@ -115,10 +121,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 512,
+            visitors_max: 1_024,
             viewers_max: 256,
             readers_max: 4,
             head: Duration::from_secs(10),
             stall: Duration::from_secs(15),
+            gone: Duration::from_secs(45),
             grace: Duration::from_secs(2),
         }
     }
@@ -126,6 +134,8 @@ impl Default for Limits {
 
 /// The largest request head. Ours are below 1 KiB; a browser's cookies of other ports may come along.
 const HEAD_LEN_MAX: usize = 16 * 1024;
+/// Bounds what the system keeps for a viewer that does not read: by itself it would be megabytes.
+const SEND_BUFFER_LEN: usize = 128 * 1024;
 /// After an error of `accept` that does not concern one connection alone (no file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -223,13 +233,20 @@ pub(crate) async fn serve_within(
     });
     let router = routes::router(Arc::clone(&shared), access);
     let places = Arc::new(Semaphore::new(limits.connections_max));
+    let doorstep = Doorstep::new(limits.visitors_max);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = end.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            (stream, place) = next(&listener, &places) => {
-                connections.spawn(connection(stream, place, router.clone(), limits, end.clone()));
+            stream = next(&listener) => {
+                let (visitor, closed) = doorstep.enter();
+                if let Some(closed) = closed {
+                    tracing::debug!(closed, "closed a connection to the page that has not asked for anything");
+                }
+                let places = Arc::clone(&places);
+                let router = router.clone();
+                connections.spawn(connection(stream, visitor, places, router, limits, end.clone()));
             }
         }
     }
@@ -240,15 +257,11 @@ pub(crate) async fn serve_within(
     Ok(())
 }
 
-/// Waits for a place, then for a connection.
-async fn next(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
-    let place = Arc::clone(places).acquire_owned().await.expect("nobody closes it");
+/// The next connection.
+async fn next(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, _)) => return stream,
             Err(cause) => {
                 tracing::warn!(%cause, "cannot accept a connection to the page; trying again");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -257,20 +270,45 @@ async fn next(
     }
 }
 
+/// What a connection is to the others: a visitor until its first request, then one that has a place.
+struct Place {
+    visitor: Mutex<Option<Visitor>>,
+    places: Arc<Semaphore>,
+    taken: OnceCell<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Waits for a place, unless it has one.
+    async fn take(&self) {
+        drop(self.visitor.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let place = || async { Arc::clone(&self.places).acquire_owned().await };
+        self.taken.get_or_try_init(place).await.expect("nobody closes it");
+    }
+}
+
 async fn connection(
     stream: TcpStream,
-    _place: OwnedSemaphorePermit,
+    visitor: Visitor,
+    places: Arc<Semaphore>,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
 ) {
-    // A frame goes out at once; where this fails the connection is only slower.
-    let _ = stream.set_nodelay(true);
+    if let Err(error) = tune(&stream, limits.gone, SEND_BUFFER_LEN) {
+        tracing::debug!(%error, "cannot tune a socket of the page");
+    }
     let peer = Peer(stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()));
     let router = TowerToHyperService::new(router);
+    let must_go = visitor.end();
+    let place =
+        Arc::new(Place { visitor: Mutex::new(Some(visitor)), places, taken: OnceCell::new() });
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        router.call(request)
+        let (place, router) = (Arc::clone(&place), router.clone());
+        async move {
+            place.take().await;
+            router.call(request).await
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -281,6 +319,7 @@ async fn connection(
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = must_go.cancelled() => return,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             match tokio::time::timeout(limits.grace, served).await {

@@ -38,8 +38,13 @@ pub(crate) enum Unopened {
     Gone,
 }
 
-/// Reads the request and answers it. Returns what came behind it.
-pub(crate) async fn open(tcp: &mut TcpStream, access: &Access) -> Result<Vec<u8>, Unopened> {
+/// Reads the request and answers it, when there is a place for who may come. Returns the place and what came behind
+/// the request.
+pub(crate) async fn open<P>(
+    tcp: &mut TcpStream,
+    access: &Access,
+    place: impl FnOnce() -> Option<P>,
+) -> Result<(P, Vec<u8>), Unopened> {
     let (request, early) = match read(tcp).await? {
         Ok(read) => read,
         Err(refusal) => return Err(refuse(tcp, refusal).await),
@@ -50,22 +55,15 @@ pub(crate) async fn open(tcp: &mut TcpStream, access: &Access) -> Result<Vec<u8>
             _ => Refusal::NotWebSocket,
         })
     });
-    let response = match answer {
-        Ok(response) => response,
+    let answer = answer.and_then(|response| Ok((response, place().ok_or(Refusal::Full)?)));
+    let (response, place) = match answer {
+        Ok(answer) => answer,
         Err(refusal) => return Err(refuse(tcp, refusal).await),
     };
     let mut head = Vec::new();
     write_response(&mut head, &response).map_err(|_| Unopened::Gone)?;
     tcp.write_all(&head).await?;
-    Ok(early)
-}
-
-/// Reads the request, so that its sender hears the answer, and says that there is no place.
-pub(crate) async fn turn_away(tcp: &mut TcpStream) -> Unopened {
-    match read(tcp).await {
-        Ok(_) => refuse(tcp, Refusal::Full).await,
-        Err(unopened) => unopened,
-    }
+    Ok((place, early))
 }
 
 async fn read(tcp: &mut TcpStream) -> Result<Result<(Request, Vec<u8>), Refusal>, Unopened> {

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod client;
+pub mod doorstep;
 pub mod feed;
 pub mod follow;
 pub mod follower;

@@ -1,6 +1,7 @@
 //! What the ports share: accepting, the handshake of the WebSockets, the number of places, the end.
 
 use crate::access::Access;
+use crate::doorstep::{Doorstep, Visitor};
 use crate::handshake::{self, Refusal, Unopened};
 use crate::seldom::Seldom;
 use crate::socket::{Connection, until_closed};
@@ -16,11 +17,11 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Beyond `viewers_max`, so many at a time are told so; further ones are closed without a word.
+/// Beyond `viewers_max`, so many at a time are told so over TCP; further ones are closed without a word.
 pub(crate) const TURNED_AWAY_MAX: usize = 64;
 /// Bounds what the system keeps for a viewer that does not read, and how old that can be. A write
 /// makes progress only when a third of it is free, so a small one also tells slow from stuck.
-const SEND_BUFFER_LEN: usize = 32 * 1024;
+pub(crate) const SEND_BUFFER_LEN: usize = 32 * 1024;
 /// So often one that is silent is asked whether it is there, before it is taken for gone.
 const KEEP_ALIVE_RETRIES: u32 = 3;
 pub(crate) const LOG_PERIOD: Duration = Duration::from_secs(10);
@@ -32,6 +33,9 @@ const ACCEPT_DELAY_MAX: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// How many connections may be open; one more is refused with 503.
     pub viewers_max: usize,
+    /// How many connections may be there that have not finished their opening request. One more: the oldest of them
+    /// is closed.
+    pub visitors_max: usize,
     /// How long the opening request may take.
     pub handshake: Duration,
     /// How long a write may make no progress before the connection is closed.
@@ -52,6 +56,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             viewers_max: 12_000,
+            visitors_max: 4_096,
             handshake: Duration::from_secs(10),
             stall: Duration::from_secs(15),
             gone: Duration::from_secs(45),
@@ -89,7 +94,7 @@ where
         limits,
         tally,
         places: Arc::new(Semaphore::new(limits.viewers_max.min(Semaphore::MAX_PERMITS))),
-        turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+        doorstep: Doorstep::new(limits.visitors_max),
         refusals: Arc::new(Mutex::new(Seldom::new(LOG_PERIOD))),
     };
     let viewers = TaskTracker::new();
@@ -138,7 +143,7 @@ struct Door {
     limits: Limits,
     tally: Arc<Tally>,
     places: Arc<Semaphore>,
-    turned_away: Arc<Semaphore>,
+    doorstep: Doorstep,
     refusals: Arc<Mutex<Seldom>>,
 }
 
@@ -154,22 +159,18 @@ impl Door {
         F: Fn(Connection) -> T + Send + 'static,
         T: Future<Output = ()> + Send,
     {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            let door = self.clone();
-            viewers.spawn(async move {
-                // Boxed, so that its memory is free again while the conversation lasts.
-                if let Some(connection) = Box::pin(door.open(tcp, peer, stop)).await {
-                    let _present = Present::new(door.into_tally(), place);
-                    talk(connection).await;
-                }
-            });
-        } else {
-            self.refused(Refusal::Full, peer);
-            if let Ok(permit) = self.turned_away.clone().try_acquire_owned() {
-                let limit = self.limits.handshake;
-                viewers.spawn(turn_away(tcp, limit, stop, permit));
-            }
+        let (visitor, closed) = self.doorstep.enter();
+        if let Some(closed) = closed {
+            tracing::debug!(closed, "closed a connection that has not asked for anything");
         }
+        let door = self.clone();
+        viewers.spawn(async move {
+            // Boxed, so that its memory is free again while the conversation lasts.
+            if let Some((connection, place)) = Box::pin(door.open(tcp, peer, stop, visitor)).await {
+                let _present = Present::new(door.into_tally(), place);
+                talk(connection).await;
+            }
+        });
     }
 
     async fn open(
@@ -177,19 +178,30 @@ impl Door {
         mut tcp: TcpStream,
         peer: SocketAddr,
         stop: CancellationToken,
-    ) -> Option<Connection> {
-        if let Err(error) = tune(&tcp, self.limits.gone) {
+        visitor: Visitor,
+    ) -> Option<(Connection, OwnedSemaphorePermit)> {
+        if let Err(error) = tune(&tcp, self.limits.gone, SEND_BUFFER_LEN) {
             tracing::debug!(%peer, %error, "cannot tune the socket");
         }
+        let must_go = visitor.end();
+        let place = || self.places.clone().try_acquire_owned().ok();
+        let opening = handshake::open(&mut tcp, &self.access, place);
         let opened = tokio::select! {
             () = stop.cancelled() => return None,
-            opened = timeout(self.limits.handshake, handshake::open(&mut tcp, &self.access)) => opened,
+            () = must_go.cancelled() => return None,
+            opened = timeout(self.limits.handshake, opening) => opened,
         };
         match opened {
-            Ok(Ok(early)) => Some(Connection::new(tcp, early, self.limits, stop).await),
+            Ok(Ok((place, early))) => {
+                drop(visitor);
+                Some((Connection::new(tcp, early, self.limits, stop).await, place))
+            }
             Ok(Err(Unopened::Refused(refusal))) => {
                 self.refused(refusal, peer);
-                let _ = timeout(self.limits.farewell, until_closed(&mut tcp)).await;
+                tokio::select! {
+                    () = must_go.cancelled() => {}
+                    _ = timeout(self.limits.farewell, until_closed(&mut tcp)) => {}
+                }
                 None
             }
             Ok(Err(Unopened::Gone)) | Err(_) => {
@@ -212,21 +224,6 @@ impl Door {
     }
 }
 
-async fn turn_away(
-    mut tcp: TcpStream,
-    limit: Duration,
-    stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        _ = timeout(limit, async {
-            handshake::turn_away(&mut tcp).await;
-            until_closed(&mut tcp).await;
-        }) => {}
-    }
-}
-
 /// Counts a viewer as long as it lives.
 pub(crate) struct Present {
     tally: Arc<Tally>,
@@ -246,11 +243,16 @@ impl Drop for Present {
     }
 }
 
-pub(crate) fn tune(tcp: &TcpStream, gone: Duration) -> io::Result<()> {
+/// Has a socket send at once, keep at most about twice `send_buffer_len` bytes that are not sent, and find out within
+/// `gone` (whole seconds, at least 4) that the other machine has vanished.
+///
+/// # Errors
+/// When the system refuses one of them; those before it are in force.
+pub fn tune(tcp: &TcpStream, gone: Duration, send_buffer_len: usize) -> io::Result<()> {
     // A reading is one small write; waiting for more would only delay it.
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
-    socket.set_send_buffer_size(SEND_BUFFER_LEN)?;
+    socket.set_send_buffer_size(send_buffer_len)?;
     // While something is under way to it, it is not asked: what is not confirmed in time tells the same.
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(gone))?;

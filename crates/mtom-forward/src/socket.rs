@@ -8,6 +8,7 @@
 
 use crate::ring::Batch;
 use crate::server::Limits;
+use ear::Ear;
 use futures_util::{SinkExt, StreamExt};
 use std::future::poll_fn;
 use std::io;
@@ -24,6 +25,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
+mod ear;
+
 /// The longest request; a longer one closes with 1009.
 pub(crate) const REQUEST_LEN_MAX: usize = 4 * 1024;
 /// Requests are a few bytes. This much is taken at once for every connection.
@@ -38,6 +41,7 @@ const FAREWELL_LEN_MAX: usize = 4 * 1024 * 1024;
 /// One client, from the end of its handshake.
 pub(crate) struct Connection {
     socket: WebSocketStream<Gate>,
+    ear: Ear,
     limits: Limits,
     stop: CancellationToken,
 }
@@ -83,23 +87,23 @@ impl Connection {
         let gate = Gate { tcp, rest: Vec::new(), written: 0 };
         let socket =
             WebSocketStream::from_partially_read(gate, early, Role::Server, Some(config)).await;
-        Self { socket, limits, stop }
+        Self { socket, ear: Ear::new(), limits, stop }
     }
 
     /// Waits for the next thing that the client says, or for the end. Losing this future loses
     /// nothing.
     pub(crate) async fn hear(&mut self) -> Result<Heard, End> {
-        let Self { socket, stop, .. } = self;
+        let Self { socket, ear, stop, .. } = self;
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(End::Stopped),
-            message = socket.next() => heard(message),
+            message = next(socket, ear) => heard(message),
         }
     }
 
     /// As [`Connection::hear`], for who learns of the end in another way.
     pub(crate) async fn message(&mut self) -> Result<Heard, End> {
-        heard(self.socket.next().await)
+        heard(next(&mut self.socket, &self.ear).await)
     }
 
     /// Lets `work` end, unless everything ends before.
@@ -197,6 +201,11 @@ impl From<io::Error> for End {
     fn from(_: io::Error) -> Self {
         Self::Gone
     }
+}
+
+/// The next message. Losing this future loses nothing.
+async fn next(socket: &mut WebSocketStream<Gate>, ear: &Ear) -> Option<Result<Message, Error>> {
+    poll_fn(|cx| ear.poll(cx, |cx| socket.poll_next_unpin(cx))).await
 }
 
 fn heard(message: Option<Result<Message, Error>>) -> Result<Heard, End> {

@@ -6,7 +6,7 @@ use crate::feed::ReadingPages;
 use crate::follow::{Desk, End, Wire};
 use crate::lines::{self, LINE_LEN_MAX};
 use crate::seldom::Seldom;
-use crate::server::{LOG_PERIOD, Limits, Present, TURNED_AWAY_MAX, accept, tune};
+use crate::server::{LOG_PERIOD, Limits, Present, SEND_BUFFER_LEN, TURNED_AWAY_MAX, accept, tune};
 use crate::socket::until_closed;
 use std::io;
 use std::net::SocketAddr;
@@ -68,7 +68,7 @@ async fn serve_one(
     place: OwnedSemaphorePermit,
     stop: CancellationToken,
 ) {
-    if let Err(error) = tune(&tcp, desk.limits.gone) {
+    if let Err(error) = tune(&tcp, desk.limits.gone, SEND_BUFFER_LEN) {
         tracing::debug!(%peer, %error, "cannot tune the socket");
     }
     let _present = Present::new(desk.feed.tally(), place);

@@ -56,9 +56,9 @@ struct State {
     rules: Arc<[RuleView]>,
     drain: Option<DrainState>,
     alerts: AlertCounts,
-    feed: Option<mtom_forward::feed::Feed>,
     availabilities: Availabilities,
     sparkplug: SparkplugCounts,
+    exits: Option<forwarded::Exits>,
     meter: Meter,
 }
 
@@ -471,7 +471,7 @@ impl State {
             rules: Arc::clone(&self.rules),
             drain: self.drain.clone(),
             alerts: self.alerts,
-            forwarded: self.feed.as_ref().map(Forwarded::from),
+            forwarded: self.exits.as_ref().map(forwarded::Exits::counts),
             broker_sessions_lost: self.meter.sessions_lost(),
         }
     }

@@ -292,3 +292,5 @@ async fn endless_texts_from_outside_are_cut() {
     }
     server.stop().await;
 }
+
+mod silence;

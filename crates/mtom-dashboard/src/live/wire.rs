@@ -2,7 +2,7 @@
 //!
 //! Who is silent is asked whether it is there (ping), and is gone when it has not answered for [`GONE`].
 
-use super::{PING_TICKS, TICK};
+use super::{GONE, PING_TICKS, TICK};
 use axum::body::Bytes;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use mtom_gateway::lines::{End, Wire};
@@ -10,8 +10,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 const PING_PERIOD: Duration = TICK.saturating_mul(PING_TICKS);
-/// Silence of two questions, and time for the answer to the last.
-const GONE: Duration = Duration::from_secs(44);
 /// How long the answer to a goodbye may take to go out.
 const FAREWELL: Duration = Duration::from_secs(1);
 

@@ -211,6 +211,8 @@ fn the_page_is_one_that_prometheus_reads() {
 #[test]
 fn what_other_programs_get_is_counted_where_they_are_served() {
     let mut forwarded = Forwarded::default();
+    (forwarded.live.viewers, forwarded.live.refused, forwarded.live.closed_slow) = (12, 13, 14);
+    (forwarded.live.sent, forwarded.live.skipped) = (15, 16);
     (forwarded.tcp.open, forwarded.tcp.waiting, forwarded.tcp.refused) = (1, 2, 3);
     (forwarded.tcp.closed_slow, forwarded.tcp.sent) = (4, 5);
     (forwarded.udp.subscribers, forwarded.udp.refused, forwarded.udp.unanswered) = (6, 7, 8);
@@ -218,9 +220,25 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
     let snapshot = Snapshot { forwarded: Some(forwarded), ..snapshot() };
     let page = text(&snapshot, Size { len: 4_096, readings: 7 }, AT);
     check(&page);
-    let is_theirs = |line: &&str| line.contains("mtom_tcp_") || line.contains("mtom_udp_");
+    let is_theirs =
+        |line: &&str| ["mtom_live_", "mtom_tcp_", "mtom_udp_"].iter().any(|of| line.contains(of));
     let lines: Vec<_> = page.lines().filter(is_theirs).map(|line| format!("{line}\n")).collect();
     expect![[r#"
+        # HELP mtom_live_viewers Viewers at the original's live port.
+        # TYPE mtom_live_viewers gauge
+        mtom_live_viewers 12
+        # HELP mtom_live_viewers_refused_total Viewers that were refused.
+        # TYPE mtom_live_viewers_refused_total counter
+        mtom_live_viewers_refused_total 13
+        # HELP mtom_live_viewers_slow_total Viewers cut off: they took nothing.
+        # TYPE mtom_live_viewers_slow_total counter
+        mtom_live_viewers_slow_total 14
+        # HELP mtom_live_readings_sent_total Readings sent to viewers.
+        # TYPE mtom_live_readings_sent_total counter
+        mtom_live_readings_sent_total 15
+        # HELP mtom_live_readings_skipped_total Readings that slow viewers missed.
+        # TYPE mtom_live_readings_skipped_total counter
+        mtom_live_readings_skipped_total 16
         # HELP mtom_tcp_clients Programs that are connected by TCP.
         # TYPE mtom_tcp_clients gauge
         mtom_tcp_clients 1

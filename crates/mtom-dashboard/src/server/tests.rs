@@ -349,6 +349,38 @@ async fn a_head_that_never_ends_is_not_waited_for() {
     server.stop().await;
 }
 
+/// More than there are places of any kind never finish their request; who asks at once is answered at once.
+#[tokio::test]
+async fn those_who_never_finish_their_request_hold_nobody_up() {
+    let head = Duration::from_secs(3_600);
+    let limits = super::Limits { connections_max: 2, visitors_max: 8, head, ..limits() };
+    let server = Server::within(limits, None).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut socket = TcpStream::connect(server.address).await.unwrap();
+        socket.write_all(b"G").await.unwrap();
+        slow.push(socket);
+        if slow.len() % 10 == 0 {
+            assert_eq!(server.get("/healthz").await.status, 200);
+        }
+    }
+    // The oldest are closed, and no more than that.
+    let (late, early) = (slow.split_off(92), slow);
+    for mut socket in early {
+        let ended = soon("the connection's end", socket.read(&mut [0])).await;
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    }
+    let rest =
+        format!("ET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
+    for mut socket in late.into_iter().skip(1) {
+        socket.write_all(rest.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("an answer", socket.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn the_end_waits_for_nobody_who_does_not_end() {
     let server = Server::start().await;

@@ -4,10 +4,12 @@ use crate::support::{Port, hub, until};
 use crate::viewer::{LIMIT, Viewer};
 use expect_test::{Expect, expect};
 use mtom_forward::server::Limits;
+use std::io::ErrorKind::WouldBlock;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
 
 #[tokio::test]
 async fn the_own_page_file_pages_and_programs_may() {
@@ -155,6 +157,56 @@ async fn one_that_never_asks_is_closed_and_gives_its_place_back() {
     let read = timeout(LIMIT, tcp.read(&mut [0; 64])).await.expect("closed");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     Viewer::connect(port.address).await.expect_nothing_more().await;
+}
+
+/// Two hundred that say their request byte by byte, each byte in time but the whole never.
+#[tokio::test]
+async fn those_who_ask_byte_by_byte_are_closed_and_hold_nobody_up() {
+    const SLOW: usize = 200;
+    let handshake = Duration::from_millis(500);
+    let limits = Limits { viewers_max: 1, handshake, ..Limits::default() };
+    let hub = hub();
+    let port = Port::live_with(&hub, limits).await;
+    let mut slow = JoinSet::new();
+    for _ in 0..SLOW {
+        let mut tcp = TcpStream::connect(port.address).await.unwrap();
+        slow.spawn(async move {
+            let mut pace = interval(handshake / 20);
+            let request = b"GET / HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'x'));
+            for byte in request {
+                pace.tick().await;
+                if tcp.write_all(&[*byte]).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    // There is one place, and they have none: none of them is in the way of who asks at once.
+    Viewer::connect(port.address).await.expect_nothing_more().await;
+    let closed = async { while slow.join_next().await.transpose().unwrap().is_some() {} };
+    timeout(LIMIT, closed).await.expect("every one is closed");
+    until("nobody is left", || hub.stats().viewers == 0).await;
+    assert_eq!(hub.stats().refused, 0);
+}
+
+/// More never ask than may wait: the oldest of them go, and whoever asks comes in.
+#[tokio::test]
+async fn of_too_many_who_never_ask_the_oldest_are_closed() {
+    let limits = Limits { visitors_max: 8, handshake: LIMIT * 2, ..Limits::default() };
+    let port = Port::live_with(&hub(), limits).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        slow.push(TcpStream::connect(port.address).await.unwrap());
+    }
+    Viewer::connect(port.address).await.expect_nothing_more().await;
+    // Seven of them are left, the youngest.
+    for tcp in &mut slow[..93] {
+        let read = timeout(LIMIT, tcp.read(&mut [0; 64])).await.expect("closed");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+    for tcp in &slow[93..] {
+        assert!(tcp.try_read(&mut [0; 64]).is_err_and(|error| error.kind() == WouldBlock));
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 const HOUR: i64 = 3_600_000_000;
 
 /// One that follows, and its own side.
-struct Follower {
+pub(crate) struct Follower {
     events: mpsc::Receiver<Event>,
     kept: watch::Sender<Kept>,
     stop: CancellationToken,
@@ -36,7 +36,7 @@ impl Follower {
     }
 
     /// Its clock stands at `now`.
-    fn start_at(
+    pub(crate) fn start_at(
         address: &str,
         wish: Wish,
         now: UnixMicros,
@@ -59,7 +59,7 @@ impl Follower {
         Self { events, kept, stop, task }
     }
 
-    async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Event {
         timeout(LIMIT, self.events.recv()).await.expect("an event in time").expect("it runs")
     }
 
@@ -70,7 +70,7 @@ impl Follower {
         }
     }
 
-    async fn lost(&mut self) -> String {
+    pub(crate) async fn lost(&mut self) -> String {
         match self.next().await {
             Event::Lost { reason, .. } => reason,
             other => panic!("expected a loss, got {other:?}"),
@@ -78,7 +78,7 @@ impl Follower {
     }
 
     /// The next reading, which is stored then.
-    async fn reading(&mut self) -> (u64, bool) {
+    pub(crate) async fn reading(&mut self) -> (u64, bool) {
         match self.next().await {
             Event::Reading { place, fresh_until, .. } => {
                 let id = place.id;
@@ -93,7 +93,7 @@ impl Follower {
         timeout(LIMIT, self.task.join_next()).await.expect("ends in time").unwrap().unwrap()
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.cancel();
         self.ended().await.unwrap();
     }

@@ -22,4 +22,6 @@ mod slow;
 mod support;
 mod tcp;
 mod udp;
+#[cfg(target_os = "linux")]
+mod vanished;
 mod viewer;

@@ -365,9 +365,11 @@ async fn clients_whose_machine_has_vanished_give_their_places_back() {
             .spawn()
             .unwrap();
         let mut up = [0; 2];
-        process.stdout.take().unwrap().read_exact(&mut up).unwrap();
+        // Kept open: it may not have written the end of its line yet, and must not end for that.
+        let mut said = process.stdout.take().unwrap();
+        said.read_exact(&mut up).unwrap();
         assert_eq!(&up, b"up");
-        processes.push(Killed(process));
+        processes.push((Killed(process), said));
     }
     connected(&house, 2).await;
     house.store(1);

@@ -84,7 +84,7 @@ impl Followers {
         (view, clock): (&View, &Clock),
         stop: &CancellationToken,
     ) {
-        view.forwarding(self.feed.clone());
+        view.forwarding(self.live.clone(), self.feed.clone());
         for (port, count) in [
             ("live", self.live.viewers()),
             ("tcp", self.feed.open()),

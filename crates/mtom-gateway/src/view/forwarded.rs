@@ -2,26 +2,36 @@
 
 use super::View;
 use mtom_forward::feed::{Feed, FeedStats};
+use mtom_forward::live::{LiveHub, LiveStats};
 use mtom_forward::udp::UdpStats;
 
 /// The counts of this moment, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forwarded {
+    /// In the original's words, at its live port.
+    pub live: LiveStats,
     /// As lines, by TCP.
     pub tcp: FeedStats,
     /// As datagrams, by UDP.
     pub udp: UdpStats,
 }
 
-impl From<&Feed> for Forwarded {
-    fn from(feed: &Feed) -> Self {
-        Self { tcp: feed.stats(), udp: feed.udp_stats() }
+/// Where they leave.
+pub(super) struct Exits {
+    live: LiveHub,
+    feed: Feed,
+}
+
+impl Exits {
+    pub(super) fn counts(&self) -> Forwarded {
+        let Self { live, feed } = self;
+        Forwarded { live: live.stats(), tcp: feed.stats(), udp: feed.udp_stats() }
     }
 }
 
 impl View {
     /// Shows what becomes of readings that other programs get.
-    pub(crate) fn forwarding(&self, feed: Feed) {
-        self.state().feed = Some(feed);
+    pub(crate) fn forwarding(&self, live: LiveHub, feed: Feed) {
+        self.state().exits = Some(Exits { live, feed });
     }
 }
