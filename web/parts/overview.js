@@ -369,8 +369,10 @@ export function createOverview(page, onSelect, offlineSince) {
     const speaking = new Set();
     const all = new Set();
     for (const series of model.series.values()) {
-      all.add(series.latest.device);
-      if (!isStale(model, series, now)) speaking.add(series.latest.device);
+      const { device } = series.latest;
+      all.add(device);
+      const isGone = model.availability.get(device)?.available === false;
+      if (!isGone && !isStale(model, series, now)) speaking.add(device);
     }
     const text = t("overview.summary", { count: all.size, speaking: speaking.size });
     setText(byId("overview-summary"), all.size === 0 ? "" : text);

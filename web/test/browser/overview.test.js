@@ -126,6 +126,26 @@ describe("devices", () => {
     });
   });
 
+  test("one of another system is offline when it says so, and back with its next reading", async () => {
+    await withMtom(['ingest.topics=["tele/+/SENSOR"]'], async (mtom) => {
+      const reading = '{"Time":"2026-11-23T08:06:30","DS18B20":{"Temperature":21.5}}';
+      const plug = ".device[data-device=plug]";
+      mtom.publish("tele/plug/SENSOR", reading);
+      const { page, close } = await browser.open(mtom.url);
+      await page.waitForSelector(`${plug}[data-state=fresh]`);
+      mtom.publish("tele/plug/LWT", "Offline");
+      await page.waitForSelector(`${plug}[data-state=offline]`);
+      await waitForText(page, `${plug} .said`, /^offline since \d\d:\d\d:\d\d$/);
+      await waitForText(page, "#overview-summary", "0 of 1 devices are heard");
+      await page.reload();
+      await page.waitForSelector(`${plug}[data-state=offline]`);
+      mtom.publish("tele/plug/SENSOR", reading);
+      await page.waitForSelector(`${plug}[data-state=fresh]`);
+      await waitForText(page, `${plug} .said`, "");
+      await close();
+    });
+  });
+
   test("one that has said goodbye and is missed is offline", async () => {
     await withMtom([], async (mtom) => {
       mtom.publish("Environ/Temperature", past(Date.now() - 15_000));
