@@ -153,6 +153,17 @@ pub(crate) fn step(repo: &Repo) -> Result<(), Trouble> {
     }
 }
 
+/// Builds all images.
+pub(crate) fn build_all(repo: &Repo) -> Result<()> {
+    build(repo, &Choice::all())
+}
+
+/// All images, each with the names of its board and of what it is.
+pub(crate) fn images(repo: &Repo) -> Vec<(&'static str, &'static str, PathBuf)> {
+    let all = Choice::all();
+    all.images().map(|(board, bin)| (board.name(), bin.name(), image(repo, board, bin))).collect()
+}
+
 fn build(repo: &Repo, choice: &Choice) -> Result<()> {
     for (board, bin) in choice.images() {
         println!("firmware {} for the {}", bin.name(), board.name());

@@ -18,11 +18,14 @@ mod api;
 mod autobahn;
 mod bench;
 mod bluetooth;
+mod cross;
+mod dist;
 mod emulation;
 mod faults;
 mod firmware;
 mod fuzz;
 mod mutants;
+mod platform;
 mod programs;
 mod python;
 mod repo;
@@ -33,6 +36,7 @@ mod steps;
 mod tidy;
 mod up;
 mod vendor;
+mod wine;
 
 const HELP: &str = "\
 cargo xtask <command>
@@ -44,6 +48,8 @@ cargo xtask <command>
   firmware build  build the images for ESP32 boards into target/firmware
   firmware size   the same, then how large they are; fails when one is over its budget
   bluetooth       the real binary with Linux's own Bluetooth, in an emulated machine
+  cross [name…]   mtom for other computers: windows under Wine, the unit tests for arm64 and armv7 under QEMU
+  dist [name…]    archives for linux, arm64, armv7 and windows into target/dist; --twice: and compares two builds
   faults          power cuts, kills, failing and full disks, changed files; --long for many more
   fuzz [target…]  throw bytes at what takes bytes from outside, a minute each; --seconds N
   soak page       the page stays open before a thousand devices, and must not grow; --minutes N
@@ -95,13 +101,15 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "bench" => bench::run(&Repo::open()?, rest),
         "bluetooth" => bluetooth::run(&Repo::open()?, rest),
         "firmware" if !asks_help => firmware::run(&Repo::open()?, rest),
+        "cross" if !asks_help => cross::run(&Repo::open()?, rest),
+        "dist" if !asks_help => dist::run(&Repo::open()?, rest),
         "faults" if !asks_help => faults::run(&Repo::open()?, rest),
         "fuzz" if !asks_help => fuzz::run(&Repo::open()?, rest),
         "mutants" if !asks_help => mutants::run(&Repo::open()?, rest),
         "soak" if !asks_help => soak::run(&Repo::open()?, rest),
         "help" | "--help" | "-h" => help(),
-        "test" | "tidy" | "vendor" | "firmware" | "faults" | "autobahn" | "fuzz" | "mutants"
-        | "soak"
+        "test" | "tidy" | "vendor" | "firmware" | "cross" | "dist" | "faults" | "autobahn"
+        | "fuzz" | "mutants" | "soak"
             if asks_help =>
         {
             help()

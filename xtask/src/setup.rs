@@ -4,13 +4,14 @@
 //! Nothing is fetched by address: only package managers, by name.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::api;
 use crate::autobahn;
 use crate::bluetooth::{self, bumble};
+use crate::platform::{self, Platform};
 use crate::programs;
 use crate::repo::Repo;
 use crate::report::Lack;
@@ -57,14 +58,19 @@ pub(crate) enum Need {
     BluetoothGuest,
     /// A bluetoothd that is in trouble on request, and a bus for it.
     DbusMock,
+    /// What builds for another computer.
+    Cross(Platform),
+    /// What runs here what was built for it.
+    Emulator(Platform),
 }
 
 /// A program and the package that brings it.
-struct SystemPackage {
-    program: &'static str,
-    apt: &'static str,
-    dnf: &'static str,
-    brew: &'static str,
+pub(crate) struct SystemPackage {
+    /// Or a file that shows that the package is there, by its whole path.
+    pub(crate) program: &'static str,
+    pub(crate) apt: &'static str,
+    pub(crate) dnf: &'static str,
+    pub(crate) brew: &'static str,
 }
 
 const MOSQUITTO: [SystemPackage; 2] = [
@@ -191,14 +197,15 @@ pub(crate) fn provide(repo: &Repo, needs: &[Need]) -> Vec<(Need, Lack)> {
             lacks.push((need, lack));
         }
     }
-    for (need, targets) in [
-        (Need::BareMetal, &[BARE_METAL][..]),
-        (Need::Firmware, &[BARE_METAL, BARE_METAL_ATOMICS][..]),
-    ] {
-        if needs.contains(&need) {
-            let found = targets.iter().filter_map(|target| bare_metal(repo, target).err());
-            lacks.extend(found.map(|lack| (need, lack)));
-        }
+    for need in needs {
+        let targets = match need {
+            Need::BareMetal => vec![BARE_METAL],
+            Need::Firmware => vec![BARE_METAL, BARE_METAL_ATOMICS],
+            Need::Cross(platform) => vec![platform.triple()],
+            _ => Vec::new(),
+        };
+        let found = targets.iter().filter_map(|target| rust_target(repo, target).err());
+        lacks.extend(found.map(|lack| (need, lack)));
     }
     lacks
 }
@@ -232,6 +239,7 @@ fn is_missing(repo: &Repo, package: &SystemPackage) -> bool {
     match package.program {
         "chromium" => chromium(repo).is_none(),
         DBUS_MOCK_MODULE => !PYTHONS.iter().any(|python| has_dbus_mock(python)),
+        path if path.starts_with('/') => !Path::new(path).exists(),
         program => repo.find(program).is_none(),
     }
 }
@@ -256,8 +264,10 @@ fn system_packages(repo: &Repo, needs: &BTreeSet<Need>) -> Vec<(Need, Lack)> {
     let missing = || {
         wanted
             .iter()
+            .copied()
+            .chain(platform::PACKAGES)
             .filter(|(need, _)| needs.contains(need))
-            .flat_map(|(need, packages)| packages.iter().map(move |package| (*need, package)))
+            .flat_map(|(need, packages)| packages.iter().map(move |package| (need, package)))
             .filter(|(_, package)| is_missing(repo, package))
     };
     let names: Vec<&str> = missing().map(|(_, package)| package.apt).collect();
@@ -318,7 +328,7 @@ const BROKER_SERVICES: [&str; 3] = ["mosquitto", "nats-server", "rabbitmq-server
 /// Stops what a package has just started. Where no service manager is at work nothing runs, and nothing is done or
 /// said.
 fn stop_service(repo: &Repo, service: &str) {
-    let has_systemd = std::path::Path::new("/run/systemd/system").is_dir();
+    let has_systemd = Path::new("/run/systemd/system").is_dir();
     let (program, is_running, stop): (&str, &[&str], &[&str]) = if has_systemd {
         ("systemctl", &["--quiet", "is-enabled", service], &["disable", "--now", service])
     } else {
@@ -380,13 +390,13 @@ fn build_tool(repo: &Repo, tool: &Tool) -> Result<()> {
     programs::run(cargo.args(["install", "--locked", tool.package, "--root"]).arg(repo.tools()))
 }
 
-fn bare_metal(repo: &Repo, target: &str) -> Result<(), Lack> {
+fn rust_target(repo: &Repo, target: &str) -> Result<(), Lack> {
     let mut rustc = std::process::Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", target]).current_dir(repo.root());
     let is_there = programs::stdout_of(&mut rustc)
         .ok()
         .and_then(|dir| String::from_utf8(dir).ok())
-        .is_some_and(|dir| std::path::Path::new(dir.trim()).is_dir());
+        .is_some_and(|dir| Path::new(dir.trim()).is_dir());
     if is_there {
         return Ok(());
     }

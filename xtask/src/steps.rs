@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 
 use crate::bluetooth::{self, bumble};
+use crate::platform::Platform;
 use crate::repo::Repo;
 use crate::report::{Lack, Outcome, Report, Trouble};
 use crate::setup::{self, BARE_METAL, Need};
-use crate::{api, autobahn, emulation, firmware, programs, tidy};
+use crate::{api, autobahn, cross, emulation, firmware, programs, tidy};
 use beside::Beside;
 
 mod beside;
@@ -154,9 +155,9 @@ struct Step {
 const WAITS: [&str; 2] = ["bluetooth", "browser"];
 /// These compute: where one of the others is chosen too they run beside it, in this order, in a process of their
 /// own that stands back. They build into folders of their own, so that nobody waits for their lock.
-const COMPUTES: [&str; 3] = ["clippy", "firmware", "doc"];
+const COMPUTES: [&str; 4] = ["clippy", "firmware", "doc", "windows"];
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     Step { name: "fmt", what: "cargo fmt --check", needs: &[], run: fmt },
     Step { name: "tidy", what: "the rules of the house", needs: &[], run: tidy_step },
     Step { name: "typos", what: "spelling", needs: &[Need::Typos], run: typos },
@@ -243,6 +244,12 @@ const STEPS: [Step; 19] = [
         run: firmware::step,
     },
     Step { name: "doc", what: "cargo doc -D warnings", needs: &[], run: doc },
+    Step {
+        name: "windows",
+        what: "mtom.exe under Wine: a controller, its serial port, its end",
+        needs: &[Need::Cross(Platform::Windows), Need::Emulator(Platform::Windows)],
+        run: cross::step,
+    },
 ];
 
 fn fmt(repo: &Repo) -> Result<(), Trouble> {

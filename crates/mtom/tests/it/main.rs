@@ -51,6 +51,8 @@ mod sparkplug;
 mod switches;
 mod topologies;
 mod viewer;
+#[cfg(unix)]
+mod windows;
 
 use std::time::Duration;
 

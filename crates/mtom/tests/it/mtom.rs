@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The binary with its arguments.
@@ -24,20 +25,20 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 /// Runs a command that is to end by itself.
 pub(crate) fn output(mut command: Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let _limit = Limit::new(child.id());
+    let _limit = Limit::new(child.id(), LIMIT);
     child.wait_with_output().unwrap()
 }
 
-/// Kills a process that has not ended within the limit; its status tells then.
-struct Limit {
+/// Kills a process that has not ended within its limit; its status tells then.
+pub(crate) struct Limit {
     _ended: mpsc::Sender<()>,
 }
 
 impl Limit {
-    fn new(pid: u32) -> Self {
+    pub(crate) fn new(pid: u32, limit: Duration) -> Self {
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || {
-            if ended.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
             }
         });
@@ -100,7 +101,7 @@ impl Mtom {
     pub(crate) fn stop(&mut self, signal: &str) -> ExitStatus {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        let _limit = Limit::new(self.process.id());
+        let _limit = Limit::new(self.process.id(), LIMIT);
         self.process.wait().unwrap()
     }
 

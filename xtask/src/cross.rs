@@ -1,0 +1,118 @@
+//! mtom on other computers: built here for each of them, and tried under emulation.
+//!
+//! For Windows the suite `windows` starts the binary under Wine, beside one of this computer; it is a step of
+//! `cargo xtask test` too, and here the lints come first of what only Windows compiles. For another processor the unit
+//! tests of all crates run under QEMU.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::platform::Platform;
+use crate::programs;
+use crate::repo::Repo;
+use crate::report::Trouble;
+use crate::setup;
+use crate::wine::Wine;
+
+/// Where lints and documents are made too, which share what runs while they are.
+const BUILD_DIR: &str = "checks";
+
+/// `cargo xtask cross [NAME…]`; without a name all but this computer's own kind.
+pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
+    let mut platforms = chosen(args)?;
+    if platforms.is_empty() {
+        platforms.extend(Platform::ALL.into_iter().filter(|platform| *platform != Platform::Linux));
+    }
+    let needs: Vec<_> = platforms.iter().flat_map(|platform| platform.needs()).collect();
+    if let Some((_, lack)) = setup::provide(repo, &needs).into_iter().next() {
+        bail!("{lack}");
+    }
+    for platform in platforms {
+        println!("── {}, {}", platform.name(), platform.triple());
+        match platform {
+            Platform::Windows => {
+                programs::run(for_windows(repo, "clippy").args(["--", "-Dwarnings"]))?;
+                windows(repo)?;
+            }
+            Platform::Linux | Platform::Arm64 | Platform::Armv7 => unit_tests(repo, platform)?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The platforms with these names, each once, in the order in which they are written.
+pub(crate) fn chosen(args: &[String]) -> Result<Vec<Platform>> {
+    let mut chosen = Vec::new();
+    for arg in args {
+        let found = Platform::ALL.into_iter().find(|platform| platform.name() == arg);
+        let platform = found.with_context(|| {
+            let names = Platform::ALL.map(Platform::name).join(", ");
+            format!("no computer `{arg}`; there are {names}")
+        })?;
+        if !chosen.contains(&platform) {
+            chosen.push(platform);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The step of `cargo xtask test`.
+pub(crate) fn step(repo: &Repo) -> Result<(), Trouble> {
+    Ok(windows(repo)?)
+}
+
+/// Builds the binary and lets the suite start it.
+fn windows(repo: &Repo) -> Result<()> {
+    programs::run(&mut for_windows(repo, "build"))?;
+    // Those of code that only Windows compiles are seen nowhere else; cargo says them again.
+    let mut again = for_windows(repo, "build");
+    let said = programs::stdout_of(again.arg("--message-format=json"))?;
+    if let Some(warning) = first_warning(&String::from_utf8_lossy(&said)) {
+        bail!("there are warnings for Windows: {}", warning.trim());
+    }
+    let wine = Wine::provide(repo)?;
+    let built = repo.target().join(BUILD_DIR).join(Platform::Windows.triple()).join("debug");
+    let mut test = repo.cargo();
+    test.env("MTOM_WINDOWS", built.join(Platform::Windows.program("mtom")));
+    test.env("MTOM_WINDOWS_PORTS", wine.ports());
+    wine.inhabit(&mut test);
+    // The same packages as the step `test`, so that nothing is built a second time.
+    test.args(["test", "--workspace", "--test", "it", "windows::", "--", "--ignored"]);
+    let tested = programs::run(&mut test);
+    wine.end()?;
+    tested
+}
+
+/// The first of our warnings among what cargo says about a build (the Cargo Book, "External tools"). Those of others
+/// it keeps to itself.
+fn first_warning(said: &str) -> Option<String> {
+    said.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let message = &line["message"];
+        let is_warning = line["reason"] == "compiler-message" && message["level"] == "warning";
+        is_warning.then(|| message["rendered"].as_str().unwrap_or_default().to_owned())
+    })
+}
+
+/// `cargo` over the binary for Windows.
+fn for_windows(repo: &Repo, command: &str) -> Command {
+    let mut cargo = Platform::Windows.cargo(repo, command);
+    cargo.arg("--target-dir").arg(repo.target().join(BUILD_DIR));
+    // Nobody looks at a backtrace of it, and it is linked sooner without.
+    cargo.args(["--package=mtom", "--config=profile.dev.debug=false"]);
+    cargo
+}
+
+/// Builds all of it and runs what tests itself alone: sockets and processes of an emulated program are this
+/// computer's own, and those are tried here.
+fn unit_tests(repo: &Repo, platform: Platform) -> Result<()> {
+    programs::run(platform.cargo(repo, "build").arg("--package=mtom"))?;
+    let mut test = platform.cargo(repo, "test");
+    test.args(["--workspace", "--exclude=xtask", "--exclude=bench", "--lib", "--bins"]);
+    programs::run(test.arg("--no-fail-fast"))
+}
+
+#[cfg(test)]
+mod tests;
