@@ -16,6 +16,8 @@ mod bluez;
 mod command_line;
 mod controller;
 mod crash;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod database;
 #[cfg(target_os = "linux")]
 mod disk_full;

@@ -91,6 +91,11 @@ impl Mtom {
         Self { process, ready, dir: dir.to_owned(), _own_dir: None }
     }
 
+    /// Its number at the system.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
