@@ -278,6 +278,11 @@ struct Place {
 }
 
 impl Place {
+    /// It has said no whole request yet.
+    fn is_visitor(&self) -> bool {
+        self.visitor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Waits for a place, unless it has one.
     async fn take(&self) {
         drop(self.visitor.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -302,14 +307,25 @@ async fn connection(
     let must_go = visitor.end();
     let place =
         Arc::new(Place { visitor: Mutex::new(Some(visitor)), places, taken: OnceCell::new() });
+    let asked = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        let (place, router) = (Arc::clone(&place), router.clone());
+        let (place, router) = (Arc::clone(&asked), router.clone());
         async move {
             place.take().await;
             router.call(request).await
         }
     });
+    // By hyper's own measure a head may take as long again when a byte comes.
+    let late = {
+        let place = Arc::clone(&place);
+        async move {
+            tokio::time::sleep(limits.head).await;
+            if !place.is_visitor() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -320,6 +336,7 @@ async fn connection(
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = must_go.cancelled() => return,
+        () = late => return,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             match tokio::time::timeout(limits.grace, served).await {

@@ -349,6 +349,22 @@ async fn a_head_that_never_ends_is_not_waited_for() {
     server.stop().await;
 }
 
+/// A byte comes again and again, the end of the head never.
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_is_not_waited_for_longer() {
+    let head = Duration::from_millis(300);
+    let server = Server::within(super::Limits { head, ..limits() }, None).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let mut pace = tokio::time::interval(head / 2);
+    let mut written = 0;
+    while socket.write_all(b"G").await.is_ok() {
+        written += 1;
+        assert!(written < 20, "it is still open");
+        pace.tick().await;
+    }
+    server.stop().await;
+}
+
 /// More than there are places of any kind never finish their request; who asks at once is answered at once.
 #[tokio::test]
 async fn those_who_never_finish_their_request_hold_nobody_up() {
