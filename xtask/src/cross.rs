@@ -111,7 +111,8 @@ fn unit_tests(repo: &Repo, platform: Platform) -> Result<()> {
     programs::run(platform.cargo(repo, "build").arg("--package=mtom"))?;
     let mut test = platform.cargo(repo, "test");
     test.args(["--workspace", "--exclude=xtask", "--exclude=bench", "--lib", "--bins"]);
-    programs::run(test.arg("--no-fail-fast"))
+    // An emulated processor is many times slower, and chance is tried enough on this computer's own.
+    programs::run(test.arg("--no-fail-fast").env("PROPTEST_CASES", "16"))
 }
 
 #[cfg(test)]
