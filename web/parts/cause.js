@@ -26,6 +26,7 @@ const SCHEDULE = whole(`schedule ended at (?<time>${TIME})`);
 const SUCCESSION = whole(`(?<rule>.+?) has no say any more${MEANWHILE}`);
 const BY_READING = whole(READING);
 const AGAIN = whole("the device knew a higher number; (?<cause>.+)");
+const THERE = whole("(?<cause>.+), in Home Assistant");
 const GONE = "its rule is gone";
 
 /**
@@ -49,6 +50,10 @@ function translated(text, t, language) {
   const again = AGAIN.exec(text)?.groups?.cause;
   if (again !== undefined) {
     return t("cause.again", { cause: translated(again, t, language) ?? again });
+  }
+  const there = THERE.exec(text)?.groups?.cause;
+  if (there !== undefined) {
+    return t("cause.there", { cause: translated(there, t, language) ?? there });
   }
   const silence = SILENCE.exec(text)?.groups;
   if (silence !== undefined) {

@@ -169,6 +169,7 @@ export const en = {
   "cause.start": "decided before the start, at {time}",
   "cause.hand": "by hand",
   "cause.hand.until": "by hand, until {time}",
+  "cause.there": "{cause}, in Home Assistant",
   "cause.hand.over": "no longer by hand",
   "cause.schedule": "schedule ended at {time}",
   "cause.succession": "{rule} has no say any more",

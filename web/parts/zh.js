@@ -157,6 +157,7 @@ export const zh = {
   "cause.start": "启动之前（{time}）已决定",
   "cause.hand": "手动",
   "cause.hand.until": "手动，直到 {time}",
+  "cause.there": "在 Home Assistant 中{cause}",
   "cause.hand.over": "手动已结束",
   "cause.schedule": "日程已于 {time} 结束",
   "cause.succession": "{rule} 不再起作用",

@@ -32,6 +32,9 @@ test("in English a sentence is as the gateway wrote it, with local times", () =>
 test("a sentence in another one, and the condition behind it", () => {
   const again = "the device knew a higher number; no reading for 10 s";
   assert.equal(cause(again, zh, "zh"), "设备的命令编号更大；10 秒没有读数");
+  const there = "by hand, in Home Assistant";
+  assert.equal(cause(there, zh, "zh"), "在 Home Assistant 中手动");
+  assert.equal(cause(there, en, "en"), there);
   const held = "reading 7: a/b 1 °C, held for 2 s; value > 0.5, where value is 1";
   assert.equal(cause(held, zh, "zh"), "读数 7：a/b 1 °C，持续 2 秒; value > 0.5, where value is 1");
 });

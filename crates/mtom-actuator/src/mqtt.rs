@@ -112,6 +112,7 @@ impl Connection {
             packet_len_max: PACKET_LEN_MAX,
             requests_len: REQUESTS_LEN,
             unanswered_max: 4,
+            will: None,
         };
         Self(Mqtt::new(broker, spoken, &options))
     }

@@ -5,7 +5,7 @@
 //! delivered again by the broker. It reconnects for ever, with a growing, jittered delay.
 
 use crate::intake::{Intake, Message, Receipt, kept};
-use crate::outlet::{NotTaken, Outgoing, Outgoings};
+use crate::outlet::{Announcement, NotTaken, Outgoing, Outgoings};
 use futures_util::StreamExt;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use mtom_mqtt::connection::{Connection as Mqtt, Event, Incoming, Options};
@@ -16,6 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+mod wishes;
+
+pub use wishes::Wishes;
 
 /// Bounds the requests of one connection: every packet id may be acknowledged, plus subscriptions and what
 /// we say ourselves.
@@ -45,6 +49,8 @@ pub struct Settings {
     pub receive_max: u16,
     /// The broker has had our session before: that it has none is a loss.
     pub is_known: bool,
+    /// What the broker says when we are gone.
+    pub will: Option<Announcement>,
 }
 
 /// What happens to the connection.
@@ -65,13 +71,14 @@ pub enum Change {
     },
 }
 
-/// Receives, and sends what comes out of `outgoings`, until `stop`.
+/// Receives, and sends what comes out of `outgoings`, until `stop`. What is wished for besides comes and goes.
 ///
 /// `jitter` gives a number from 0 to 1 for each delay.
 pub async fn run(
     settings: Settings,
     intake: Intake,
     mut outgoings: Outgoings,
+    mut wishes: Wishes,
     changed: impl Fn(Change),
     jitter: impl Fn() -> f64,
     stop: CancellationToken,
@@ -85,7 +92,7 @@ pub async fn run(
         let begun = Instant::now();
         let fault = tokio::select! {
             () = stop.cancelled() => break,
-            fault = connection.serve(&intake, &mut outgoings, &changed) => fault,
+            fault = connection.serve(&intake, &mut outgoings, &mut wishes, &changed) => fault,
         };
         let has_acknowledged = connection.has_acknowledged;
         if connection.up {
@@ -119,6 +126,15 @@ struct Session {
     is_lost: bool,
 }
 
+/// Subscriptions that the broker has not answered.
+#[derive(Default)]
+struct Asked {
+    /// Those that have to be granted.
+    needed: usize,
+    /// Those that may be refused.
+    wished: usize,
+}
+
 /// One connection, from CONNECT to its end.
 struct Connection<'a> {
     settings: &'a Settings,
@@ -141,6 +157,7 @@ impl<'a> Connection<'a> {
             packet_len_max: PACKET_LEN_MAX,
             requests_len: REQUESTS_LEN,
             unanswered_max: UNANSWERED_MAX,
+            will: settings.will.clone().map(Into::into),
         };
         let mqtt = Mqtt::new(&settings.target, spoken, &options);
         Self { settings, mqtt, spoken, session, up: false, has_acknowledged: false }
@@ -151,6 +168,7 @@ impl<'a> Connection<'a> {
         &mut self,
         intake: &Intake,
         outgoings: &mut Outgoings,
+        wishes: &mut Wishes,
         changed: &impl Fn(Change),
     ) -> Fault {
         // Dropped with the connection: whoever waits hears that it ended.
@@ -158,15 +176,18 @@ impl<'a> Connection<'a> {
         // In order, as the messages came [MQTT-4.6.0-2]. The broker's window bounds it.
         let mut unsafe_yet = FuturesOrdered::new();
         let mut under_way = HashSet::new();
-        let mut unanswered = 0;
+        let mut asked = Asked::default();
         let spoken = self.spoken;
         loop {
             tokio::select! {
                 event = self.mqtt.next() => match event {
                     Ok(Event::Connected { session_present }) => {
                         match self.connected(session_present) {
-                            Ok(0) => changed(Change::Connected { session_lost: false, spoken }),
-                            Ok(filters) => unanswered = filters,
+                            Ok(0) => {
+                                wishes.connected(true);
+                                changed(Change::Connected { session_lost: false, spoken });
+                            }
+                            Ok(filters) => asked.needed = filters,
                             Err(fault) => return fault,
                         }
                     }
@@ -183,22 +204,23 @@ impl<'a> Connection<'a> {
                             Handed::Ended => return Fault::Ended("the gateway is ending".into()),
                         }
                     }
-                    // Those that are only wished for are asked for last.
-                    Ok(Event::Subscribed { refused }) if unanswered > 0 => {
-                        if let Some((filter, reason)) = refused.first() {
-                            return not_subscribed(filter, reason);
-                        }
-                        unanswered -= 1;
-                        if unanswered == 0 {
-                            let session_lost = std::mem::take(&mut self.session.is_lost);
-                            self.session.is_subscribed = true;
-                            self.session.is_known = true;
-                            changed(Change::Connected { session_lost, spoken });
+                    Ok(Event::Subscribed { refused }) => {
+                        match self.answered(&refused, &mut asked, wishes) {
+                            Ok(None) => {}
+                            Ok(Some(session_lost)) => {
+                                changed(Change::Connected { session_lost, spoken });
+                            }
+                            Err(fault) => return fault,
                         }
                     }
                     Ok(_) => {}
                     Err(fault) => return fault,
                 },
+                () = wishes.due(), if self.session.is_subscribed && self.up => {
+                    if let Err(fault) = wishes.follow(&mut self.mqtt) {
+                        return fault;
+                    }
+                }
                 Some((safe, message)) = unsafe_yet.next(), if !unsafe_yet.is_empty() => {
                     if !safe {
                         let why = "a message could not be stored: it will be delivered again";
@@ -220,6 +242,34 @@ impl<'a> Connection<'a> {
                 Some(()) = published.next(), if !published.is_empty() => {}
             }
         }
+    }
+
+    /// The broker has answered to a subscription. When that was the last of those that are needed: whether our session
+    /// was lost.
+    fn answered(
+        &mut self,
+        refused: &[(String, String)],
+        asked: &mut Asked,
+        wishes: &mut Wishes,
+    ) -> Result<Option<bool>, Fault> {
+        // Answers come in the order of the questions [MQTT-4.6.0]; those that are only wished for are asked for last.
+        if let Some(left) = asked.needed.checked_sub(1) {
+            if let Some((filter, reason)) = refused.first() {
+                return Err(not_subscribed(filter, reason));
+            }
+            *asked = Asked { needed: left, wished: self.settings.filters_wished.len() };
+            if left == 0 {
+                self.session.is_subscribed = true;
+                self.session.is_known = true;
+                wishes.connected(false);
+                return Ok(Some(std::mem::take(&mut self.session.is_lost)));
+            }
+        } else if let Some(left) = asked.wished.checked_sub(1) {
+            asked.wished = left;
+        } else {
+            wishes.answered(refused);
+        }
+        Ok(None)
     }
 
     /// Returns how many subscriptions wait for their answer; none when the session holds them.

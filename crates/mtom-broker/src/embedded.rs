@@ -268,6 +268,9 @@ impl Gate {
         }
         // An empty retained payload clears what was retained [MQTT-3.3.1-10]; it measures nothing.
         let clears = publish.retain && publish.payload.is_empty();
+        if self.intake.is_aside(topic, &publish.payload, false) {
+            return PublishAclResult::allow();
+        }
         if clears || !self.intake.wants(topic, &publish.payload) || self.hand_over(publish).await {
             PublishAclResult::allow()
         } else {

@@ -173,13 +173,17 @@ impl Intake {
         Self { ignored: Arc::new(ignored), ..self }
     }
 
-    /// Shows `aside` each message of an external broker first: its topic, its payload, and whether it is a copy
-    /// that the broker had kept. Where that says true the message goes no further.
+    /// Shows `aside` each message first, where nobody before it has said true: its topic, its payload, and whether it
+    /// is a copy that the broker had kept. Where that says true the message goes no further.
     #[must_use]
     pub fn showing(
         self,
         aside: impl Fn(&str, &[u8], bool) -> bool + Send + Sync + 'static,
     ) -> Self {
+        let before = Arc::clone(&self.aside);
+        let aside = move |topic: &str, payload: &[u8], retained_copy| {
+            before(topic, payload, retained_copy) || aside(topic, payload, retained_copy)
+        };
         Self { aside: Arc::new(aside), ..self }
     }
 

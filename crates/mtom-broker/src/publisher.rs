@@ -58,6 +58,7 @@ impl Publisher {
             packet_len_max: PACKET_LEN_MAX,
             requests_len: REQUESTS_LEN,
             unanswered_max: 100,
+            will: None,
         };
         Self(Connection::new(target, Versions::new(target.version).next(), &options))
     }

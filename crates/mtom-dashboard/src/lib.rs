@@ -12,6 +12,7 @@ mod change;
 mod clients;
 mod controllers;
 mod devices;
+mod discovered;
 mod events;
 mod join;
 mod ledger;

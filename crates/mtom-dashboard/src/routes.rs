@@ -9,8 +9,8 @@ use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    alerts, assets, caching, change, clients, controllers, devices, ledger, live, metrics, openapi,
-    pair, path, reach, rejects, replay, ruled, scan, simulator, standing, trial,
+    alerts, assets, caching, change, clients, controllers, devices, discovered, ledger, live,
+    metrics, openapi, pair, path, reach, rejects, replay, ruled, scan, simulator, standing, trial,
 };
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -57,6 +57,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/path", get(path::path))
         .route("/api/v1/clients", get(clients::clients))
         .route("/api/v1/controllers", get(controllers::controllers))
+        .route("/api/v1/discovered", get(discovered::discovered))
         .route("/api/v1/clients/allowed", put(clients::allow).delete(clients::withdraw))
         .route("/api/v1/simulator", get(simulator::simulator))
         .route("/api/v1/simulator/temperature", put(simulator::hold))

@@ -22,6 +22,7 @@ use mtom_forward::doorstep::{Doorstep, Visitor};
 use mtom_forward::server::tune;
 use mtom_gateway::Clock;
 use mtom_gateway::control::Control;
+use mtom_gateway::discovery::Discovered;
 use mtom_gateway::guests::Guests;
 use mtom_gateway::lines::Lines;
 use mtom_gateway::pairing::Pairings;
@@ -63,6 +64,8 @@ pub struct Dashboard {
     pub guests: Option<Guests>,
     /// Who speaks about itself at another broker; `None`: the broker is ours.
     pub presence: Option<Presence>,
+    /// Devices that were found by what they tell Home Assistant; `None`: nobody looks.
+    pub discovered: Option<Discovered>,
     /// Readings as lines on `/live`, and which controllers follow them; `None`: nobody can.
     pub lines: Option<Lines>,
     /// The simulated sensor that can be held; `None`: there is none.
@@ -156,6 +159,7 @@ pub(crate) struct Shared {
     pub(crate) pairings: Option<Pairings>,
     pub(crate) guests: Option<Guests>,
     pub(crate) presence: Option<Presence>,
+    pub(crate) discovered: Option<Discovered>,
     pub(crate) lines: Option<Lines>,
     pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
@@ -202,6 +206,7 @@ pub(crate) async fn serve_within(
         pairings,
         guests,
         presence,
+        discovered,
         lines,
         simulator,
     } = dashboard;
@@ -221,6 +226,7 @@ pub(crate) async fn serve_within(
         pairings,
         guests,
         presence,
+        discovered,
         lines,
         simulator,
         limits,

@@ -111,6 +111,7 @@ impl Server {
             pairings: None,
             guests: None,
             presence: None,
+            discovered: None,
             lines: None,
             simulator: None,
         };

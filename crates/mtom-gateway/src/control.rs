@@ -102,6 +102,7 @@ pub(crate) enum Request {
         actuator: String,
         led: Option<Led>,
         until: Option<UnixMicros>,
+        by: Option<&'static str>,
         answer: oneshot::Sender<Result<(), ControlError>>,
     },
     Standing {
@@ -160,8 +161,19 @@ impl Control {
         led: Option<Led>,
         until: Option<UnixMicros>,
     ) -> Result<(), ControlError> {
+        self.set_by(actuator, led, until, None).await
+    }
+
+    /// The same; the cause says through what the person spoke.
+    pub(crate) async fn set_by(
+        &self,
+        actuator: &str,
+        led: Option<Led>,
+        until: Option<UnixMicros>,
+        by: Option<&'static str>,
+    ) -> Result<(), ControlError> {
         let actuator = actuator.to_owned();
-        self.ask(|answer| Request::Override { actuator, led, until, answer }).await
+        self.ask(|answer| Request::Override { actuator, led, until, by, answer }).await
     }
 
     /// How the rules are at this moment. Changes nothing.

@@ -9,25 +9,23 @@ use crate::alerts::{self, Alerts};
 use crate::board::Board;
 use crate::control::Control;
 use crate::controllers::Keeper;
+use crate::discovery::Discovered;
 use crate::drain::Drain;
 use crate::guests::Guests;
 use crate::known::Known;
 use crate::lines::Lines;
 use crate::pairing::Pairings;
 use crate::presence::Presence;
-use crate::relay::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep};
+use crate::relay::{Audience, Inbox, Relay, Upkeep};
 use crate::settings::{Database, NAME_FILE, Settings};
 use crate::sparkplug::rebirth;
 use crate::view::View;
 use crate::{links, rules};
 use jiff::tz::TimeZone;
-use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::intake::Intake;
 use mtom_broker::outlet::Outlet;
 use mtom_forward::follower::Refused;
 use mtom_forward::owners::Owners;
-use mtom_protocol::payload::{availability, availability_filters};
-use mtom_protocol::property::REPLAY_PREFIX;
-use mtom_protocol::topic;
 use mtom_store::error::StoreError;
 use mtom_store::history::History;
 use mtom_store::journal::Journal;
@@ -43,18 +41,17 @@ use tokio_util::sync::CancellationToken;
 
 mod error;
 mod feeder;
+mod house;
+mod listening;
 mod ports;
 mod session;
 
 pub use error::{RunError, StartError};
 use feeder::{Driven, Feeder, feed, feeder};
+use house::{Hearing, House};
+use listening::intake;
 use ports::BoundPorts;
 pub(crate) use ports::Followers;
-
-/// Where devices speak about themselves, and Home Assistant about itself.
-const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
-/// What mtom's own devices say and hear about themselves below `mtom/<id>/` (`wire.md` §3).
-const OWN_TOPICS: [&str; 4] = ["status", "state", "settings", "set"];
 
 const RELAY_ENDED: RunError = RunError::Part { part: "relay" };
 
@@ -100,6 +97,7 @@ pub struct Gateway {
     drain: Option<Drain>,
     inbox: Inbox,
     control: Control,
+    house: House,
     guests: Option<Guests>,
     presence: Option<Presence>,
     alerts: Alerts,
@@ -130,12 +128,11 @@ impl Gateway {
         let (followers, lines) =
             Followers::new(&zone, &history, journal.last_id(), &clock, owners)?;
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
-        let board = Arc::new(board);
-        let (intake, deliveries) = intake(&settings, &view, &clock);
-        let known = Arc::new(Known::open(&path));
+        let (board, known) = (Arc::new(board), Arc::new(Known::open(&path)));
+        let house = Hearing::new(&settings)?;
+        let (intake, deliveries) = intake(&house, &view, &clock);
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;
-        let progress = drain.as_ref().map(Drain::progress);
         let (control, requests) = Control::new(Arc::clone(&settings.rules.read));
         let engine = rules::begin(&mut journal, &settings.rules, &view, clock())?;
         let raised = Arc::new(Notify::new());
@@ -145,20 +142,20 @@ impl Gateway {
             engine,
             Arc::clone(&board),
             audience,
-            intake.tally(),
-            Upkeep::new(settings.keep, path.clone(), progress),
+            (intake.tally(), house.discovered.clone()),
+            Upkeep::new(settings.keep, path.clone(), drain.as_ref().map(Drain::progress)),
             clock.clone(),
         )?;
         let (driven, forwarded, grant) = Driven::new(driven_here, history.clone());
         let (feeder, mqtt, outlet) =
-            feeder(settings.source, settings.topics, &path, &intake, &clock, driven).await?;
-        let broker = feeder.broker();
-        let pairings = Pairings::default();
+            feeder(settings.source, &path, (&intake, &house), &clock, driven).await?;
+        let (broker, pairings) = (feeder.broker(), Pairings::default());
         let links = links::all(&settings.actuators, &board, &known, &pairings, broker.as_ref());
         let mut addresses = Addresses { mqtt, ..Addresses::default() };
         let ports = BoundPorts::bind(settings.ports, &mut addresses).await?;
         let feeding = CancellationToken::new();
         let (noted, notes) = mpsc::channel(alerts::NOTES_LEN);
+        let house = house.telling(outlet.clone(), &view, &control, &clock);
         let told = (view.clone(), Arc::clone(&clock));
         let alerts =
             Alerts::new(history.clone(), outlet.clone(), raised, noted, told, feeding.clone());
@@ -184,6 +181,7 @@ impl Gateway {
             lines,
             keeper,
             control,
+            house,
             alerts,
             births: Births { unborn, outlet },
             feeding,
@@ -217,9 +215,9 @@ impl Gateway {
         let mut tellers = JoinSet::new();
         let Births { unborn, outlet } = self.births;
         tellers.spawn(rebirth::run(unborn, outlet, Arc::clone(&clock), feeding.clone()));
-        let lines = self.lines.run(serving.clone());
-        tellers.spawn(lines);
+        tellers.spawn(self.lines.run(serving.clone()));
         tellers.spawn(self.keeper.run(serving.clone()));
+        self.house.run(&mut tellers, &feeding, &serving);
         if let Some(ports) = self.ports {
             self.followers.tell_numbers(&mut tellers, (&view, &clock), &serving);
             ports.serve(&mut servers, self.followers, self.history, self.zone, &serving);
@@ -305,6 +303,12 @@ impl Gateway {
         self.presence.clone()
     }
 
+    /// Devices of others that it has found by what they tell Home Assistant.
+    #[must_use]
+    pub fn discovered(&self) -> Discovered {
+        self.house.discovered.clone()
+    }
+
     /// Its readings as lines, and which controllers follow them.
     #[must_use]
     pub fn lines(&self) -> Lines {
@@ -337,62 +341,6 @@ pub async fn bind(
 
 fn local(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
-}
-
-/// The door for what is on one of the topics, but for those on which switches are spoken to and answer.
-fn intake(settings: &Settings, view: &View, clock: &Clock) -> (Intake, mpsc::Receiver<Delivery>) {
-    let topics = settings.topics.clone();
-    let spoken: Arc<[String]> = links::topics(&settings.actuators).into();
-    let of_switch = Arc::clone(&spoken);
-    // Who shares a subscription hears the topics as they are.
-    let plain = |text: String| match topic::subscription(&text) {
-        Ok((_, filter)) => filter.to_owned(),
-        Err(_) => text,
-    };
-    let about_them = availability_filters(&topics);
-    let topics: Arc<[String]> = topics.into_iter().map(plain).collect();
-    let named = Arc::clone(&topics);
-    let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
-        // What is played back was stored when it was new.
-        !name.starts_with(REPLAY_PREFIX)
-            && !of_switch.iter().any(|topic| topic == name)
-            && topics.iter().any(|filter| is_for(filter, name))
-    });
-    // Whose readings are listened to is also heard where it says that it is there, be it a switch.
-    let intake = intake.also(move |name, payload| {
-        let is_about = || about_them.iter().any(|filter| topic::matches(filter, name));
-        (is_about() || named.iter().any(|filter| is_for(filter, name)))
-            && availability(name, payload).is_some()
-    });
-    view.tally(intake.tally());
-    let (view, clock) = (view.clone(), Arc::clone(clock));
-    let intake = intake.telling(move |name| {
-        // What devices say about themselves is no reading by design: not worth a line.
-        let is_of_switch = spoken.iter().any(|topic| topic == name);
-        if !is_of_switch && !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix)) {
-            view.ignored(name, clock());
-        }
-    });
-    (intake, deliveries)
-}
-
-/// Whether a filter of the configuration is meant for a topic. One that begins with a wildcard leaves out what
-/// devices say about themselves, as it leaves out `$SYS`.
-fn is_for(filter: &str, name: &str) -> bool {
-    let is_named = || ABOUT_DEVICES.iter().any(|prefix| filter.starts_with(prefix));
-    topic::matches(filter, name) && (!is_about_devices(name) || is_named())
-}
-
-/// Whether a topic is surely not one of readings: others have theirs below `mtom/` and `homeassistant/` too.
-fn is_about_devices(name: &str) -> bool {
-    match name.split_once('/') {
-        Some(("homeassistant", rest)) => rest == "status" || rest.ends_with("/config"),
-        Some(("mtom", rest)) => {
-            let own = rest.split_once('/').map(|(_, what)| what);
-            own.is_some_and(|what| OWN_TOPICS.contains(&what))
-        }
-        _ => false,
-    }
 }
 
 /// The drain to the other database, where there is one.

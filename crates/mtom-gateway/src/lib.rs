@@ -1,10 +1,12 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
 mod alerts;
+mod announce;
 pub mod availability;
 mod board;
 pub mod control;
 mod controllers;
+pub mod discovery;
 mod drain;
 mod forwarded;
 pub mod gateway;

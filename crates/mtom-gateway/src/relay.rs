@@ -14,6 +14,7 @@
 use crate::Clock;
 use crate::availability::Heard;
 use crate::board::{Board, Outcome};
+use crate::discovery::Discovered;
 use crate::gateway::Followers;
 use crate::sparkplug::{Sparkplug, rebirth};
 use crate::view::{Counts, Hop, LogEvent, View, Wanted};
@@ -49,7 +50,7 @@ use decoded::decoded;
 pub(crate) use inbox::Inbox;
 use inbox::{Wake, Work};
 use ledger::{again, close, newest, record};
-use quiet::Quiet;
+use quiet::{Quiet, stored_line};
 use rules::{Rules, alert_record};
 use unstored::Unstored;
 pub(crate) use upkeep::Upkeep;
@@ -78,6 +79,7 @@ pub(crate) struct Relay {
     sparkplug: Sparkplug,
     clock: Clock,
     tally: Tally,
+    discovered: Discovered,
     numbers: Range<u64>,
     quiet: Quiet,
     upkeep: Upkeep,
@@ -137,7 +139,7 @@ impl Relay {
         rules: Engine,
         board: Arc<Board>,
         Audience { followers, view, newest, raised, rebirths }: Audience,
-        tally: Tally,
+        (tally, discovered): (Tally, Discovered),
         upkeep: Upkeep,
         clock: Clock,
     ) -> Result<Self, StoreError> {
@@ -154,6 +156,7 @@ impl Relay {
             sparkplug: Sparkplug::default(),
             clock,
             tally,
+            discovered,
             numbers: 0..0,
             quiet: Quiet::default(),
             upkeep,
@@ -284,7 +287,8 @@ impl Relay {
             self.rules.engine.step(&mut self.rules.state, Event::Time, now, &mut out);
         }
         for delivery in batch {
-            let found = decoded(delivery, effects.readings.len(), &mut self.sparkplug, now);
+            let (behind, known) = (effects.readings.len(), (&mut self.sparkplug, &self.discovered));
+            let found = decoded(delivery, behind, known, now);
             effects.ignored += u64::from(found.outcomes.is_empty());
             effects.heard.extend(found.heard);
             for outcome in found.outcomes {
@@ -478,16 +482,6 @@ fn refuse(
     })?;
     effects.said.push(LogEvent::Rejected { topic: topic.into(), code, reason: text });
     Ok(())
-}
-
-fn stored_line(stored: &StoredReading) -> LogEvent {
-    LogEvent::Stored {
-        id: stored.id,
-        device: Arc::clone(&stored.reading.device),
-        quantity: Arc::clone(&stored.reading.quantity),
-        value: stored.reading.value,
-        unit: stored.reading.unit.symbol(),
-    }
 }
 
 #[cfg(test)]

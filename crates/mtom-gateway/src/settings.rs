@@ -33,6 +33,28 @@ pub struct Settings {
     pub database: Option<Database>,
     /// How much of the history is kept.
     pub keep: Keep,
+    /// What is said to Home Assistant, and heard of what others say to it.
+    pub home_assistant: HomeAssistant,
+}
+
+/// What is said to Home Assistant, and heard of what others say to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeAssistant {
+    /// Where devices tell it what they are: its own discovery prefix.
+    pub prefix: String,
+    /// What they tell is heard, and their readings come by themselves.
+    pub discover: bool,
+    /// Our sensors and actuators are told to it.
+    pub announce: bool,
+    /// A sensor that says nothing for so long is unavailable there.
+    pub expire_after: Duration,
+}
+
+impl Default for HomeAssistant {
+    fn default() -> Self {
+        let expire_after = Duration::from_secs(15 * 60);
+        Self { prefix: "homeassistant".into(), discover: false, announce: false, expire_after }
+    }
 }
 
 /// Where messages come from.

@@ -14,11 +14,12 @@ use mtom_store::maria::drain::DrainState;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 mod availability;
 pub mod flow;
 pub mod forwarded;
+mod newest;
 mod sentence;
 mod words;
 
@@ -42,6 +43,8 @@ struct Shared {
     // A std mutex: held for a few instructions, never across an await.
     state: Mutex<State>,
     updates: broadcast::Sender<Arc<Update>>,
+    /// An actuator has changed.
+    actuator: Notify,
 }
 
 #[derive(Default)]
@@ -322,7 +325,9 @@ impl Default for View {
     fn default() -> Self {
         // Full: the oldest update is lost for those who have not read it, and they are told how many.
         let (updates, _) = broadcast::channel(UPDATE_QUEUE_LEN);
-        Self { shared: Arc::new(Shared { state: Mutex::default(), updates }) }
+        Self {
+            shared: Arc::new(Shared { state: Mutex::default(), updates, actuator: Notify::new() }),
+        }
     }
 }
 
@@ -386,6 +391,7 @@ impl View {
         let mut state = self.state();
         state.actuators.insert(actuator.name.clone(), actuator.clone());
         self.send(Update::Actuator(actuator));
+        self.shared.actuator.notify_one();
     }
 
     /// Adds a line to the log.

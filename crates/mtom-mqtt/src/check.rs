@@ -18,6 +18,7 @@ pub async fn check(target: &Target, client_id: &str) -> Result<Spoken, Fault> {
         packet_len_max: 64 * 1024,
         requests_len: 1,
         unanswered_max: 1,
+        will: None,
     };
     let mut versions = Versions::new(target.version);
     loop {

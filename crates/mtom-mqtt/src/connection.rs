@@ -37,6 +37,8 @@ pub struct Options {
     pub requests_len: usize,
     /// Messages of ours that the broker has not acknowledged; more wait.
     pub unanswered_max: u16,
+    /// What the broker says when the connection ends otherwise than by [`Connection::disconnect`].
+    pub will: Option<Outgoing>,
 }
 
 /// A message of ours.

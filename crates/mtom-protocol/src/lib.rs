@@ -12,6 +12,8 @@
 extern crate alloc;
 
 #[cfg(feature = "alloc")]
+pub mod discovery;
+#[cfg(feature = "alloc")]
 pub mod escaped;
 pub mod link;
 pub mod property;

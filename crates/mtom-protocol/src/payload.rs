@@ -21,7 +21,8 @@ mod text;
 
 pub use availability::{Availability, Whose, availability, availability_filters};
 pub use properties::describe;
-pub use text::{default_unit, plausible};
+pub use series::reading;
+pub use text::{default_unit, number_with_unit, plausible};
 
 /// The most readings that one message may carry.
 pub const READINGS_LEN_MAX: usize = 64;
@@ -131,16 +132,7 @@ fn decode_message(
     topic: &str,
     payload: &[u8],
 ) -> Result<Vec<Result<Reading, NotAReading>>, NotAReading> {
-    if topic.len() > TOPIC_LEN_MAX {
-        return Err(NotAReading::TopicTooLong { len: topic.len() });
-    }
-    if topic.chars().any(char::is_control) {
-        return Err(NotAReading::TopicControl);
-    }
-    if payload.len() > PAYLOAD_LEN_MAX {
-        return Err(NotAReading::TooLong { len: payload.len() });
-    }
-    let text = core::str::from_utf8(payload).map_err(|_| NotAReading::NotUtf8)?.trim();
+    let text = text_of(topic, payload)?;
     if let Some(said) = ecosystem::decode(topic, text) {
         return said;
     }
@@ -153,6 +145,23 @@ fn decode_message(
             outcome => Ok(alloc::vec![outcome]),
         },
     }
+}
+
+/// The text of a message, without the blanks around it.
+///
+/// # Errors
+/// When the topic or the payload is too long, or no text.
+pub fn text_of<'a>(topic: &str, payload: &'a [u8]) -> Result<&'a str, NotAReading> {
+    if topic.len() > TOPIC_LEN_MAX {
+        return Err(NotAReading::TopicTooLong { len: topic.len() });
+    }
+    if topic.chars().any(char::is_control) {
+        return Err(NotAReading::TopicControl);
+    }
+    if payload.len() > PAYLOAD_LEN_MAX {
+        return Err(NotAReading::TooLong { len: payload.len() });
+    }
+    Ok(core::str::from_utf8(payload).map_err(|_| NotAReading::NotUtf8)?.trim())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) fn run(config: Config, arguments: &Controller) -> Result<(), Failure>
         .map_err(|text| Failure::Usage(format!("--from: {text}")))?;
     report::log(config.log_level);
     let name = arguments.name.clone().unwrap_or_else(computer_name);
-    stop::until_told(async |stop| control(config, from, name, stop).await)?
+    stop::until_told(async |stop| Box::pin(control(config, from, name, stop)).await)?
 }
 
 async fn control(

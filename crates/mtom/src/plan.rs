@@ -53,6 +53,7 @@ pub(crate) fn gateway(
         data_dir: config.data_dir.clone(),
         source,
         topics: config.topics.clone(),
+        home_assistant: config.home_assistant.clone(),
         ports: Some(ports),
         actuators,
         rules,

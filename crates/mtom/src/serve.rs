@@ -33,7 +33,7 @@ const INSECURE: &str = "security.insecure is set: everybody who reaches these po
 pub(crate) fn run(config: Config, role: Role, ready_file: Option<&Path>) -> Result<(), Failure> {
     report::log(config.log_level);
     files::allow_many();
-    stop::until_told(async |stop| serve(config, role, ready_file, stop).await)?
+    stop::until_told(async |stop| Box::pin(serve(config, role, ready_file, stop)).await)?
 }
 
 async fn serve(
@@ -138,6 +138,7 @@ fn dashboard(
         pairings: Some(gateway.pairings()),
         guests: gateway.guests(),
         presence: gateway.presence(),
+        discovered: Some(gateway.discovered()),
         lines: Some(gateway.lines()),
         simulator: None,
     }

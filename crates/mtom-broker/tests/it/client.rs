@@ -1,7 +1,7 @@
 //! A client of an external broker as a test drives it.
 
 use crate::soon;
-use mtom_broker::client::{Change, Settings, run};
+use mtom_broker::client::{Change, Settings, Wishes, run};
 use mtom_broker::intake::{Delivery, Intake};
 use mtom_broker::outlet::Outlet;
 use mtom_mqtt::target::{Spoken, Target};
@@ -32,6 +32,7 @@ pub(crate) fn settings(target: Target) -> Settings {
         filters_given_up: vec![],
         receive_max: 1_000,
         is_known: false,
+        will: None,
     }
 }
 
@@ -46,7 +47,15 @@ impl Client {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let changed = move |what| change.try_send(what).unwrap();
         let (outlet, outgoings) = Outlet::external();
-        tasks.spawn(run(settings, intake, outgoings, changed, || 0.0, stop.clone()));
+        tasks.spawn(run(
+            settings,
+            intake,
+            outgoings,
+            Wishes::none(),
+            changed,
+            || 0.0,
+            stop.clone(),
+        ));
         Self { deliveries, changes, outlet, stop, tasks }
     }
 

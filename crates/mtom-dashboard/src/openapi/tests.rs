@@ -65,6 +65,7 @@ mod served;
         crate::clients::allow,
         crate::clients::withdraw,
         crate::controllers::controllers,
+        crate::discovered::discovered,
         crate::routes::metrics,
         crate::routes::healthz,
         crate::routes::readyz,

@@ -1,8 +1,11 @@
 //! What brings messages to the relay: the embedded broker, the client of another, or another gateway.
 
+use super::house::Hearing;
 use super::session::Session;
 use super::{StartError, own_client_id};
 use crate::Clock;
+use crate::announce::Ears;
+use crate::discovery::{self, Discovered};
 use crate::forwarded::lines::{FORWARDINGS_LEN, Forwarding};
 use crate::forwarded::{self, Following, Upstream};
 use crate::guests::{self, Guests};
@@ -10,7 +13,7 @@ use crate::presence::{self, Presence};
 use crate::settings::Source;
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
-use mtom_broker::client::{self, Change};
+use mtom_broker::client::{self, Change, Wishes};
 use mtom_broker::embedded::{BindError, Embedded};
 use mtom_broker::intake::Intake;
 use mtom_broker::outlet::{Outgoings, Outlet};
@@ -19,6 +22,7 @@ use mtom_forward::owners::Claim;
 use mtom_mqtt::target::Target;
 use mtom_protocol::payload::availability_filters;
 use mtom_protocol::time::UnixMicros;
+use mtom_protocol::topic;
 use mtom_store::history::History;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -30,8 +34,18 @@ use tokio_util::sync::CancellationToken;
 /// Where messages come from, ready to start.
 pub(super) enum Feeder {
     Embedded(Box<Embedded>),
-    External(Box<client::Settings>, Session, Outgoings, Presence),
+    External(Box<External>),
     Forwarded(Box<Following>),
+}
+
+/// The client of another broker, and what it serves.
+pub(super) struct External {
+    settings: client::Settings,
+    session: Session,
+    outgoings: Outgoings,
+    presence: Presence,
+    wishes: Wishes,
+    ears: Ears,
 }
 
 impl Feeder {
@@ -46,7 +60,7 @@ impl Feeder {
     /// Who speaks about itself at the external broker; `None`: there is none.
     pub(super) fn presence(&self) -> Option<Presence> {
         match self {
-            Self::External(.., presence) => Some(presence.clone()),
+            Self::External(external) => Some(external.presence.clone()),
             Self::Embedded(_) | Self::Forwarded(_) => None,
         }
     }
@@ -63,7 +77,7 @@ impl Feeder {
                 };
                 Some(Target::plain(&ip.to_string(), address.port()))
             }
-            Self::External(settings, ..) => Some(settings.target.clone()),
+            Self::External(external) => Some(external.settings.target.clone()),
             Self::Forwarded(_) => None,
         }
     }
@@ -95,13 +109,13 @@ impl Driven {
 /// Binds what has to be bound. With it, the broker's address and the way for what the gateway says.
 pub(super) async fn feeder(
     source: Source,
-    filters: Vec<String>,
     dir: &Path,
-    intake: &Intake,
+    (intake, house): (&Intake, &Hearing),
     clock: &Clock,
     driven: Driven,
 ) -> Result<(Feeder, String, Option<Outlet>), StartError> {
     let Driven { actuators, history, forwardings, granted } = driven;
+    let filters = house.filters.clone();
     let granted = if matches!(source, Source::Forwarded { .. }) {
         Some(granted)
     } else {
@@ -127,31 +141,12 @@ pub(super) async fn feeder(
             Ok((Feeder::Embedded(Box::new(embedded)), address, Some(outlet)))
         }
         Source::External { target, client_id, receive_max } => {
-            let address = target.endpoint.address();
             let client_id = match client_id {
                 Some(id) => id,
                 None => own_client_id(dir)?,
             };
-            let about_them = availability_filters(&filters);
-            let mut filters_kept = filters.clone();
-            filters_kept.extend(about_them.iter().cloned());
-            let session = Session::new(dir, &target, &client_id, &filters_kept);
-            let mut filters_wished = presence::FILTERS.map(str::to_owned).to_vec();
-            filters_wished.extend(about_them);
-            let (is_known, filters_given_up) = (session.is_known(), session.given_up());
-            let settings = client::Settings {
-                target,
-                client_id,
-                filters,
-                filters_wished,
-                filters_given_up,
-                receive_max,
-                is_known,
-            };
-            let (outlet, outgoings) = Outlet::external();
-            let presence = Presence::new(clock);
-            let external = Feeder::External(Box::new(settings), session, outgoings, presence);
-            Ok((external, address, Some(outlet)))
+            let settings = client_settings(target, client_id, receive_max, filters, house);
+            Ok(external(settings, dir, house, clock))
         }
         Source::Forwarded { url, name } => {
             let upstream =
@@ -168,6 +163,72 @@ pub(super) async fn feeder(
             Ok((Feeder::Forwarded(Box::new(following)), String::new(), None))
         }
     }
+}
+
+/// What we are at another broker, as far as it does not depend on what that has kept of us.
+fn client_settings(
+    target: Target,
+    client_id: String,
+    receive_max: u16,
+    filters: Vec<String>,
+    house: &Hearing,
+) -> client::Settings {
+    // A broker may give a message twice to whom two filters match [MQTT-3.3.5-1]: what another one covers is
+    // not asked for.
+    let mut filters_wished = [house.discovered.filters(), house.ears.filters()].concat();
+    filters_wished.retain(|wish| !filters.iter().any(|filter| topic::matches(filter, wish)));
+    filters_wished.extend(availability_filters(&filters));
+    client::Settings {
+        target,
+        client_id,
+        filters,
+        filters_wished,
+        filters_given_up: house.discovered.given_up().into_iter().collect(),
+        receive_max,
+        is_known: false,
+        will: house.ears.will(),
+    }
+}
+
+/// The client of another broker, with what that has kept of us.
+fn external(
+    mut settings: client::Settings,
+    dir: &Path,
+    house: &Hearing,
+    clock: &Clock,
+) -> (Feeder, String, Option<Outlet>) {
+    let address = settings.target.endpoint.address();
+    let wishes = wishes(&house.discovered, &settings.filters);
+    let kept = [settings.filters.clone(), settings.filters_wished.clone()].concat();
+    let session = Session::new(dir, &settings.target, &settings.client_id, &kept);
+    settings.is_known = session.is_known();
+    settings.filters_given_up.extend(session.given_up());
+    settings.filters_wished.extend(presence::FILTERS.map(str::to_owned));
+    let (outlet, outgoings) = Outlet::external();
+    let (presence, ears) = (Presence::new(clock), house.ears.clone());
+    let external = External { settings, session, outgoings, presence, wishes, ears };
+    (Feeder::External(Box::new(external)), address, Some(outlet))
+}
+
+/// The topics of discovered devices, shared with the gateways that share everything else.
+fn wishes(discovered: &Discovered, filters: &[String]) -> Wishes {
+    let group = |filter: &String| topic::subscription(filter).ok()?.0.map(str::to_owned);
+    let mut groups: Vec<_> = filters.iter().map(group).collect();
+    groups.dedup();
+    let group = match groups.as_slice() {
+        [Some(group)] => Some(format!("$share/{group}/")),
+        _ => None,
+    };
+    let (changed, discovered) = (discovered.changed(), discovered.clone());
+    let plain: Vec<_> = filters.iter().map(|filter| discovery::plain(filter)).collect();
+    Wishes::new(changed, move || {
+        let is_heard = |name: &String| plain.iter().any(|filter| topic::matches(filter, name));
+        let topics = discovered.topics().into_iter().filter(|topic| !is_heard(topic));
+        match &group {
+            Some(group) => topics.map(|topic| format!("{group}{topic}")).collect(),
+            None => topics.collect(),
+        }
+    })
 }
 
 /// Starts what feeds the relay. It owns the only intake: when it ends the relay ends.
@@ -188,7 +249,8 @@ pub(super) fn feed(
                 Ok(())
             });
         }
-        Feeder::External(settings, session, outgoings, presence) => {
+        Feeder::External(external) => {
+            let External { settings, session, outgoings, presence, wishes, ears } = *external;
             let intake = intake.showing(move |topic, payload, retained_copy| {
                 presence.heard(topic, payload, retained_copy)
             });
@@ -196,11 +258,13 @@ pub(super) fn feed(
             let changed = move |change| {
                 if matches!(change, Change::Connected { .. }) {
                     session.made();
+                    ears.connected();
                 }
                 tell(&view, clock(), &url, change);
             };
             tasks.spawn(async move {
-                client::run(*settings, intake, outgoings, changed, fastrand::f64, stop).await;
+                client::run(settings, intake, outgoings, wishes, changed, fastrand::f64, stop)
+                    .await;
                 Ok(())
             });
         }

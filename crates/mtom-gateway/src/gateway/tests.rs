@@ -1,4 +1,4 @@
-use super::is_for;
+use super::listening::is_for;
 
 #[test]
 fn a_filter_that_begins_with_a_wildcard_leaves_out_what_devices_say_about_themselves() {

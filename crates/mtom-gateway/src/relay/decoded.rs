@@ -1,6 +1,7 @@
 //! What a message says: readings, reasons why something is none, or that a device is there or has gone.
 
 use crate::availability::Heard;
+use crate::discovery::Discovered;
 use crate::sparkplug::Sparkplug;
 use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::payload::{NotAReading, availability, decode, describe};
@@ -19,7 +20,7 @@ pub(super) struct Decoded {
 pub(super) fn decoded(
     delivery: &Delivery,
     behind: usize,
-    sparkplug: &mut Sparkplug,
+    (sparkplug, discovered): (&mut Sparkplug, &Discovered),
     now: UnixMicros,
 ) -> Decoded {
     let message = &delivery.message;
@@ -29,7 +30,9 @@ pub(super) fn decoded(
         let heard = found.said.into_iter().map(|(who, is)| Heard::now(who, is, behind)).collect();
         return Decoded { outcomes: described(found.outcomes, message), heard };
     }
-    let outcomes = described(decode(&message.topic, &message.payload), message);
+    let found = discovered.decode(message);
+    let found = found.unwrap_or_else(|| decode(&message.topic, &message.payload));
+    let outcomes = described(found, message);
     let heard = if outcomes.is_empty() { heard(message, behind) } else { None };
     Decoded { outcomes, heard: heard.into_iter().collect() }
 }

@@ -64,7 +64,23 @@ pub(super) fn record(
     now: UnixMicros,
     effects: &mut Effects,
 ) -> Result<(), StoreError> {
-    let (wanted, record) = command(&decision, number, now);
+    record_by(transaction, decision, number, None, now, effects)
+}
+
+/// The same; the cause says `by` what a person spoke.
+pub(super) fn record_by(
+    transaction: &mut Batch<'_>,
+    decision: Decision,
+    number: u64,
+    by: Option<&str>,
+    now: UnixMicros,
+    effects: &mut Effects,
+) -> Result<(), StoreError> {
+    let (mut wanted, mut record) = command(&decision, number, now);
+    if let Some(by) = by {
+        wanted.cause = format!("{}, in {by}", wanted.cause);
+        record.cause.clone_from(&wanted.cause);
+    }
     transaction.command(&record)?;
     effects.wanted.push((decision.actuator, wanted));
     Ok(())

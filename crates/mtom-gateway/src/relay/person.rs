@@ -1,6 +1,6 @@
 //! What persons ask for: other rules, and what an actuator is to be. One transaction each, then an answer.
 
-use super::ledger::{abandon, newest, record};
+use super::ledger::{abandon, newest, record_by};
 use super::{Effects, Relay};
 use crate::control::{ControlError, Request};
 use crate::standing::Standing;
@@ -22,8 +22,8 @@ impl Relay {
     pub(super) fn obey(&mut self, request: Request) -> Result<(), StoreError> {
         let now = (self.clock)();
         match request {
-            Request::Override { actuator, led, until, answer } => {
-                let outcome = self.set(&actuator, led, until, now);
+            Request::Override { actuator, led, until, by, answer } => {
+                let outcome = self.set((&actuator, by), led, until, now);
                 // Who no longer waits has no use for the answer.
                 let _ = answer.send(told(outcome)?);
             }
@@ -43,7 +43,7 @@ impl Relay {
 
     fn set(
         &mut self,
-        actuator: &str,
+        (actuator, by): (&str, Option<&str>),
         led: Option<Led>,
         until: Option<UnixMicros>,
         now: UnixMicros,
@@ -57,7 +57,7 @@ impl Relay {
         let mut out = Outputs::default();
         let event = Event::Override { actuator, led, until };
         self.rules.engine.step(&mut self.rules.state, event, now, &mut out);
-        self.decide(out.decisions, now).inspect_err(|_| self.rules.state = before)?;
+        self.decide(out.decisions, by, now).inspect_err(|_| self.rules.state = before)?;
         Ok(())
     }
 
@@ -94,14 +94,19 @@ impl Relay {
     }
 
     /// Writes decisions and the state of the rules, then tells the actuators.
-    fn decide(&mut self, decisions: Vec<Decision>, now: UnixMicros) -> Result<(), StoreError> {
+    fn decide(
+        &mut self,
+        decisions: Vec<Decision>,
+        by: Option<&str>,
+        now: UnixMicros,
+    ) -> Result<(), StoreError> {
         self.reserve(0)?;
         let mut numbers = self.numbers.clone();
         let mut effects = Effects::default();
         let mut transaction = self.journal.begin()?;
         for decision in newest(decisions) {
             let number = numbers.next().expect("reserve made room for every actuator");
-            record(&mut transaction, decision, number, now, &mut effects)?;
+            record_by(&mut transaction, decision, number, by, now, &mut effects)?;
         }
         self.rules.keep(&mut transaction)?;
         transaction.write()?;

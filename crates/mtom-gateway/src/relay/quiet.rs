@@ -1,7 +1,9 @@
 //! Keeps the communication log readable when much arrives.
 
 use crate::view::LogEvent;
+use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
+use std::sync::Arc;
 
 /// Lines about readings that one second may add to the log; the rest is counted.
 pub(super) const LOG_LINES_PER_SECOND: u32 = 20;
@@ -37,5 +39,16 @@ impl Quiet {
             }
         }
         (through, skipped)
+    }
+}
+
+/// What the log says of a reading.
+pub(super) fn stored_line(stored: &StoredReading) -> LogEvent {
+    LogEvent::Stored {
+        id: stored.id,
+        device: Arc::clone(&stored.reading.device),
+        quantity: Arc::clone(&stored.reading.quantity),
+        value: stored.reading.value,
+        unit: stored.reading.unit.symbol(),
     }
 }

@@ -2,6 +2,7 @@ use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
 use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep, decoded};
 use crate::Clock;
 use crate::board::{Board, Outcome};
+use crate::discovery::Discovered;
 use crate::gateway::Followers;
 use crate::settings::Actuator;
 use crate::sparkplug::Sparkplug;
@@ -94,7 +95,16 @@ impl House {
         let (audience, _) =
             Audience::new(&followers, &view, watch::Sender::new(0), &Arc::default());
         let upkeep = Upkeep::new(Keep::default(), self.dir.path().to_owned(), None);
-        let relay = Relay::new(journal, engine, board, audience, tally, upkeep, clock).unwrap();
+        let relay = Relay::new(
+            journal,
+            engine,
+            board,
+            audience,
+            (tally, Discovered::none()),
+            upkeep,
+            clock,
+        )
+        .unwrap();
         Begun { relay, view, mailbox, outcomes, history }
     }
 
@@ -206,7 +216,8 @@ fn a_key_beside_the_payload_is_the_first_readings_of_each_series() {
     let properties = [("mtom-boot", "b1"), ("mtom-seq", "7")];
     message.properties = properties.map(|(name, value)| (name.into(), value.into())).into();
     let (delivery, _receipt) = Delivery::awaited(message);
-    let found = decoded(&delivery, 0, &mut Sparkplug::default(), UnixMicros(START));
+    let found =
+        decoded(&delivery, 0, (&mut Sparkplug::default(), &Discovered::none()), UnixMicros(START));
     let told = found.outcomes.into_iter().map(|outcome| {
         let reading = outcome.unwrap();
         let key = reading.key.map(|key| format!(" {}#{}", key.boot, key.seq)).unwrap_or_default();

@@ -97,7 +97,8 @@ impl Relay {
         self.sparkplug.undo();
         let (mut readings, mut heard) = (Vec::new(), Vec::new());
         for delivery in &work.batch {
-            let found = decoded(delivery, readings.len(), &mut self.sparkplug, now);
+            let known = (&mut self.sparkplug, &self.discovered);
+            let found = decoded(delivery, readings.len(), known, now);
             heard.extend(found.heard);
             let published = found.outcomes.into_iter().filter_map(Result::ok);
             readings.extend(published.filter(|reading| self.unstored.is_new(reading)));

@@ -7,8 +7,8 @@ use crate::dial::dial;
 use crate::fault::Refusal;
 use crate::target::Target;
 use rumqttc::{
-    AckMode, AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions,
-    NetworkOptions, Packet, Publish, PublishOptions, QoS, StateError, SubscribeFilter,
+    AckMode, AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill,
+    MqttOptions, NetworkOptions, Packet, Publish, PublishOptions, QoS, StateError, SubscribeFilter,
     SubscribeReasonCode,
 };
 use std::io;
@@ -30,6 +30,11 @@ impl Connection {
             .set_max_packet_size(packet_len_max, packet_len_max);
         if ours.acknowledges_by_hand {
             options.set_ack_mode(AckMode::Manual);
+        }
+        if let Some(will) = &ours.will {
+            let Outgoing { topic, payload, acknowledged, retain, properties: _ } = will;
+            let will = LastWill::new(topic, payload.clone(), qos(*acknowledged), *retain);
+            options.set_last_will(will);
         }
         if let Some((user, password)) = &target.credentials {
             options.set_credentials(user, password.clone());

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Refusal};
 use crate::target::Target;
 use rumqttc_v5::{
     AckMode, AsyncClient, ConnectReturnCode, ConnectionError, DisconnectReasonCode, Event,
-    EventLoop, MqttOptions, Packet, PersistedAckMode, PersistedSession, PubAckReason,
+    EventLoop, LastWill, MqttOptions, Packet, PersistedAckMode, PersistedSession, PubAckReason,
     PublishOptions, PublishProperties, QoS, SessionStore, SessionStoreError, SessionStoreKey,
     StateError, SubscribeFilter, SubscribeReasonCode,
 };
@@ -44,6 +44,11 @@ impl Connection {
         }
         if ours.is_kept {
             options.set_session_store(Blank(ours.clone()));
+        }
+        if let Some(will) = &ours.will {
+            let Outgoing { topic, payload, acknowledged, retain, properties: _ } = will;
+            let will = LastWill::new(topic, payload.clone(), qos(*acknowledged), *retain, None);
+            options.set_last_will(will);
         }
         if let Some((user, password)) = &target.credentials {
             options.set_credentials(user, password.clone());

@@ -50,6 +50,20 @@ impl Series {
     }
 }
 
+/// One reading of a device whose names are known, without a time of its own.
+///
+/// # Errors
+/// When a name cannot be used, or the number cannot be a measurement in `unit`.
+pub fn reading(
+    topic: &str,
+    device: &str,
+    quantity: &str,
+    number: f64,
+    unit: Unit,
+) -> Result<Reading, NotAReading> {
+    Series::new(topic, device).reading(quantity, number, unit)
+}
+
 fn is_name(name: &str) -> bool {
     (1..=TOPIC_LEN_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
 }

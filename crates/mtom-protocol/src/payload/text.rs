@@ -8,12 +8,15 @@ use crate::unit::Unit;
 /// A text payload; the series is the topic's.
 pub(super) fn decode(topic: &str, text: &str) -> Result<Reading, NotAReading> {
     let (device, quantity) = series(topic);
-    let (number, unit) = read(text, default_unit(quantity))?;
+    let (number, unit) = number_with_unit(text, default_unit(quantity))?;
     Series::new(topic, device).reading(quantity, number, unit)
 }
 
 /// The number of a text and its unit; the one that is `implied` where the text has none.
-pub(super) fn read(text: &str, implied: Unit) -> Result<(f64, Unit), NotAReading> {
+///
+/// # Errors
+/// When it is no number, or its unit is not known.
+pub fn number_with_unit(text: &str, implied: Unit) -> Result<(f64, Unit), NotAReading> {
     let (number, symbol) = split(text)?;
     if symbol.is_empty() {
         return Ok((number, implied));

@@ -5,6 +5,7 @@
 
 mod actuators;
 mod broker;
+mod home_assistant;
 mod reader;
 mod rule_tests;
 mod rules;
@@ -16,7 +17,7 @@ mod udp;
 pub(crate) use tree::{Problem, Spot};
 
 pub(crate) use broker::{Broker, broker_url};
-use mtom_gateway::settings::Udp;
+use mtom_gateway::settings::{HomeAssistant, Udp};
 use mtom_protocol::link::keyed::Key;
 use mtom_rules::RuleSpec;
 use reader::Problems;
@@ -38,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) topics: Vec<String>,
+    pub(crate) home_assistant: HomeAssistant,
     pub(crate) live: SocketAddr,
     pub(crate) viewers_max: u32,
     pub(crate) history: SocketAddr,

@@ -3,8 +3,8 @@
 use super::reader::{Problems, Section, address, boolean, count, duration, list, text};
 use super::tree::{Entry, Node, Place};
 use super::{
-    Actuator, Broker, Config, Simulate, Surroundings, actuators, broker, rules, simulated_names,
-    store, udp,
+    Actuator, Broker, Config, Simulate, Surroundings, actuators, broker, home_assistant, rules,
+    simulated_names, store, udp,
 };
 use mtom_gateway::settings;
 use mtom_mqtt::endpoint::Scheme;
@@ -33,6 +33,7 @@ pub(super) fn read(
     let data_dir = data(&mut root, problems);
     let broker = broker::read(&mut root, &listen, around, problems);
     let topics = ingest(&mut root, matches!(broker, Some(Broker::Embedded { .. })), problems);
+    let home_assistant = home_assistant::read(&mut root, problems);
     let mut live = section(&mut root, "live", problems);
     let live_address = listen.get(&mut live, 8765, problems);
     let viewers_max = live.get("viewers_max", problems, count(1_000_000)).unwrap_or(12_000);
@@ -59,6 +60,7 @@ pub(super) fn read(
         store,
         broker: broker?,
         topics,
+        home_assistant,
         live: live_address,
         viewers_max,
         history: history_address,

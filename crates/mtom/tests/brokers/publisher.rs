@@ -110,6 +110,7 @@ fn options() -> Options {
         packet_len_max: 64 * 1024,
         requests_len: 2 * WINDOW,
         unanswered_max: 20,
+        will: None,
     }
 }
 

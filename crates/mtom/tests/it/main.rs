@@ -19,6 +19,7 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod crowd;
 mod database;
+mod discovery;
 #[cfg(target_os = "linux")]
 mod disk_full;
 mod ecosystem;
@@ -27,6 +28,7 @@ mod emulation;
 mod flash;
 mod fleet;
 mod forward;
+mod homeassistant;
 #[cfg(target_os = "linux")]
 mod hosts;
 mod keys;

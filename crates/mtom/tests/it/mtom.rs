@@ -226,11 +226,21 @@ async fn ask(address: SocketAddr, head: &str, body: &str) -> (u16, String) {
 
 /// `mosquitto_pub`, acknowledged; false where it is not installed (said as SKIPPED).
 pub(crate) fn mosquitto_pub(broker: SocketAddr, topic: &str, payload: &[u8]) -> bool {
+    mosquitto(broker, topic, payload, &[])
+}
+
+/// The same, kept by the broker; an empty one takes back what was.
+pub(crate) fn mosquitto_retain(broker: SocketAddr, topic: &str, payload: &[u8]) -> bool {
+    mosquitto(broker, topic, payload, &["-r"])
+}
+
+fn mosquitto(broker: SocketAddr, topic: &str, payload: &[u8], more: &[&str]) -> bool {
     let (host, port) = (broker.ip().to_string(), broker.port().to_string());
     // It takes no empty message from its input.
     let source = if payload.is_empty() { "-n" } else { "-s" };
     let process = Command::new("mosquitto_pub")
         .args(["-h", &host, "-p", &port, "-q", "1", "-t", topic, source])
+        .args(more)
         .stdin(Stdio::piped())
         .spawn();
     let Ok(mut process) = process else {

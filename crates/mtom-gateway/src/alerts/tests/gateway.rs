@@ -5,7 +5,7 @@ use super::soon;
 use crate::Clock;
 use crate::control::RuleSource;
 use crate::gateway::Gateway;
-use crate::settings::{Keep, Settings, Source};
+use crate::settings::{HomeAssistant, Keep, Settings, Source};
 use jiff::tz::TimeZone;
 use mtom_broker::clients::Admission;
 use mtom_broker::publisher::{Progress, Publisher};
@@ -50,6 +50,7 @@ async fn gateway(dir: &Path, spec: RuleSpec) -> Gateway {
         rules: RuleSource { specs, text: "test".into(), read },
         database: None,
         keep: Keep::default(),
+        home_assistant: HomeAssistant::default(),
     };
     Gateway::start(settings, clock, TimeZone::UTC).await.unwrap()
 }

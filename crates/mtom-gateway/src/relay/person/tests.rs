@@ -97,7 +97,10 @@ async fn a_persons_word_that_the_journal_refuses_is_not_done() {
     let mut set = |led| {
         let (answer, mut answered) = oneshot::channel();
         let actuator = "TEMP_LED".to_owned();
-        begun.relay.obey(Request::Override { actuator, led, until: None, answer }).unwrap();
+        begun
+            .relay
+            .obey(Request::Override { actuator, led, until: None, by: None, answer })
+            .unwrap();
         answered.try_recv().unwrap()
     };
     assert!(matches!(set(Some(Led::On)), Err(ControlError::Disk(_))));

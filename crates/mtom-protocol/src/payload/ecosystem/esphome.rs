@@ -74,7 +74,7 @@ fn said_by(component: &str, text: &str) -> Option<Said> {
         collect(&object(text).ok()?, "", &|_| false, &mut numbers).ok()?;
         return if numbers.is_empty() { NOTHING } else { None };
     }
-    match text::read(text, Unit::None) {
+    match text::number_with_unit(text, Unit::None) {
         Err(NotAReading::NotANumber) => NOTHING,
         Err(_) if is_text => NOTHING,
         _ => None,
@@ -82,7 +82,7 @@ fn said_by(component: &str, text: &str) -> Option<Said> {
 }
 
 fn state(topic: &str, device: &str, id: &str, payload: &str) -> Said {
-    let (number, unit) = text::read(payload, unit(id))?;
+    let (number, unit) = text::number_with_unit(payload, unit(id))?;
     Ok(alloc::vec![Series::new(topic, device).reading(id, number, unit)])
 }
 

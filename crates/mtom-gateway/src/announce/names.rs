@@ -1,0 +1,130 @@
+//! The topics and the names that Home Assistant knows us by.
+//!
+//! All of ours stand below `mtom/mtom-XXXXXXXX/`, the name of this installation, so that no gateway takes them for
+//! readings: neither we, nor another of the same broker.
+
+use mtom_protocol::reading::Reading;
+use std::fmt::Write;
+
+/// The longest beginning of a name that is kept when it has to be changed, in bytes.
+const SLUG_LEN_MAX: usize = 40;
+
+/// Below which topics we speak.
+pub(super) struct Names {
+    prefix: String,
+    id: String,
+}
+
+/// Whether a gateway, this one or another, says that to Home Assistant, or hears it.
+pub(crate) fn is_ours(prefix: &str, topic: &str) -> bool {
+    let is_config = topic
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix("/device/"))
+        .is_some_and(|rest| is_installation(rest) && rest.ends_with("/config"));
+    is_config
+        || topic.strip_prefix("mtom/").is_some_and(|rest| {
+            let what = rest.get(ID_LEN..).unwrap_or_default();
+            is_installation(rest)
+                && (what == "/gateway"
+                    || what.starts_with("/reading/")
+                    || what.starts_with("/actuator/"))
+        })
+}
+
+/// `mtom-` and eight hexadecimal digits.
+const ID_LEN: usize = 13;
+
+/// Whether it begins with the name of an installation.
+fn is_installation(text: &str) -> bool {
+    let digits = text.strip_prefix("mtom-").and_then(|rest| rest.get(..ID_LEN - "mtom-".len()));
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+impl Names {
+    /// `id` is this installation's.
+    pub(super) fn new(prefix: &str, id: &str) -> Self {
+        Self { prefix: prefix.to_owned(), id: id.to_owned() }
+    }
+
+    /// What tells us from other gateways.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where it is said whether we are there.
+    pub(super) fn gateway(&self) -> String {
+        format!("mtom/{}/gateway", self.id)
+    }
+
+    /// Where the numbers of a series come.
+    pub(super) fn reading(&self, reading: &Reading) -> String {
+        self.series(&reading.device, &reading.quantity)
+    }
+
+    pub(super) fn series(&self, device: &str, quantity: &str) -> String {
+        format!("mtom/{}/reading/{}/{}", self.id, slug(device), slug(quantity))
+    }
+
+    pub(super) fn actuator_set(&self, name: &str) -> String {
+        format!("mtom/{}/actuator/{}/set", self.id, slug(name))
+    }
+
+    pub(super) fn actuator_state(&self, name: &str) -> String {
+        format!("mtom/{}/actuator/{}/state", self.id, slug(name))
+    }
+
+    pub(super) fn actuator_online(&self, name: &str) -> String {
+        format!("mtom/{}/actuator/{}/link", self.id, slug(name))
+    }
+
+    /// The actuator's name in a topic.
+    pub(super) fn actuator(&self, name: &str) -> String {
+        slug(name)
+    }
+
+    pub(super) fn device_id(&self, device: &str) -> String {
+        format!("{}_d_{}", self.id, slug(device))
+    }
+
+    pub(super) fn actuator_id(&self, name: &str) -> String {
+        format!("{}_a_{}", self.id, slug(name))
+    }
+
+    pub(super) fn config_of_gateway(&self) -> String {
+        self.config(&self.id)
+    }
+
+    pub(super) fn config_of_device(&self, device: &str) -> String {
+        self.config(&self.device_id(device))
+    }
+
+    pub(super) fn config_of_actuator(&self, name: &str) -> String {
+        self.config(&self.actuator_id(name))
+    }
+
+    fn config(&self, object: &str) -> String {
+        format!("{}/device/{object}/config", self.prefix)
+    }
+}
+
+/// A text of letters, digits, `_` and `-`: the name itself, or the beginning of it with what tells it from others.
+pub(super) fn slug(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if (1..=2 * SLUG_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
+    let mut out: String = plain.take(SLUG_LEN_MAX).collect();
+    let _ = write!(out, "_{:08x}", fold(name));
+    out
+}
+
+/// FNV-1a, folded: the same on every computer and in every version.
+fn fold(text: &str) -> u32 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in text.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d]) ^ u32::from_be_bytes([e, f, g, h])
+}

@@ -1,0 +1,220 @@
+//! Devices that tell Home Assistant what they are: what they keep at the broker is read, and then their readings.
+//!
+//! A topic that such a device names is listened to by itself and read as the device says. One that `ingest.topics`
+//! names is read as it always was, whoever names it too; a filter that begins with a wildcard names none. Configs
+//! are kept in the data folder, because a broker that keeps our session does not say them again. Nothing here waits:
+//! the file is written by a task of its own.
+
+use crate::settings::HomeAssistant;
+use book::{Book, Heard};
+pub use book::{Counts, Shown, Standing};
+use mtom_broker::intake::Message;
+use mtom_protocol::discovery::place;
+use mtom_protocol::discovery::template::Payload;
+use mtom_protocol::payload::{NotAReading, READINGS_LEN_MAX, reading, text_of};
+use mtom_protocol::reading::Reading;
+use mtom_protocol::topic;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+mod book;
+mod file;
+
+/// Changes come many at a time, when a broker says all that it has kept.
+const WRITE_DELAY: Duration = Duration::from_secs(1);
+/// Whoever is called so in a config's origin is a gateway; its readings are somebody else's already.
+pub(crate) const ORIGIN: &str = "mtom";
+
+/// What devices have told about themselves. Cheap to clone.
+#[derive(Clone)]
+pub struct Discovered(Arc<Inner>);
+
+struct Inner {
+    prefix: String,
+    /// Otherwise nobody is listened to.
+    is_on: bool,
+    // A std lock: held for a few instructions, and while one config is read; never across an await.
+    book: RwLock<Book>,
+    /// There is something in the book; most messages need not ask then.
+    is_any: AtomicBool,
+    /// Counts changes of the topics.
+    version: watch::Sender<u64>,
+    /// The file is older than the book.
+    is_older: Notify,
+    path: PathBuf,
+}
+
+impl Discovered {
+    /// What an earlier gateway has heard below the prefix. `filters` are those of `ingest.topics`, without the groups
+    /// that share them.
+    pub(crate) fn open(folder: &Path, settings: &HomeAssistant, filters: &[String]) -> Self {
+        let HomeAssistant { prefix, discover: is_on, .. } = settings.clone();
+        let is_named = |filter: &&String| !filter.starts_with(['#', '+']);
+        let named = filters.iter().filter(is_named).cloned().collect();
+        let mut book = Book::new(named);
+        let path = folder.join(file::FILE);
+        if is_on {
+            file::read(&path, &prefix, &mut book);
+        }
+        let is_any = AtomicBool::new(!book.is_empty());
+        let (version, _) = watch::channel(0);
+        let (book, is_older) = (RwLock::new(book), Notify::new());
+        Self(Arc::new(Inner { prefix, is_on, book, is_any, version, is_older, path }))
+    }
+
+    /// Nobody is listened to.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        let settings = HomeAssistant { discover: false, ..HomeAssistant::default() };
+        Self::open(Path::new(""), &settings, &[])
+    }
+
+    /// The filters of configs at an external broker.
+    pub(crate) fn filters(&self) -> Vec<String> {
+        let prefix = self.0.is_on.then_some(&self.0.prefix).into_iter();
+        let filters = |prefix| ["+/+", "+/+/+"].map(|rest| format!("{prefix}/{rest}/config"));
+        prefix.flat_map(filters).collect()
+    }
+
+    /// Hears a message; true: it is a config. What it says is from outside and may be anything.
+    pub(crate) fn heard(&self, topic: &str, payload: &[u8]) -> bool {
+        let Some(place) = place(&self.0.prefix, topic).filter(|_| self.0.is_on) else {
+            return false;
+        };
+        let text = std::str::from_utf8(payload).map(str::trim);
+        let heard = match text {
+            Ok("") => {
+                if !self.read().has(topic) {
+                    return true;
+                }
+                self.write().forget(topic)
+            }
+            // The broker says it again whenever we come back: it is the same nearly always.
+            Ok(text) if text.starts_with('{') && self.read().is_same(topic, text) => Heard::Same,
+            Ok(text) if text.starts_with('{') => self.write().hear(topic, &place, text),
+            // Somebody's readings may be called so.
+            _ => return false,
+        };
+        if heard == Heard::Changed {
+            self.0.is_any.store(!self.read().is_empty(), Ordering::Release);
+            self.0.version.send_modify(|version| *version += 1);
+            self.0.is_older.notify_one();
+        }
+        true
+    }
+
+    /// Whether a discovered device has its readings on `topic`.
+    pub(crate) fn listens(&self, topic: &str) -> bool {
+        self.0.is_any.load(Ordering::Acquire) && self.read().plans(topic).is_some()
+    }
+
+    /// What a message says, where it is on a topic of a discovered device. A copy that the broker had kept is
+    /// nothing: when it was measured is unknown.
+    pub(crate) fn decode(&self, message: &Message) -> Option<Vec<Result<Reading, NotAReading>>> {
+        if !self.0.is_any.load(Ordering::Acquire) {
+            return None;
+        }
+        let book = self.read();
+        let plans = book.plans(&message.topic)?;
+        if message.retained_copy {
+            return Some(Vec::new());
+        }
+        let text = match text_of(&message.topic, &message.payload) {
+            Ok(text) => text,
+            Err(mistake) => return Some(vec![Err(mistake)]),
+        };
+        let payload = Payload::new(text);
+        let said = plans.iter().filter_map(|plan| {
+            let state = plan.sensor.state(&payload)?;
+            Some(state.and_then(|(number, unit)| {
+                reading(&message.topic, &plan.device, &plan.quantity, number, unit)
+            }))
+        });
+        let mut said: Vec<_> = said.take(READINGS_LEN_MAX).collect();
+        // One message that is no JSON is one mistake, however many had looked into it.
+        let mut has_said = false;
+        let is_whole =
+            |one: &Result<Reading, NotAReading>| matches!(one, Err(NotAReading::NotJson));
+        said.retain(|one| !is_whole(one) || !std::mem::replace(&mut has_said, true));
+        Some(said)
+    }
+
+    /// Every thing that measures or can be switched, in the order of the configs, and what is not understood.
+    #[must_use]
+    pub fn list(&self) -> Vec<Shown> {
+        self.read().list()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.read().counts()
+    }
+
+    /// Where configs are listened to; `None`: nowhere.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        self.0.is_on.then_some(self.0.prefix.as_str())
+    }
+
+    /// The topics to listen to at an external broker.
+    pub(crate) fn topics(&self) -> BTreeSet<String> {
+        self.read().topics()
+    }
+
+    /// Those of an earlier gateway that are given up, because nothing is discovered any more.
+    pub(crate) fn given_up(&self) -> BTreeSet<String> {
+        if self.0.is_on {
+            return BTreeSet::new();
+        }
+        let mut book = Book::new(Vec::new());
+        file::read(&self.0.path, &self.0.prefix, &mut book);
+        book.topics()
+    }
+
+    /// Tells when the topics are others.
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        self.0.version.subscribe()
+    }
+
+    /// Keeps the file as new as the book, until `stop`.
+    pub(crate) async fn keep(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.0.is_older.notified() => {}
+            }
+            // At the end at once.
+            let _ = tokio::time::timeout(WRITE_DELAY, stop.cancelled()).await;
+            let (path, lines) = (self.0.path.clone(), self.read().lines());
+            let written = tokio::task::spawn_blocking(move || file::write(&path, &lines)).await;
+            if let Ok(Err(cause)) = written {
+                tracing::warn!(%cause, "what devices told Home Assistant is not kept");
+            }
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.0.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+        self.0.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A filter without the group that shares it, as topics are seen.
+pub(crate) fn plain(text: &str) -> String {
+    match topic::subscription(text) {
+        Ok((_, filter)) => filter.to_owned(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Home Assistant and its devices: what is heard of them, and what is told.
+
+use super::{StartError, own_client_id};
+use crate::Clock;
+use crate::announce::{Announcer, Ears, Words};
+use crate::control::Control;
+use crate::discovery::{Discovered, plain};
+use crate::links;
+use crate::settings::{HomeAssistant, Settings};
+use crate::view::View;
+use mtom_broker::outlet::Outlet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What hears, before there is anything to tell.
+pub(super) struct Hearing {
+    pub(super) discovered: Discovered,
+    pub(super) ears: Ears,
+    /// The filters of readings, without the groups that share them: so topics are as they are.
+    pub(super) topics: Vec<String>,
+    /// The same with them.
+    pub(super) filters: Vec<String>,
+    /// The topics on which switches are spoken to and answer.
+    pub(super) spoken: Vec<String>,
+    settings: HomeAssistant,
+    folder: PathBuf,
+    id: String,
+    words: Words,
+    again: Arc<Notify>,
+}
+
+/// What hears and what tells.
+pub(super) struct House {
+    pub(super) discovered: Discovered,
+    /// `None`: there is no broker to tell it through.
+    announcer: Option<Announcer>,
+}
+
+impl Hearing {
+    pub(super) fn new(settings: &Settings) -> Result<Self, StartError> {
+        let spoken = links::topics(&settings.actuators);
+        let Settings { data_dir: folder, home_assistant: settings, topics, .. } = settings;
+        let filters = topics.clone();
+        let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
+        let discovered = Discovered::open(folder, settings, &topics);
+        let id = own_client_id(folder)?;
+        let (ears, words, again) = Ears::new(&settings.prefix, &id, settings.announce);
+        let (settings, folder) = (settings.clone(), folder.clone());
+        Ok(Self { discovered, ears, topics, filters, spoken, settings, folder, id, words, again })
+    }
+
+    /// With the way to the broker, and what there is to tell.
+    pub(super) fn telling(
+        self,
+        outlet: Option<Outlet>,
+        view: &View,
+        control: &Control,
+        clock: &Clock,
+    ) -> House {
+        let Self { discovered, settings, folder, id, words, again, .. } = self;
+        if outlet.is_none() && settings.announce {
+            tracing::warn!("homeassistant.announce is of no use without a broker");
+        }
+        let announcer = outlet.map(|outlet| {
+            let told = (view.clone(), control.clone(), Arc::clone(clock));
+            Announcer::new(&settings, &folder, &id, outlet, told, (words, again))
+        });
+        House { discovered, announcer }
+    }
+}
+
+impl House {
+    /// Tells until `feeding` ends, and keeps what it has heard until `serving` does.
+    pub(super) fn run(
+        self,
+        tasks: &mut JoinSet<()>,
+        feeding: &CancellationToken,
+        serving: &CancellationToken,
+    ) {
+        tasks.spawn(self.discovered.keep(serving.clone()));
+        if let Some(announcer) = self.announcer {
+            tasks.spawn(announcer.run(feeding.clone()));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What is listened to: which messages are readings, which are spoken past us, and which tell what others are.
+
+use super::house::Hearing;
+use crate::Clock;
+use crate::announce::is_ours;
+use crate::relay::INTAKE_LEN;
+use crate::view::View;
+use mtom_broker::intake::{Delivery, Intake};
+use mtom_protocol::payload::{availability, availability_filters};
+use mtom_protocol::property::REPLAY_PREFIX;
+use mtom_protocol::topic;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Where devices speak about themselves, and Home Assistant about itself.
+const ABOUT_DEVICES: [&str; 2] = ["mtom/", "homeassistant/"];
+/// What mtom's own devices say and hear about themselves below `mtom/<id>/` (`wire.md` §3).
+const OWN_TOPICS: [&str; 4] = ["status", "state", "settings", "set"];
+
+/// The door for what is on a topic of readings or is discovered, but for those on which switches are `spoken` to and answer.
+pub(super) fn intake(
+    house: &Hearing,
+    view: &View,
+    clock: &Clock,
+) -> (Intake, mpsc::Receiver<Delivery>) {
+    let Hearing { discovered, ears, topics, filters: raw, spoken, .. } = house;
+    let (topics, named) = (topics.clone(), topics.clone());
+    let about_them = availability_filters(raw);
+    let spoken: Arc<[String]> = spoken.clone().into();
+    let of_switch = Arc::clone(&spoken);
+    let (found, prefix) = (discovered.clone(), ears.prefix());
+    let of_gateways = move |name: &str| is_ours(&prefix, name);
+    let is_of_gateways = of_gateways.clone();
+    let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
+        // What is played back was stored when it was new.
+        !name.starts_with(REPLAY_PREFIX)
+            && !of_gateways(name)
+            && !of_switch.iter().any(|topic| topic == name)
+            && (topics.iter().any(|filter| is_for(filter, name)) || found.listens(name))
+    });
+    // Whose readings are listened to is also heard where it says that it is there, be it a switch.
+    let intake = intake.also(move |name, payload| {
+        let is_about = || about_them.iter().any(|filter| topic::matches(filter, name));
+        (is_about() || named.iter().any(|filter| is_for(filter, name)))
+            && availability(name, payload).is_some()
+    });
+    view.tally(intake.tally());
+    let (view, clock) = (view.clone(), Arc::clone(clock));
+    let intake = intake.telling(move |name| {
+        // What devices say about themselves is no reading by design: not worth a line.
+        let is_of_switch = spoken.iter().any(|topic| topic == name);
+        if !is_of_switch
+            && !is_of_gateways(name)
+            && !ABOUT_DEVICES.iter().any(|prefix| name.starts_with(prefix))
+        {
+            view.ignored(name, clock());
+        }
+    });
+    let (tally, discovered, ears) = (intake.tally(), discovered.clone(), ears.clone());
+    let intake = intake.showing(move |topic, payload, retained_copy| {
+        let is_aside =
+            discovered.heard(topic, payload) || ears.heard(topic, payload, retained_copy);
+        tally.ignore(u64::from(is_aside));
+        is_aside
+    });
+    (intake, deliveries)
+}
+
+/// Whether a filter of the configuration is meant for a topic. One that begins with a wildcard leaves out what
+/// devices say about themselves, as it leaves out `$SYS`.
+pub(super) fn is_for(filter: &str, name: &str) -> bool {
+    let is_named = || ABOUT_DEVICES.iter().any(|prefix| filter.starts_with(prefix));
+    topic::matches(filter, name) && (!is_about_devices(name) || is_named())
+}
+
+/// Whether a topic is surely not one of readings: others have theirs below `mtom/` and `homeassistant/` too.
+fn is_about_devices(name: &str) -> bool {
+    match name.split_once('/') {
+        Some(("homeassistant", rest)) => rest == "status" || rest.ends_with("/config"),
+        Some(("mtom", rest)) => {
+            let own = rest.split_once('/').map(|(_, what)| what);
+            own.is_some_and(|what| OWN_TOPICS.contains(&what))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,253 @@
+//! Configs as ESPHome, Tasmota and Zigbee2MQTT keep them, and what is wrong with others.
+
+use super::template::{Payload, Template};
+use super::{CONFIG_LEN_MAX, Config, Meaning, NotUnderstood, place, read};
+use crate::payload::NotAReading;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
+use expect_test::{Expect, expect};
+
+mod golden;
+
+fn config(topic: &str, payload: &str) -> Result<Config, NotUnderstood> {
+    read(&place("homeassistant", topic).expect("a config's topic"), payload.as_bytes())
+}
+
+/// What a config leads to, and what messages on its topics say then.
+fn check(topic: &str, payload: &str, messages: &[(&str, &str)], expected: &Expect) {
+    let config = config(topic, payload).unwrap();
+    let mut out = format!("{} ({})\n", config.device.name, config.device.id);
+    for component in &config.components {
+        let _ = write!(
+            out,
+            "{} {}: {}: ",
+            component.platform,
+            component.key,
+            component.names.join(" / ")
+        );
+        let _ = match &component.meaning {
+            Ok(Meaning::Sensor(sensor)) => {
+                writeln!(out, "{} in {:?}", sensor.topic, sensor.unit.symbol())
+            }
+            Ok(Meaning::Switch(switch)) => writeln!(out, "{}", switch.link()),
+            Ok(Meaning::Other) => writeln!(out, "nothing"),
+            Err(reason) => writeln!(out, "{}: {reason}", reason.code()),
+        };
+    }
+    for (topic, payload) in messages {
+        let payload = Payload::new(payload);
+        for component in &config.components {
+            let Ok(Meaning::Sensor(sensor)) = &component.meaning else { continue };
+            if sensor.topic != *topic {
+                continue;
+            }
+            let said = match sensor.state(&payload) {
+                None => "nothing".to_string(),
+                Some(Ok((number, unit))) => {
+                    format!("{number} {}", unit.symbol()).trim_end().to_string()
+                }
+                Some(Err(reason)) => reason.code().to_string(),
+            };
+            let _ = writeln!(out, "  {} = {said}", component.key);
+        }
+    }
+    expected.assert_eq(&out);
+}
+
+#[test]
+fn a_config_stands_where_home_assistant_looks_for_it() {
+    let found = |prefix: &str, topic: &str| {
+        place(prefix, topic).map(|place| {
+            let node = place.node.unwrap_or("-");
+            format!("{} {node} {}", place.component, place.object)
+        })
+    };
+    for (topic, expected) in [
+        ("homeassistant/sensor/a/config", Some("sensor - a")),
+        ("homeassistant/sensor/node-1/a_b/config", Some("sensor node-1 a_b")),
+        ("homeassistant/device/0x0d/config", Some("device - 0x0d")),
+        ("homeassistant/config", None),
+        ("homeassistant/sensor/config", None),
+        ("homeassistant/sensor/a/b/c/config", None),
+        ("homeassistant/sensor/a.b/config", None),
+        ("homeassistant/sensor//config", None),
+        ("homeassistant/sensor/a/state", None),
+        ("homeassistantx/sensor/a/config", None),
+        ("other/sensor/a/config", None),
+    ] {
+        assert_eq!(found("homeassistant", topic).as_deref(), expected, "{topic}");
+    }
+    assert_eq!(found("my/home", "my/home/sensor/a/config").as_deref(), Some("sensor - a"));
+}
+
+#[test]
+fn the_simple_templates_are_understood_and_no_others() {
+    let said = |template: &str, payload: &str| -> String {
+        let Some(template) = Template::parse(template) else { return "?".into() };
+        let payload = Payload::new(payload);
+        match template.find(&payload) {
+            Ok(found) => format!("{found:?}"),
+            Err(reason) => reason.code().into(),
+        }
+    };
+    let json = r#"{"a":{"b":23.456,"c d":"7"},"list":[{"x":1}],"t":"21.5","n":null,"on":true}"#;
+    for (template, payload, expected) in [
+        ("{{ value }}", "23.4 °C", "Some(Text(\"23.4 °C\"))"),
+        ("{{value}}", "23.4", "Some(Text(\"23.4\"))"),
+        ("{{- value -}}", "23.4", "Some(Text(\"23.4\"))"),
+        ("{{ value | float }}", "23.4", "Some(Number(23.4))"),
+        ("{{ value|float|round(0) }}", "23.6", "Some(Number(24.0))"),
+        ("{{ value.split(' ')[0] }}", "23.4 °C", "Some(Text(\"23.4\"))"),
+        ("{{ value.split(\";\")[1] | float }}", "1;2.5", "Some(Number(2.5))"),
+        ("{{ value.split(' ')[1] }}", "23.4", "None"),
+        ("{{ value_json.a.b }}", json, "Some(Number(23.456))"),
+        ("{{ value_json['a']['b'] | round(1) }}", json, "Some(Number(23.5))"),
+        ("{{ value_json.a['c d'] }}", json, "Some(Text(\"7\"))"),
+        ("{{ value_json.a[\"c d\"] | int }}", json, "Some(Number(7.0))"),
+        ("{{ value_json.list[0].x }}", json, "Some(Number(1.0))"),
+        ("{{ value_json.t | float(0) | round(1) }}", json, "Some(Number(21.5))"),
+        ("{{ value_json.a.b | is_defined }}", json, "Some(Number(23.456))"),
+        ("{{ value_json.n }}", json, "None"),
+        ("{{ value_json.missing.b | float(0) }}", json, "None"),
+        ("{{ value_json.on }}", json, "Some(Other)"),
+        ("{{ value_json.a.b }}", "23.4", "None"),
+        ("{{ value_json.a }}", "{", "not_json"),
+        ("{{ value | float }}", "1,5", "not_a_number"),
+        ("{{ value | float / 10 }}", "23", "?"),
+        ("{{ value_json.get('a') }}", json, "?"),
+        ("{{ value_json.a if value_json.a is defined else 0 }}", json, "?"),
+        ("{% if value %}1{% endif %}", "23", "?"),
+        ("{{ value }} °C", "23", "?"),
+        ("{{ value | round(99) }}", "23", "?"),
+        ("{{ value_json['a\\'b'] }}", json, "?"),
+        ("{{ value.split('')[0] }}", "23", "?"),
+        ("{{ value.split(' ')[-1] }}", "23", "?"),
+        ("{{ states('sensor.x') }}", "23", "?"),
+        ("{{ value_json.0 }}", json, "?"),
+        ("{{ }}", "23", "?"),
+        ("{{", "23", "?"),
+        ("", "23", "?"),
+    ] {
+        assert_eq!(said(template, payload), expected, "{template} of {payload}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_one_word_and_disturbs_no_other_thing() {
+    for (payload, code) in [
+        ("[]", "not_json"),
+        ("{", "not_json"),
+        ("{}", "components"),
+        (r#"{"cmps":{}}"#, "components"),
+        (r#"{"cmps":[]}"#, "components"),
+    ] {
+        let refused = config("homeassistant/device/a/config", payload).unwrap_err();
+        assert_eq!(refused.code(), code, "{payload}");
+    }
+    let long = "x".repeat(CONFIG_LEN_MAX + 1);
+    assert_eq!(config("homeassistant/sensor/a/config", &long).unwrap_err().code(), "too_long");
+    check(
+        "homeassistant/device/a/config",
+        r#"{"dev":{"ids":"a"},"cmps":{
+            "good":{"p":"sensor","stat_t":"a/t"},
+            "gone":{"p":"sensor"},
+            "nobody":{"stat_t":"a/t"},
+            "no_topic":{"p":"sensor","val_tpl":"{{ value }}"},
+            "filter":{"p":"sensor","stat_t":"a/#"},
+            "of_broker":{"p":"sensor","stat_t":"$SYS/x"},
+            "jinja":{"p":"sensor","stat_t":"a/t","val_tpl":"{{ value_json.t / 10 }}"},
+            "word":{"p":"sensor","stat_t":"a/t","dev_cla":"timestamp"},
+            "bytes":{"p":"sensor","stat_t":"a/t","e":""},
+            "lamp":{"p":"light","schema":"json","cmd_t":"a/set"},
+            "relay":{"p":"switch","stat_t":"a/s"},
+            "odd":{"p":"switch","cmd_t":"a/set","stat_t":"a/s","stat_on":"1"},
+            "key":{"p":"button","cmd_t":"a/b"}
+        }}"#,
+        &[],
+        &expect![[r#"
+            a (a)
+            sensor bytes: bytes: encoding: encoding "": expected utf-8
+            sensor filter: filter: topic: state_topic: expected a topic of at most 256 bytes without + and #
+            sensor good: good: a/t in ""
+            sensor jinja: jinja: template: the template "{{ value_json.t / 10 }}" is more than is understood: expected {{ value }}, {{ value_json.a.b }} or {{ value.split(' ')[0] }}, with float, int, round or is_defined behind it
+            button key: key: nothing
+            light lamp: lamp: schema: schema "json": expected basic
+            sensor no_topic: no_topic: topic: state_topic: expected a topic of at most 256 bytes without + and #
+            switch odd: odd: on_off: its words for on and off are not the same both ways, or it has none
+            sensor of_broker: of_broker: topic: state_topic: expected a topic of at most 256 bytes without + and #
+            switch relay: relay: topic: command_topic: expected a topic of at most 256 bytes without + and #
+            sensor word: timestamp / word: words: it says words, not numbers (device class timestamp)
+        "#]],
+    );
+}
+
+#[test]
+fn a_word_is_a_mistake_only_of_a_sensor_that_has_said_that_it_is_a_number() {
+    let topic = "homeassistant/sensor/a/config";
+    let messages =
+        ["23.4", "23.4 °F", "on", "", "unavailable", "nan", "23,4"].map(|text| ("t", text));
+    check(
+        topic,
+        r#"{"stat_t":"t"}"#,
+        &messages,
+        &expect![[r#"
+        a (a)
+        sensor a: a: t in ""
+          a = 23.4
+          a = 23.4 °F
+          a = nothing
+          a = nothing
+          a = nothing
+          a = nothing
+          a = nothing
+    "#]],
+    );
+    check(
+        topic,
+        r#"{"stat_t":"t","dev_cla":"temperature","unit_of_meas":"°C"}"#,
+        &messages,
+        &expect![[r#"
+            a (a)
+            sensor a: temperature / a: t in "°C"
+              a = 23.4 °C
+              a = 23.4 °F
+              a = not_a_number
+              a = nothing
+              a = nothing
+              a = not_finite
+              a = decimal_comma
+        "#]],
+    );
+}
+
+#[test]
+fn a_number_that_is_no_longer_exact_is_refused() {
+    let config = config(
+        "homeassistant/sensor/a/config",
+        r#"{"stat_t":"t","val_tpl":"{{ value_json.n }}","unit_of_meas":"W"}"#,
+    );
+    let config = config.unwrap();
+    let Ok(Meaning::Sensor(sensor)) = &config.components.first().unwrap().meaning else {
+        panic!("a sensor")
+    };
+    let state = sensor.state(&Payload::new(r#"{"n":9007199254740993000}"#));
+    assert_eq!(state, Some(Err(NotAReading::Inexact)));
+}
+
+#[test]
+fn names_that_cannot_be_shown_are_left_out() {
+    let config = config(
+        "homeassistant/sensor/node/a/config",
+        &format!(
+            r#"{{"stat_t":"t","name":"\u0007","dev_cla":"{}","dev":{{"name":"{}"}}}}"#,
+            "x".repeat(500),
+            "y".repeat(500)
+        ),
+    );
+    let config = config.unwrap();
+    let names: Vec<_> =
+        config.components.first().unwrap().names.iter().map(String::as_str).collect();
+    assert_eq!((config.device.name.as_str(), names), ("node", ["a"].to_vec()));
+}

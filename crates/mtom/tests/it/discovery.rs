@@ -1,0 +1,168 @@
+//! Devices that tell Home Assistant what they are become devices here by themselves: with the embedded broker and
+//! with mosquitto, over restarts, until they take it back.
+
+use crate::mosquitto::{Mosquitto, program};
+use crate::mtom::{Mtom, mosquitto_pub, mosquitto_retain};
+use crate::soon;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::Path;
+
+const KITCHEN: &str = "homeassistant/sensor/kitchen/temperature/config";
+const KITCHEN_CONFIG: &str = r#"{"dev_cla":"temperature","unit_of_meas":"°C","stat_cla":"measurement","name":"Temperature","stat_t":"kitchen/sensor/temperature/state","avty_t":"kitchen/status","uniq_id":"ESPsensortemperature","dev":{"ids":"a4cf12d3e4f5","name":"Kitchen","mf":"Espressif"}}"#;
+const KITCHEN_STATE: &str = "kitchen/sensor/temperature/state";
+const PLUG: &str = "homeassistant/switch/D3A8B4_RL_1/config";
+const PLUG_CONFIG: &str = r#"{"cmd_t":"cmnd/plug/POWER","stat_t":"stat/plug/POWER","dev":{"ids":["D3A8B4"],"name":"Plug"}}"#;
+const BATH: &str = "homeassistant/device/0AFFD2/config";
+const BATH_CONFIG: &str = r#"{"dev":{"ids":"0AFFD2","name":"Bath"},"o":{"name":"bla2mqtt"},"~":"bath","stat_t":"~/state","cmps":{
+    "t":{"p":"sensor","dev_cla":"temperature","unit_of_meas":"°F","val_tpl":"{{ value_json.t | round(1) }}"},
+    "h":{"p":"sensor","dev_cla":"humidity","unit_of_meas":"%","val_tpl":"{{ value_json.h }}"},
+    "x":{"p":"sensor","val_tpl":"{{ value_json.h * 2 }}"}}}"#;
+
+/// The series that there are, once there are so many.
+async fn series(mtom: &Mtom, count: usize) -> Vec<String> {
+    soon("the series", async {
+        loop {
+            let found = mtom.get("/api/v1/latest").await;
+            let found = found["readings"].as_array().unwrap();
+            if found.len() >= count {
+                let text = |of: &Value| of.as_str().unwrap().to_owned();
+                let one = |one: &Value| {
+                    let names = [&one["device"], &one["quantity"], &one["unit"]].map(text);
+                    format!("{} {}", names.join(" | "), one["value"])
+                };
+                return found.iter().map(one).collect();
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+/// What was discovered, once there is so much.
+async fn discovered(mtom: &Mtom, count: usize) -> Value {
+    soon("what was discovered", async {
+        loop {
+            let found = mtom.get("/api/v1/discovered").await;
+            if found["things"].as_array().unwrap().len() == count {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+/// Keeps the three configs at a broker; false: there is no client to do it with.
+fn announce(broker: SocketAddr) -> bool {
+    [(KITCHEN, KITCHEN_CONFIG), (PLUG, PLUG_CONFIG), (BATH, BATH_CONFIG)]
+        .iter()
+        .all(|(topic, config)| mosquitto_retain(broker, topic, config.as_bytes()))
+}
+
+fn say(broker: SocketAddr, temperature: &str) {
+    assert!(mosquitto_pub(broker, KITCHEN_STATE, temperature.as_bytes()));
+    assert!(mosquitto_pub(broker, "bath/state", br#"{"t":70.26,"h":61,"other":5}"#));
+}
+
+async fn account(mtom: &Mtom) -> (u64, u64) {
+    let audit = mtom.get("/api/v1/audit").await;
+    (audit["stored"].as_u64().unwrap(), audit["rejected"].as_u64().unwrap())
+}
+
+const DISCOVER: &str = "homeassistant.discover=true";
+const SERIES: [&str; 3] =
+    ["Bath | humidity | % 61.0", "Bath | temperature | °F 70.3", "Kitchen | temperature | °C 22.6"];
+
+#[tokio::test]
+async fn what_devices_tell_home_assistant_makes_them_devices_by_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut mtom = Mtom::serve("gateway", dir.path(), &[DISCOVER]);
+    if !announce(mtom.ready.mqtt) {
+        return;
+    }
+    let found = discovered(&mtom, 5).await;
+    let things = found["things"].as_array().unwrap();
+    let words: Vec<_> = things
+        .iter()
+        .map(|thing| {
+            let text = |key: &str| thing[key].as_str().unwrap_or("-").to_owned();
+            ["device", "platform", "standing", "quantity", "unit", "link", "code"]
+                .map(text)
+                .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "Kitchen sensor read temperature °C - -",
+            "Plug switch switch - - mqtt:cmnd/plug/POWER?state=stat/plug/POWER -",
+            "Bath sensor read humidity % - -",
+            "Bath sensor read temperature °F - -",
+            "Bath sensor not_understood - - - template",
+        ]
+    );
+    let counts = ["configs", "sensors", "switches", "not_understood", "others", "refused"];
+    assert_eq!(counts.map(|key| found["counts"][key].as_u64().unwrap()), [3, 3, 1, 1, 0, 0]);
+    say(mtom.ready.mqtt, "22.6");
+    assert_eq!(series(&mtom, 3).await, SERIES);
+    // After a restart the embedded broker has kept nothing, and the devices say nothing again.
+    assert!(mtom.stop("-TERM").success());
+    let mtom = Mtom::serve("gateway", dir.path(), &[DISCOVER]);
+    say(mtom.ready.mqtt, "22.6");
+    assert_eq!(account(&mtom).await, (6, 0));
+    // Taken back, it is nobody's.
+    assert!(mosquitto_retain(mtom.ready.mqtt, KITCHEN, b""));
+    discovered(&mtom, 4).await;
+    say(mtom.ready.mqtt, "22.6");
+    assert_eq!(account(&mtom).await, (8, 0));
+}
+
+#[tokio::test]
+async fn an_external_broker_is_asked_for_what_was_discovered_and_says_it_again_after_a_restart() {
+    let Some(program) = program() else { return };
+    let mut broker = Mosquitto::start(program);
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("broker.url=mqtt://{}", broker.address);
+    let start = |dir: &Path| Mtom::serve("gateway", dir, &[&url, DISCOVER]);
+    let mut mtom = start(dir.path());
+    if !announce(broker.address) {
+        return;
+    }
+    discovered(&mtom, 5).await;
+    heard(&mtom, broker.address).await;
+    say(broker.address, "22.6");
+    assert_eq!(series(&mtom, 3).await, SERIES);
+    let (before, rejected) = account(&mtom).await;
+    assert_eq!(rejected, 0);
+    // What comes while it is away waits in its session, and is understood before any config is said again.
+    assert!(mtom.stop("-TERM").success());
+    assert!(mosquitto_retain(broker.address, BATH, b""));
+    assert!(mosquitto_pub(broker.address, KITCHEN_STATE, b"23.1"));
+    let mtom = start(dir.path());
+    discovered(&mtom, 2).await;
+    soon("what had waited", async {
+        while account(&mtom).await != (before + 1, 0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // What was asked for outlives the broker too.
+    broker.restart(program);
+    heard(&mtom, broker.address).await;
+    assert_eq!(account(&mtom).await.1, 0);
+}
+
+/// Says a temperature until it is heard: the gateway asks for the topic in its own time.
+async fn heard(mtom: &Mtom, broker: SocketAddr) {
+    let (before, _) = account(mtom).await;
+    soon("the first reading", async {
+        loop {
+            assert!(mosquitto_pub(broker, KITCHEN_STATE, b"21"));
+            if account(mtom).await.0 > before {
+                return;
+            }
+        }
+    })
+    .await;
+}
