@@ -15,6 +15,7 @@ mod devices;
 mod discovered;
 mod events;
 mod join;
+mod late;
 mod ledger;
 mod live;
 mod metrics;

@@ -9,7 +9,7 @@ use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    alerts, assets, caching, change, clients, controllers, devices, discovered, ledger, live,
+    alerts, assets, caching, change, clients, controllers, devices, discovered, late, ledger, live,
     metrics, openapi, pair, path, reach, rejects, replay, ruled, scan, simulator, standing, trial,
 };
 use axum::Router;
@@ -67,6 +67,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(change::RULES_LEN_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), late::bodies))
         .layer(middleware::from_fn(caching::compress))
         .layer(middleware::from_fn_with_state(access, access::guard))
         .with_state(shared)

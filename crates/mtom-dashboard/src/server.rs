@@ -1,16 +1,19 @@
 //! Serves the API and the page until it is told to stop.
 //!
-//! Connections have limits: how many, how long a head may take, how large it may be. At the end every
-//! viewer is told (close code 1001) and every task is awaited; a connection that does not end by
-//! itself within the grace period is cut.
+//! Connections have limits: how many, how long a head, a body and a write may take, how large a head may be. At the
+//! end every viewer is told (close code 1001) and every task is awaited; a connection that does not end by itself
+//! within the grace period is cut.
 
 use crate::access::Access;
+use crate::problem::Problem;
 use crate::replay::Replay;
 use crate::routes;
 use crate::scan::Scan;
 use crate::simulator::Simulator;
 use crate::trial::Trial;
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -32,13 +35,19 @@ use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+mod taken;
+
+use taken::Taken;
 
 /// What can be seen, and what there is to say about the installation.
 pub struct Dashboard {
@@ -104,15 +113,19 @@ pub struct Info {
 pub(crate) struct Limits {
     /// Connections that have said a request. Full: the next request waits until one of them ends.
     pub(crate) connections_max: usize,
-    /// Connections that have said no whole request yet. Full: the oldest is closed.
+    /// Connections that have said no whole request yet, or wait for a place. Full: the oldest is closed.
     pub(crate) visitors_max: usize,
+    /// A request that has found no place after so long is refused with 503.
+    pub(crate) wait: Duration,
     /// Viewers of `/live`. Full: the next is refused with 503.
     pub(crate) viewers_max: usize,
     /// Queries of the history at a time. Full: the next waits.
     pub(crate) readers_max: usize,
     /// A head that is not complete after this long ends its connection.
     pub(crate) head: Duration,
-    /// A viewer whose socket takes nothing for this long is closed.
+    /// A body that is not complete this long after its head is refused with 408.
+    pub(crate) body: Duration,
+    /// A connection whose socket takes nothing of an answer for this long is closed.
     pub(crate) stall: Duration,
     /// After so long a connection whose other machine has vanished is gone. Whole seconds, at least 4.
     pub(crate) gone: Duration,
@@ -126,8 +139,10 @@ impl Default for Limits {
             connections_max: 512,
             visitors_max: 1_024,
             viewers_max: 256,
+            wait: Duration::from_secs(5),
             readers_max: 4,
             head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
             stall: Duration::from_secs(15),
             gone: Duration::from_secs(45),
             grace: Duration::from_secs(2),
@@ -276,25 +291,41 @@ async fn next(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// What a connection is to the others: a visitor until its first request, then one that has a place.
+/// What a connection is to the others: a visitor until its first request has a place.
 struct Place {
     visitor: Mutex<Option<Visitor>>,
+    has_asked: AtomicBool,
     places: Arc<Semaphore>,
     taken: OnceCell<OwnedSemaphorePermit>,
 }
 
 impl Place {
-    /// It has said no whole request yet.
-    fn is_visitor(&self) -> bool {
-        self.visitor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    fn new(visitor: Visitor, places: Arc<Semaphore>) -> Self {
+        let (visitor, taken) = (Mutex::new(Some(visitor)), OnceCell::new());
+        Self { visitor, has_asked: AtomicBool::new(false), places, taken }
     }
 
-    /// Waits for a place, unless it has one.
-    async fn take(&self) {
+    /// Waits for a place, unless it has one. Until it has it counts among the visitors, and may have to go as they.
+    async fn take(&self, limits: Limits) -> Result<(), Problem> {
+        self.has_asked.store(true, Ordering::Relaxed);
+        let place = || timeout(limits.wait, Arc::clone(&self.places).acquire_owned());
+        let taken = self
+            .taken
+            .get_or_try_init(async || place().await.map(|place| place.expect("nobody closes it")));
+        taken.await.map_err(|_| {
+            let detail = format!("{} connections are there already", limits.connections_max);
+            Problem::unavailable(detail, "try again in a moment")
+        })?;
         drop(self.visitor.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let place = || async { Arc::clone(&self.places).acquire_owned().await };
-        self.taken.get_or_try_init(place).await.expect("nobody closes it");
+        Ok(())
     }
+}
+
+/// The answer to one who finds no place, and the end of the connection.
+fn refused(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 async fn connection(
@@ -311,15 +342,16 @@ async fn connection(
     let peer = Peer(stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()));
     let router = TowerToHyperService::new(router);
     let must_go = visitor.end();
-    let place =
-        Arc::new(Place { visitor: Mutex::new(Some(visitor)), places, taken: OnceCell::new() });
+    let place = Arc::new(Place::new(visitor, places));
     let asked = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let (place, router) = (Arc::clone(&asked), router.clone());
         async move {
-            place.take().await;
-            router.call(request).await
+            match place.take(limits).await {
+                Ok(()) => router.call(request).await,
+                Err(problem) => Ok(refused(problem)),
+            }
         }
     });
     // By hyper's own measure a head may take as long again when a byte comes.
@@ -327,7 +359,7 @@ async fn connection(
         let place = Arc::clone(&place);
         async move {
             tokio::time::sleep(limits.head).await;
-            if !place.is_visitor() {
+            if place.has_asked.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
         }
@@ -336,7 +368,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_LEN_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Taken::new(stream, limits.stall)), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
@@ -345,7 +377,7 @@ async fn connection(
         () = late => return,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
-            match tokio::time::timeout(limits.grace, served).await {
+            match timeout(limits.grace, served).await {
                 Ok(ended) => ended,
                 // What was begun and not finished is cut by dropping it.
                 Err(_) => return,

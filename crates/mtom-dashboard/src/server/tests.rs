@@ -410,7 +410,8 @@ async fn the_end_waits_for_nobody_who_does_not_end() {
 
 #[tokio::test]
 async fn one_connection_more_than_there_are_places_waits_for_one() {
-    let limits = super::Limits { connections_max: 1, ..limits() };
+    let wait = Duration::from_secs(3_600);
+    let limits = super::Limits { connections_max: 1, wait, ..limits() };
     let server = Server::within(limits, None).await;
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     let mut first = TcpStream::connect(server.address).await.unwrap();
@@ -428,3 +429,5 @@ async fn one_connection_more_than_there_are_places_waits_for_one() {
     drop(second);
     server.stop().await;
 }
+
+mod places;

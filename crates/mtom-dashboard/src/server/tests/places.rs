@@ -1,0 +1,107 @@
+//! Those who ask and then keep their place, or wait for one: nobody does either for ever.
+
+use crate::server::Limits;
+use crate::testing::{LIMIT, Server, limits, soon};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+const EVER: Duration = Duration::from_secs(3_600);
+
+fn request(server: &Server) -> String {
+    format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", server.address)
+}
+
+/// One that has a place, and keeps it.
+async fn placed(server: &Server) -> TcpStream {
+    let mut tcp = TcpStream::connect(server.address).await.unwrap();
+    tcp.write_all(request(server).as_bytes()).await.unwrap();
+    assert!(soon("an answer", tcp.read(&mut [0; 4_096])).await.unwrap() > 0);
+    tcp
+}
+
+#[tokio::test]
+async fn who_has_found_no_place_in_time_is_told_so() {
+    let wait = Duration::from_millis(50);
+    let server = Server::within(Limits { connections_max: 1, wait, ..limits() }, None).await;
+    let first = placed(&server).await;
+    // Its connection ends, though it did not ask for that.
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    second.write_all(request(&server).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon("an answer", second.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("1 connections are there already"), "{answer}");
+    drop(first);
+    // Its place may not be free yet.
+    let begun = Instant::now();
+    while server.get("/healthz").await.status != 200 {
+        assert!(begun.elapsed() < LIMIT, "its place is never free");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn of_those_who_wait_for_a_place_the_oldest_is_closed_when_there_are_too_many() {
+    let limits = Limits { connections_max: 1, visitors_max: 2, wait: EVER, head: EVER, ..limits() };
+    let server = Server::within(limits, None).await;
+    let first = placed(&server).await;
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        let mut tcp = TcpStream::connect(server.address).await.unwrap();
+        tcp.write_all(request(&server).as_bytes()).await.unwrap();
+        waiting.push(tcp);
+    }
+    let late = waiting.split_off(3);
+    for mut tcp in waiting {
+        let ended = soon("the connection's end", tcp.read(&mut [0])).await;
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    }
+    drop(first);
+    for mut tcp in late {
+        assert!(soon("an answer", tcp.read(&mut [0; 4_096])).await.unwrap() > 0);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_holds_no_place() {
+    let body = Duration::from_millis(50);
+    let limits = Limits { connections_max: 1, body, wait: EVER, ..limits() };
+    let server = Server::within(limits, None).await;
+    for path in ["rules", "actuators/LED/set", "actuators/LED/pair", "clients/allowed"] {
+        let head = format!(
+            "PUT /api/v1/{path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 1000\r\n\r\n{{",
+            server.address
+        );
+        let mut tcp = TcpStream::connect(server.address).await.unwrap();
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("an answer", tcp.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+        assert!(answer.contains("the body is not complete after 0.05 s"), "{path}: {answer}");
+        // It does not leave by itself.
+        assert_eq!(server.get("/healthz").await.status, 200);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_take_its_answer_holds_no_place() {
+    let stall = Duration::from_millis(100);
+    let limits = Limits { connections_max: 1, stall, wait: EVER, ..limits() };
+    let server = Server::within(limits, None).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut tcp = socket.connect(server.address).await.unwrap();
+    // Together far more than the buffers on both sides hold.
+    let page = format!("GET /api/v1/openapi.json HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    for _ in 0..50 {
+        if tcp.write_all(page.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(server.get("/healthz").await.status, 200);
+    drop(tcp);
+    server.stop().await;
+}
