@@ -168,7 +168,7 @@ impl Connection {
             if unanswered.is_none()
                 && let Some(message) = switch.next(now)
             {
-                if let Err(reason) = self.publish(message, address, voice) {
+                if let Err(reason) = self.publish(message, switch.alias(), address, voice) {
                     return Some(reason);
                 }
                 switch.sent(message, now);
@@ -226,6 +226,7 @@ impl Connection {
     fn publish(
         &self,
         message: Message,
+        alias: Option<u64>,
         address: &MqttAddress,
         voice: &Voice<'_>,
     ) -> Result<(), String> {
@@ -235,7 +236,7 @@ impl Connection {
             (Message::Ask, Some((topic, payload)), None) => (topic, payload.as_bytes().to_vec()),
             (Message::Ask, None, _) => return Ok(()),
             (Message::Set(Desired { led, .. }), _, Some(metric)) => {
-                (&address.set, metric.command(led, now))
+                (&address.set, metric.command(led, alias, now))
             }
             (Message::Set(Desired { led, .. }), _, None) => {
                 (&address.set, address.payload(led).as_bytes().to_vec())
@@ -263,7 +264,7 @@ impl Connection {
     ) {
         let now = Instant::now();
         if let Some(message @ Message::Set(_)) = switch.next(now)
-            && self.publish(message, address, voice).is_ok()
+            && self.publish(message, switch.alias(), address, voice).is_ok()
         {
             switch.sent(message, now);
         }

@@ -42,6 +42,9 @@ pub struct Settings {
     pub filters: Vec<String>,
     /// Further ones, that the broker may refuse.
     pub filters_wished: Vec<String>,
+    /// Topics whose kept messages are told again when a connection finds its session: the broker does not queue what
+    /// came at QoS 0 meanwhile. What is on them may come twice.
+    pub filters_again: Vec<String>,
     /// Those that our session at the broker still has and that are not wanted any more.
     pub filters_given_up: Vec<String>,
     /// The broker sends so many messages that are not safe yet, and then waits. MQTT 3.1.1 has no word for it:
@@ -280,6 +283,13 @@ impl<'a> Connection<'a> {
             // What the broker has kept of those is told again: it does not queue what came at QoS 0 meanwhile.
             for filter in &self.settings.filters_wished {
                 self.mqtt.subscribe(&[filter], true)?;
+            }
+            for filter in &self.settings.filters_again {
+                self.mqtt.subscribe(&[filter], true)?;
+                // Other filters bring what comes on them from now on.
+                if !self.settings.filters.contains(filter) {
+                    self.mqtt.unsubscribe(filter)?;
+                }
             }
             return Ok(0);
         }

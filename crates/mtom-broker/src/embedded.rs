@@ -266,12 +266,13 @@ impl Gate {
                 Some("topics with $ are the broker's".into()),
             );
         }
-        // An empty retained payload clears what was retained [MQTT-3.3.1-10]; it measures nothing.
-        let clears = publish.retain && publish.payload.is_empty();
         if self.intake.is_aside(topic, &publish.payload, false) {
             return PublishAclResult::allow();
         }
-        if clears || !self.intake.wants(topic, &publish.payload) || self.hand_over(publish).await {
+        if clears(publish)
+            || !self.intake.wants(topic, &publish.payload)
+            || self.hand_over(publish).await
+        {
             PublishAclResult::allow()
         } else {
             PublishAclResult::rejected(true, None)
@@ -280,14 +281,7 @@ impl Gate {
 
     /// True when the message is safe.
     async fn hand_over(&self, publish: &CodecPublish) -> bool {
-        let properties = publish.properties.iter();
-        let properties = properties.flat_map(|properties| &properties.user_properties);
-        let message = Message {
-            topic: Arc::from(&*publish.topic),
-            payload: publish.payload.clone(),
-            retained_copy: false,
-            properties: kept(properties.map(|(name, value)| (&**name, &**value))),
-        };
+        let message = message(publish);
         if self.closing.is_cancelled() {
             false
         } else if publish.qos == QoS::AtMostOnce {
@@ -298,6 +292,22 @@ impl Gate {
                 None => false,
             }
         }
+    }
+}
+
+/// An empty retained payload clears what was retained [MQTT-3.3.1-10]; it measures nothing.
+fn clears(publish: &CodecPublish) -> bool {
+    publish.retain && publish.payload.is_empty()
+}
+
+fn message(publish: &CodecPublish) -> Message {
+    let properties = publish.properties.iter();
+    let properties = properties.flat_map(|properties| &properties.user_properties);
+    Message {
+        topic: Arc::from(&*publish.topic),
+        payload: publish.payload.clone(),
+        retained_copy: false,
+        properties: kept(properties.map(|(name, value)| (&**name, &**value))),
     }
 }
 
@@ -341,13 +351,16 @@ impl Handler for Gate {
             {
                 return (false, Some(HookResult::Publish(inside::nothing())));
             }
-            // A will is a message like any other; nobody waits to hear that it is safe.
+            // A will is a message like any other; nobody waits to hear that it is safe, and it comes once.
             Parameter::MessagePublish(_, from, publish)
                 if matches!(from.typ(), FromType::LastWill)
+                    && !clears(publish)
                     && self.intake.wants(&publish.topic, &publish.payload) =>
             {
                 let _in_flight = self.in_flight.token();
-                self.hand_over(publish).await;
+                if !self.closing.is_cancelled() {
+                    self.intake.offer(message(publish)).await;
+                }
             }
             Parameter::ClientConnected(session) => {
                 self.clients.connected(&session.id.client_id, session.id.remote_addr);

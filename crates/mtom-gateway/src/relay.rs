@@ -291,12 +291,11 @@ impl Relay {
             let found = decoded(delivery, behind, known, now);
             effects.ignored += u64::from(found.outcomes.is_empty());
             effects.heard.extend(found.heard);
-            for outcome in found.outcomes {
+            for (at, outcome) in found.outcomes.into_iter().enumerate() {
                 match outcome {
                     Ok(reading) => {
                         if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
-                            let event = Event::Reading(&stored);
-                            self.rules.engine.step(&mut self.rules.state, event, now, &mut out);
+                            self.rules.meet(&stored, found.past.contains(&at), now, &mut out);
                             effects.readings.push(stored);
                         }
                     }

@@ -7,35 +7,31 @@
 //! nobody knows which session it is of.
 
 use crate::availability::Who;
-use mtom_broker::intake::Message;
+use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::payload::NotAReading;
 use mtom_protocol::payload::sparkplug::{
-    Kind, Metric, PREFIX, Payload, Place, place, reading, time,
+    Kind, Metric, PREFIX, Payload, Place, Speaker, place, time,
 };
 use mtom_protocol::reading::Reading;
 use mtom_protocol::time::UnixMicros;
-use std::collections::{BTreeMap, HashMap};
+use nodes::{Node, Nodes};
+use questions::Questions;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use table::Table;
 
+mod nodes;
+mod questions;
 pub(crate) mod rebirth;
 mod table;
 
-/// Nodes that are known. Full: those that have gone are forgotten; if nobody has, a further one is refused.
-const NODES_LEN_MAX: usize = 1_000;
-/// Metrics that are known of a node and its devices.
-const NODE_METRICS_MAX: usize = 8_192;
-/// Metrics that are known in all. Full: a further birth is refused.
-const METRICS_MAX: usize = 200_000;
-/// A node is asked for its births no more often than that.
-const REBIRTH_PERIOD: Duration = Duration::from_secs(30);
+/// Metrics of one message that are refused each with its reason.
+const REASONS_MAX: usize = 4;
 
-const NODES: NotAReading = NotAReading::Sparkplug("at most 1000 nodes");
-const METRICS: NotAReading =
-    NotAReading::Sparkplug("at most 8192 metrics of a node and its devices, 200000 in all");
 const BIRTH: NotAReading =
     NotAReading::Sparkplug("the birth that names this metric first; it was asked for");
+const MORE: NotAReading =
+    NotAReading::Sparkplug("metrics that can be read; more of this message cannot");
 
 /// What became of nodes, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,52 +54,20 @@ pub struct SparkplugCounts {
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) outcomes: Vec<Result<Reading, NotAReading>>,
+    /// Which of them are of the past, and not how things are.
+    pub(crate) past: BTreeSet<usize>,
     /// Who is there or has gone.
     pub(crate) said: Vec<(Who, bool)>,
-}
-
-/// A node as its messages left it. Cheap to clone.
-#[derive(Clone, Default)]
-struct Node {
-    /// Its birth is known, and its death has not come.
-    is_born: bool,
-    bd_seq: Option<u64>,
-    /// The number of its next message.
-    seq: Option<u8>,
-    metrics: Arc<Table>,
-    devices: Arc<BTreeMap<Arc<str>, Arc<Table>>>,
-    asked_at: Option<UnixMicros>,
-}
-
-impl Node {
-    fn metrics_len(&self) -> usize {
-        self.metrics.len() + self.devices.values().map(|table| table.len()).sum::<usize>()
-    }
-
-    /// Takes the number of a message; true: some before it are missing. One that comes again is none of them.
-    fn misses(&mut self, seq: Option<u64>) -> bool {
-        let Some(seq) = seq.and_then(|seq| u8::try_from(seq).ok()) else { return false };
-        let next = seq.wrapping_add(1);
-        let before = self.seq.replace(next);
-        before.is_some_and(|expected| expected != seq && expected != next)
-    }
-}
-
-/// A node that the batch has changed.
-struct Changed {
-    node: Node,
-    /// One of its messages comes again when the batch cannot be written.
-    is_awaited: bool,
 }
 
 /// Everybody that is known.
 #[derive(Default)]
 pub(crate) struct Sparkplug {
-    nodes: HashMap<Arc<str>, Node>,
-    changed: HashMap<Arc<str>, Changed>,
-    /// Whose births are to be asked for.
-    wanted: Vec<Arc<str>>,
+    nodes: Nodes,
+    questions: Questions,
     counts: SparkplugCounts,
+    /// As they were before the batch.
+    counts_before: SparkplugCounts,
 }
 
 impl Sparkplug {
@@ -112,47 +76,51 @@ impl Sparkplug {
         topic.starts_with(PREFIX)
     }
 
-    /// Reads a message. `is_awaited`: it comes again unless the batch is written.
-    pub(crate) fn read(&mut self, message: &Message, is_awaited: bool, now: UnixMicros) -> Found {
+    /// Reads a message.
+    pub(crate) fn read(&mut self, message: &Message, now: UnixMicros) -> Found {
         let mut found = Found::default();
-        if let Err(reason) = self.take(message, is_awaited, now, &mut found) {
-            found.outcomes = vec![Err(reason)];
+        if let Err(reason) = self.take(message, now, &mut found) {
+            found = Found { outcomes: vec![Err(reason)], ..Found::default() };
         }
         found
     }
 
     /// The batch is written.
     pub(crate) fn keep(&mut self) {
-        for (name, Changed { node, .. }) in self.changed.drain() {
-            self.nodes.insert(name, node);
-        }
+        self.nodes.keep();
+        self.counts_before = self.counts;
     }
 
     /// The batch is not written, and will be read again now, to be shown.
     pub(crate) fn undo(&mut self) {
-        self.changed.clear();
+        self.nodes.undo();
+        self.counts = self.counts_before;
     }
 
-    /// It was shown; what comes again will be read from the same births.
-    pub(crate) fn keep_what_was_shown(&mut self) {
-        self.changed.retain(|_, changed| !changed.is_awaited);
+    /// It was shown. What comes again will be read then, behind what does not.
+    pub(crate) fn keep_what_comes_once(&mut self, batch: &[Delivery], now: UnixMicros) {
+        self.undo();
+        for Delivery { message, .. } in batch.iter().filter(|delivery| !delivery.is_awaited()) {
+            if Self::is_of(&message.topic) {
+                self.read(message, now);
+            }
+        }
         self.keep();
     }
 
     /// Whom to ask for births now.
     pub(crate) fn wanted(&mut self) -> Vec<Arc<str>> {
-        std::mem::take(&mut self.wanted)
+        self.questions.take()
     }
 
     pub(crate) fn counts(&self) -> SparkplugCounts {
-        let nodes = self.nodes.values().filter(|node| node.is_born).count() as u64;
-        SparkplugCounts { nodes, ..self.counts }
+        let nodes = self.nodes.born_len() as u64;
+        SparkplugCounts { nodes, rebirths: self.questions.count(), ..self.counts }
     }
 
     fn take(
         &mut self,
         message: &Message,
-        is_awaited: bool,
         now: UnixMicros,
         found: &mut Found,
     ) -> Result<(), NotAReading> {
@@ -160,13 +128,15 @@ impl Sparkplug {
         if place.kind == Kind::Command || message.retained_copy {
             return Ok(());
         }
-        let payload = Payload::read(&message.payload)?;
         let name: Arc<str> = place.node_name().into();
-        let mut node = self.node(&name)?;
+        let payload = Payload::read(&message.payload).inspect_err(|_| {
+            if place.kind == Kind::Birth {
+                self.questions.refused(&name, now);
+            }
+        })?;
+        let mut node = self.nodes.take(&name).inspect_err(|_| self.counts.refused += 1)?;
         let outcome = self.follow(&mut node, (&name, place), &payload, now, found);
-        let was_awaited = self.changed.get(&name).is_some_and(|changed| changed.is_awaited);
-        let changed = Changed { node, is_awaited: is_awaited || was_awaited };
-        self.changed.insert(name, changed);
+        self.nodes.put(name, node);
         outcome
     }
 
@@ -178,144 +148,136 @@ impl Sparkplug {
         now: UnixMicros,
         found: &mut Found,
     ) -> Result<(), NotAReading> {
-        let who = |place: Place<'_>| Who::Device(place.name().into());
-        let is_birth_of_node = place.kind == Kind::Birth && place.device.is_none();
-        let is_death_of_node = place.kind == Kind::Death && place.device.is_none();
-        if !is_birth_of_node && !is_death_of_node {
-            let misses = node.misses(payload.seq);
-            self.counts.gaps += u64::from(misses);
-            if misses || !node.is_born {
-                self.want(node, name, now);
+        match (place.kind, place.device) {
+            (Kind::Birth, None) => return self.born(node, (name, place), payload, now, found),
+            (Kind::Death, None) => {
+                self.died(node, name, payload, found);
+                return Ok(());
             }
+            _ => node.is_dead = false,
+        }
+        let misses = node.misses(payload.seq);
+        self.counts.gaps += u64::from(misses);
+        if misses || !node.is_born {
+            self.questions.want(name, now);
         }
         match (place.kind, place.device) {
-            (Kind::Birth, None) => {
-                let table = self.room_for(node, place, payload)?;
-                if node.is_born && node.bd_seq != payload.bd_seq() {
-                    // The death between the two was missed, and nobody behind it has been born again yet.
-                    found.said.push((Who::Node(Arc::clone(name)), false));
-                }
-                let asked_at = node.asked_at;
-                *node =
-                    Node { is_born: true, bd_seq: payload.bd_seq(), asked_at, ..Node::default() };
-                node.misses(payload.seq);
-                node.metrics = Arc::clone(&table);
-                found.said.push((who(place), true));
-                measure(&table, place, payload, found);
-            }
             (Kind::Birth, Some(device)) => {
-                let table = self.room_for(node, place, payload)?;
-                Arc::make_mut(&mut node.devices).insert(device.into(), Arc::clone(&table));
-                found.said.push((who(place), true));
+                let table = self.room_for(node, (name, place), payload, now)?;
+                node.bears(device, &table);
+                found.said.push((Who::Device(place.name().into()), true));
                 measure(&table, place, payload, found);
             }
             (Kind::Data, device) => {
-                let of_device = |device| node.devices.get(device).cloned();
-                let table = device.map_or_else(|| Some(Arc::clone(&node.metrics)), of_device);
-                if !measure(&table.unwrap_or_default(), place, payload, found) {
-                    self.want(node, name, now);
+                if !misses {
+                    // Births come before all data [tck-id-message-flow-device-birth-publish]: who had none has gone.
+                    for device in &*node.left_unborn() {
+                        let name = Place { device: Some(device), ..place }.name();
+                        found.said.push((Who::Device(name.into()), false));
+                    }
+                }
+                let table = node.table(device).map(Arc::clone).unwrap_or_default();
+                if !measure(&table, place, payload, found) {
+                    self.questions.want(name, now);
                     found.outcomes.push(Err(BIRTH));
                 }
             }
-            (Kind::Death, None) => {
-                let bd_seq = payload.bd_seq();
-                if node.is_born
-                    && node.bd_seq.is_some()
-                    && bd_seq.is_some()
-                    && node.bd_seq != bd_seq
-                {
-                    self.counts.deaths_stale += 1;
-                } else {
-                    *node = Node { asked_at: node.asked_at, ..Node::default() };
-                    found.said.push((Who::Node(Arc::clone(name)), false));
-                }
-            }
             (Kind::Death, Some(device)) => {
-                Arc::make_mut(&mut node.devices).remove(device);
-                found.said.push((who(place), false));
+                node.loses(device);
+                found.said.push((Who::Device(place.name().into()), false));
             }
-            (Kind::Command, _) => {}
+            (Kind::Birth | Kind::Death, None) | (Kind::Command, _) => {}
         }
         Ok(())
     }
 
-    /// The node as it is by now; a new one where there is room.
-    fn node(&mut self, name: &Arc<str>) -> Result<Node, NotAReading> {
-        if let Some(changed) = self.changed.get(name) {
-            return Ok(changed.node.clone());
+    /// A node is born, or says its births again.
+    fn born(
+        &mut self,
+        node: &mut Node,
+        (name, place): (&Arc<str>, Place<'_>),
+        payload: &Payload,
+        now: UnixMicros,
+        found: &mut Found,
+    ) -> Result<(), NotAReading> {
+        let bd_seq = payload.bd_seq();
+        let is_other = node.is_born && node.bd_seq != bd_seq;
+        let mut after = if is_other { Node::default() } else { node.clone() };
+        let table = self.room_for(&after, (name, place), payload, now)?;
+        after.born(bd_seq, &table);
+        after.misses(payload.seq);
+        *node = after;
+        if is_other {
+            // The death between the two was missed, and nobody behind it has been born again yet.
+            found.said.push((Who::Node(Arc::clone(name)), false));
         }
-        if let Some(node) = self.nodes.get(name) {
-            return Ok(node.clone());
+        found.said.push((Who::Device(place.name().into()), true));
+        measure(&table, place, payload, found);
+        Ok(())
+    }
+
+    /// A node has died, and its devices with it. Of one that is dead that says nothing.
+    fn died(&mut self, node: &mut Node, name: &Arc<str>, payload: &Payload, found: &mut Found) {
+        let bd_seq = payload.bd_seq();
+        if node.is_born && node.bd_seq.is_some() && bd_seq.is_some() && node.bd_seq != bd_seq {
+            self.counts.deaths_stale += 1;
+        } else if !node.is_dead {
+            *node = Node::dead();
+            found.said.push((Who::Node(Arc::clone(name)), false));
         }
-        if self.nodes.len() + self.changed.len() >= NODES_LEN_MAX {
-            self.nodes.retain(|_, node| node.is_born);
-            if self.nodes.len() + self.changed.len() >= NODES_LEN_MAX {
-                self.counts.refused += 1;
-                return Err(NODES);
-            }
-        }
-        Ok(Node::default())
     }
 
     /// What a birth says, where there is room for it in place of what was known.
     fn room_for(
         &mut self,
         node: &Node,
-        place: Place<'_>,
+        (name, place): (&Arc<str>, Place<'_>),
         payload: &Payload,
+        now: UnixMicros,
     ) -> Result<Arc<Table>, NotAReading> {
         let table = Table::of(payload);
-        let known = node.metrics_len();
-        let gone = match place.device {
-            Some(device) => node.devices.get(device).map_or(0, |table| table.len()),
-            None => known,
-        };
-        let unchanged = self.nodes.iter().filter(|(name, _)| !self.changed.contains_key(*name));
-        let changed = self.changed.values().map(|changed| &changed.node);
-        let all = unchanged.map(|(_, node)| node).chain(changed);
-        let all: usize = all.map(Node::metrics_len).sum();
-        let of_node = known - gone + table.len();
-        // Of a node that is new `all` has nothing yet.
-        if of_node > NODE_METRICS_MAX || all.saturating_sub(gone) + table.len() > METRICS_MAX {
+        self.nodes.room(node, place.device, &table).inspect_err(|_| {
             self.counts.refused += 1;
-            return Err(METRICS);
-        }
+            self.questions.refused(name, now);
+        })?;
         self.counts.births += 1;
         Ok(Arc::new(table))
     }
-
-    fn want(&mut self, node: &mut Node, name: &Arc<str>, now: UnixMicros) {
-        // A clock that was put back asks again, too.
-        let is_soon = |at: UnixMicros| at <= now && now.since(at) < REBIRTH_PERIOD;
-        if node.asked_at.is_some_and(is_soon) {
-            return;
-        }
-        node.asked_at = Some(now);
-        self.counts.rebirths += 1;
-        self.wanted.push(Arc::clone(name));
-    }
 }
 
-/// What the metrics measure; false: some were never named.
+/// What the metrics measure; false: some were never named. What is for nobody's history, and what is bad or stale,
+/// is passed over.
 fn measure(table: &Table, place: Place<'_>, payload: &Payload, found: &mut Found) -> bool {
-    let (topic, device) = (place.topic(), place.name());
+    let mut speaker = Speaker::new(place);
     let mut is_known = true;
+    let mut refused = 0;
     for metric in &payload.metrics {
         let Some((name, known)) = table.find(metric) else {
             is_known = false;
             continue;
         };
-        if Metric::is_control(&name) {
+        if Metric::is_control(name) || metric.is_transient == Some(true) || !metric.is_good() {
             continue;
         }
         let Some(number) = metric.number(known.datatype) else { continue };
-        let is_undated = metric.is_historical == Some(true) && metric.timestamp.is_none();
+        let is_past = metric.is_historical == Some(true);
+        let is_undated = is_past && metric.timestamp.is_none();
         let taken_at = metric.timestamp.or(payload.timestamp).and_then(time);
         let outcome = number.and_then(|number| match is_undated {
             true => Err(NotAReading::Time),
-            false => reading((&topic, &device), (&name, number, known.unit), taken_at),
+            false => speaker.reading((name, number, known.unit), taken_at),
         });
+        refused += usize::from(outcome.is_err());
+        if outcome.is_err() && refused > REASONS_MAX {
+            continue;
+        }
+        if is_past {
+            found.past.insert(found.outcomes.len());
+        }
         found.outcomes.push(outcome);
+    }
+    if refused > REASONS_MAX {
+        found.outcomes.push(Err(MORE));
     }
     is_known
 }

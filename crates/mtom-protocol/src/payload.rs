@@ -19,7 +19,10 @@ mod series;
 pub mod sparkplug;
 mod text;
 
-pub use availability::{Availability, Whose, availability, availability_filters};
+pub use availability::{
+    Availability, Whose, availability, availability_again, availability_filters,
+    availability_wishes,
+};
 pub use properties::describe;
 pub use series::reading;
 pub use text::{default_unit, number_with_unit, plausible};

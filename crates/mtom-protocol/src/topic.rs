@@ -95,5 +95,23 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     levels.next().is_none()
 }
 
+/// Says whether there is a topic that both filters name.
+#[must_use]
+pub fn overlap(one: &str, other: &str) -> bool {
+    let begins = |filter: &str, with: &[char]| filter.starts_with(with);
+    let is_apart = |one, other| begins(one, &['$']) && begins(other, &['+', '#']);
+    if is_apart(one, other) || is_apart(other, one) {
+        return false;
+    }
+    let (mut one, mut other) = (one.split('/'), other.split('/'));
+    loop {
+        match (one.next(), other.next()) {
+            (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+            (Some(a), Some(b)) if a == "+" || b == "+" || a == b => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 //! A metric of a Sparkplug B node that is a switch: what it is told, and what births, data and deaths say of it.
 //!
 //! Data may name the metric by the number alone that the birth has given it, and births are not kept by brokers: so
-//! a new connection asks the node for them once ([`Metric::rebirth`]). Before its birth nothing is said to it.
+//! a new connection asks the node for them once ([`Metric::rebirth`]). Before its birth nothing is said to it. A node that
+//! is born again bears its devices again before it says anything else; one that it does not bear has gone.
 
 use mtom_protocol::link::Led;
-use mtom_protocol::payload::sparkplug::{self, BOOLEAN, Kind, Payload, Place, REBIRTH};
+use mtom_protocol::payload::sparkplug::{self, BOOLEAN, Kind, Named, Payload, Place, REBIRTH};
 use mtom_protocol::time::UnixMicros;
 
 /// The metric, and where its node speaks.
@@ -14,7 +15,7 @@ pub(crate) struct Metric {
     node: String,
     device: Option<String>,
     name: String,
-    /// Births, data and deaths of the node, and of the device where there is one.
+    /// Births, data and deaths, of the node as of the device.
     pub(crate) topics: Vec<String>,
 }
 
@@ -33,7 +34,7 @@ impl Metric {
         let mut topics: Vec<_> = kinds.map(|kind| metric.place(kind).topic()).into();
         if metric.device.is_some() {
             let of_node = |kind| Place { device: None, ..metric.place(kind) }.topic();
-            topics.extend([Kind::Birth, Kind::Death].map(of_node));
+            topics.extend(kinds.map(of_node));
         }
         metric.topics = topics;
         Some(metric)
@@ -53,14 +54,15 @@ impl Metric {
         Place { device: None, ..self.place(Kind::Command) }.topic()
     }
 
-    /// Makes it so.
-    pub(crate) fn command(&self, led: Led, now: UnixMicros) -> Vec<u8> {
-        Payload::command(&self.name, led == Led::On, now).bytes()
+    /// Makes it so; `alias` is the number that its birth gave it.
+    pub(crate) fn command(&self, led: Led, alias: Option<u64>, now: UnixMicros) -> Vec<u8> {
+        let named = alias.map_or(Named::Name(&self.name), Named::Alias);
+        Payload::command(named, led == Led::On, now).bytes()
     }
 
     /// Asks for the births.
     pub(crate) fn rebirth(now: UnixMicros) -> Vec<u8> {
-        Payload::command(REBIRTH, true, now).bytes()
+        Payload::command(Named::Name(REBIRTH), true, now).bytes()
     }
 }
 
@@ -84,11 +86,18 @@ pub(crate) struct Ear<'a> {
     metric: &'a Metric,
     alias: Option<u64>,
     bd_seq: Option<u64>,
+    /// The node was born, and the device behind it was not since.
+    is_unborn: bool,
 }
 
 impl<'a> Ear<'a> {
     pub(crate) const fn new(metric: &'a Metric) -> Self {
-        Self { metric, alias: None, bd_seq: None }
+        Self { metric, alias: None, bd_seq: None, is_unborn: false }
+    }
+
+    /// The number that the birth gave the metric.
+    pub(crate) const fn alias(&self) -> Option<u64> {
+        self.alias
     }
 
     /// What a message says; `None`: it cannot be read, or is of somebody else.
@@ -104,10 +113,12 @@ impl<'a> Ear<'a> {
         }
         if is_of_node && place.kind == Kind::Birth {
             (self.alias, self.bd_seq) = (None, payload.bd_seq());
+            self.is_unborn = device.is_some();
         }
         // The node speaks of itself, and the metric is of a device behind it.
         let is_behind = is_of_node && device.is_some();
         Some(match place.kind {
+            Kind::Data if is_behind && std::mem::take(&mut self.is_unborn) => Says::Gone,
             Kind::Birth | Kind::Data if is_behind => Says::Nothing,
             Kind::Birth => self.born(&payload),
             Kind::Data => self.find(&payload).map_or(Says::Nothing, Says::Is),
@@ -118,23 +129,25 @@ impl<'a> Ear<'a> {
     }
 
     fn born(&mut self, birth: &Payload) -> Says {
-        let named = |metric: &&sparkplug::Metric| metric.name.as_ref() == Some(&self.metric.name);
+        self.is_unborn = false;
+        let named = |metric: &&sparkplug::Metric| metric.called() == Some(&*self.metric.name);
         let found = birth.metrics.iter().find(named);
         let Some(metric) = found.filter(|metric| metric.datatype == Some(BOOLEAN)) else {
             return Says::Missing;
         };
         self.alias = metric.alias;
-        Says::Born(metric.truth().and_then(Result::ok))
+        Says::Born(truth(metric))
     }
 
     /// Its newest value among those that are not of the past.
     fn find(&self, data: &Payload) -> Option<bool> {
-        let is_it = |metric: &&sparkplug::Metric| {
-            let by_alias = metric.alias.is_some() && metric.alias == self.alias;
-            by_alias || metric.name.as_ref() == Some(&self.metric.name)
-        };
+        let is_it =
+            |metric: &&sparkplug::Metric| match metric.called().filter(|name| !name.is_empty()) {
+                Some(name) => name == self.metric.name,
+                None => metric.alias.is_some() && metric.alias == self.alias,
+            };
         let present = data.metrics.iter().filter(|metric| metric.is_historical != Some(true));
-        present.filter(is_it).filter_map(|metric| metric.truth()?.ok()).next_back()
+        present.filter(is_it).filter_map(truth).next_back()
     }
 
     /// A death that came late is of a session that another has followed.
@@ -142,6 +155,11 @@ impl<'a> Ear<'a> {
         let died = death.bd_seq();
         self.bd_seq.is_some() && died.is_some() && self.bd_seq != died
     }
+}
+
+/// What it is, where that holds.
+fn truth(metric: &sparkplug::Metric) -> Option<bool> {
+    metric.truth()?.ok().filter(|_| metric.is_good())
 }
 
 #[cfg(test)]

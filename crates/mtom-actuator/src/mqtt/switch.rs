@@ -88,6 +88,11 @@ impl<'a> Switch<'a> {
         }
     }
 
+    /// The number that its birth gave the metric of a Sparkplug node.
+    pub(crate) fn alias(&self) -> Option<u64> {
+        self.ear.as_ref()?.alias()
+    }
+
     /// The newest desired state.
     pub(crate) fn desire(&mut self, desired: Option<Desired>) {
         self.desired = desired;

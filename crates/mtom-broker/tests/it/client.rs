@@ -29,6 +29,7 @@ pub(crate) fn settings(target: Target) -> Settings {
         client_id: "mtom-test".into(),
         filters: vec!["Environ/#".into()],
         filters_wished: vec!["mtom/+/status".into()],
+        filters_again: vec![],
         filters_given_up: vec![],
         receive_max: 1_000,
         is_known: false,

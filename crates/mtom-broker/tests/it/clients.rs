@@ -145,12 +145,23 @@ async fn a_stranger_of_another_computer_is_let_in_when_somebody_allows_it_and_pu
 
 /// MQTT 3.1.1: CONNECT with a clean session and maybe a will, then CONNACK.
 async fn connected(host: &str, port: u16, name: &str, will: Option<&str>) -> TcpStream {
+    let will = will.map(|topic| (topic, "gone", 0));
+    connected_with(host, port, name, will).await
+}
+
+/// The will: its topic, its payload, and the flags of its QoS and whether it is kept.
+async fn connected_with(
+    host: &str,
+    port: u16,
+    name: &str,
+    will: Option<(&str, &str, u8)>,
+) -> TcpStream {
     let text =
         |text: &str| [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
-    let flags = if will.is_some() { 0b110 } else { 0b10 };
+    let flags = will.map_or(0b10, |(_, _, flags)| 0b110 | flags);
     let mut body = [text("MQTT"), vec![4, flags, 0, 60], text(name)].concat();
-    if let Some(topic) = will {
-        body.extend([text(topic), text("gone")].concat());
+    if let Some((topic, payload, _)) = will {
+        body.extend([text(topic), text(payload)].concat());
     }
     let mut stream = TcpStream::connect((host, port)).await.unwrap();
     stream
@@ -193,5 +204,26 @@ async fn the_will_of_one_that_is_put_out_is_nobodys() {
     }
     let heard = String::from_utf8_lossy(&heard);
     assert!(!heard.contains("will/bad"), "{heard:?}");
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_will_comes_once_and_one_that_clears_what_was_kept_is_nothing() {
+    const AT_LEAST_ONCE: u8 = 0b1000;
+    const KEPT: u8 = 0b10_0000;
+    let mut broker = running(Ipv4Addr::LOCALHOST, everyone()).await;
+    let host = "127.0.0.1";
+    for (name, payload) in [("first", ""), ("second", "Offline")] {
+        let topic = format!("Environ/{name}");
+        let will = Some((&*topic, payload, AT_LEAST_ONCE | KEPT));
+        drop(connected_with(host, broker.port, name, will).await);
+        until("that it has left", || broker.client(name).is_some_and(|it| it.left.is_some())).await;
+    }
+    let will = delivery(&mut broker.deliveries).await;
+    assert_eq!(
+        (&*will.message.topic, &will.message.payload[..]),
+        ("Environ/second", &b"Offline"[..])
+    );
+    assert!(!will.is_awaited(), "nobody sends it again");
     broker.stop().await;
 }

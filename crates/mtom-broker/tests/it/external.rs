@@ -1,6 +1,6 @@
 //! The client of a real mosquitto: acknowledged after `safe`, redelivered otherwise.
 
-use crate::client::{Client, connected};
+use crate::client::{Client, connected, settings};
 use crate::mosquitto::{Mosquitto, program};
 use crate::{delivery, progress, soon};
 use mtom_broker::client::Change;
@@ -64,6 +64,47 @@ async fn a_restarted_broker_is_found_again_with_the_session() {
     let arrived = delivery(&mut client.deliveries).await;
     assert_eq!(&arrived.message.payload[..], b"after");
     arrived.safe();
+    client.end().await;
+}
+
+#[tokio::test]
+async fn what_a_broker_has_kept_is_told_again_where_that_is_wanted_and_nothing_comes_twice() {
+    let Some(program) = program() else { return };
+    let mut broker = Mosquitto::start(program);
+    let mut settings = settings(Target::plain("127.0.0.1", broker.address.port()));
+    settings.filters_again = vec!["Environ/+/LWT".into()];
+    let mut client = Client::start(settings);
+    assert_eq!(client.change().await, connected(false));
+    let said = |topic: &str, payload: &'static str, retain| {
+        let payload = payload.as_bytes().into();
+        Announcement { topic: topic.to_owned(), payload, acknowledged: true, retain }
+    };
+    for (topic, payload) in [("Environ/a/LWT", "Online"), ("Environ/a", "1")] {
+        client.outlet.publish(said(topic, payload, true)).await.unwrap();
+        let heard = delivery(&mut client.deliveries).await;
+        assert!(!heard.message.retained_copy);
+        heard.safe();
+    }
+    broker.restart(program);
+    // What the broker did not know to be safe comes first.
+    let again = loop {
+        let heard = delivery(&mut client.deliveries).await;
+        if heard.message.retained_copy {
+            break heard;
+        }
+        heard.safe();
+    };
+    assert_eq!(&*again.message.topic, "Environ/a/LWT");
+    again.safe();
+    for (topic, payload) in [("Environ/a/LWT", "Offline"), ("Environ/b", "2")] {
+        client.outlet.publish(said(topic, payload, false)).await.unwrap();
+        let heard = delivery(&mut client.deliveries).await;
+        assert_eq!(
+            (&*heard.message.topic, &heard.message.payload[..]),
+            (topic, payload.as_bytes())
+        );
+        heard.safe();
+    }
     client.end().await;
 }
 

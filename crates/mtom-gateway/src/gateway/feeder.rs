@@ -20,7 +20,7 @@ use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::follower::{Place, Refused, Wish};
 use mtom_forward::owners::Claim;
 use mtom_mqtt::target::Target;
-use mtom_protocol::payload::availability_filters;
+use mtom_protocol::payload::{availability_again, availability_wishes};
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::topic;
 use mtom_store::history::History;
@@ -177,12 +177,14 @@ fn client_settings(
     // not asked for.
     let mut filters_wished = [house.discovered.filters(), house.ears.filters()].concat();
     filters_wished.retain(|wish| !filters.iter().any(|filter| topic::matches(filter, wish)));
-    filters_wished.extend(availability_filters(&filters));
+    filters_wished.extend(availability_wishes(&filters));
+    let filters_again = availability_again(&filters);
     client::Settings {
         target,
         client_id,
         filters,
         filters_wished,
+        filters_again,
         filters_given_up: house.discovered.given_up().into_iter().collect(),
         receive_max,
         is_known: false,

@@ -7,11 +7,14 @@ use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::payload::{NotAReading, availability, decode, describe};
 use mtom_protocol::reading::Reading;
 use mtom_protocol::time::UnixMicros;
+use std::collections::{BTreeSet, HashSet};
 
 /// What a message says.
 pub(super) struct Decoded {
     /// Nothing, where it is no reading by design.
     pub(super) outcomes: Vec<Result<Reading, NotAReading>>,
+    /// Which of them are of the past, and not how things are.
+    pub(super) past: BTreeSet<usize>,
     /// Who is there or has gone.
     pub(super) heard: Vec<Heard>,
 }
@@ -25,16 +28,26 @@ pub(super) fn decoded(
 ) -> Decoded {
     let message = &delivery.message;
     if Sparkplug::is_of(&message.topic) {
-        let found = sparkplug.read(message, delivery.is_awaited(), now);
+        let found = sparkplug.read(message, now);
         // Before its own readings: they are later than what it says of being there.
         let heard = found.said.into_iter().map(|(who, is)| Heard::now(who, is, behind)).collect();
-        return Decoded { outcomes: described(found.outcomes, message), heard };
+        let outcomes = described(found.outcomes, message);
+        return Decoded { outcomes, past: found.past, heard };
     }
     let found = discovered.decode(message);
     let found = found.unwrap_or_else(|| decode(&message.topic, &message.payload));
     let outcomes = described(found, message);
     let heard = if outcomes.is_empty() { heard(message, behind) } else { None };
-    Decoded { outcomes, heard: heard.into_iter().collect() }
+    Decoded { outcomes, past: BTreeSet::new(), heard: heard.into_iter().collect() }
+}
+
+impl Decoded {
+    /// What says how things are.
+    pub(super) fn present(self) -> impl Iterator<Item = Reading> {
+        let Self { outcomes, past, .. } = self;
+        let of_now = outcomes.into_iter().enumerate().filter(move |(at, _)| !past.contains(at));
+        of_now.filter_map(|(_, outcome)| outcome.ok())
+    }
 }
 
 /// With what stands beside the payload; a copy that the broker had kept is a reading
@@ -43,7 +56,7 @@ fn described(
     mut found: Vec<Result<Reading, NotAReading>>,
     message: &Message,
 ) -> Vec<Result<Reading, NotAReading>> {
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for outcome in &mut found {
         let Ok(reading) = outcome else { continue };
         let has_key = reading.key.is_some();
@@ -54,9 +67,7 @@ fn described(
             *outcome = Err(NotAReading::Retained);
         } else if reading.key.is_some() {
             let series = (reading.device.clone(), reading.quantity.clone(), reading.unit);
-            if !seen.contains(&series) {
-                seen.push(series);
-            } else if !has_key {
+            if !seen.insert(series) && !has_key {
                 // A key beside the payload is the first one's; two with it would be taken for the same.
                 reading.key = None;
             }

@@ -6,7 +6,7 @@ use super::{Effects, Relay};
 use crate::forwarded::lines::{Forwarding, What};
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Event, Outputs};
+use mtom_rules::Outputs;
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::record::Stored;
@@ -41,11 +41,7 @@ impl Rules {
             }
             let is_late = now > *fresh_until;
             let Some(stored) = take_in(transaction, reading, is_late, now)? else { continue };
-            if is_late {
-                self.engine.warm(&mut self.state, &stored);
-            } else {
-                self.engine.step(&mut self.state, Event::Reading(&stored), now, out);
-            }
+            self.meet(&stored, is_late, now, out);
             effects.readings.push(stored);
         }
         Ok(())

@@ -6,11 +6,20 @@ use crate::board::Outcome;
 use crate::control::Request;
 use crate::forwarded::lines::Forwarding;
 use mtom_broker::intake::Delivery;
+use mtom_protocol::payload::sparkplug::METRICS_LEN_MAX;
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+/// The fewest bytes of a payload in which one more reading, or one more that is refused, can be said: a metric of
+/// Sparkplug with a number for its name and a value.
+const OUTCOME_LEN: usize = 6;
+/// How many readings the messages of one transaction may say, as far as their lengths tell. What is beyond waits for
+/// the next.
+const OUTCOMES_MAX: usize = 16 * BATCH_LEN_MAX;
 
 /// The queues of the relay; each says where it is made what happens when it is full.
 pub(crate) struct Inbox {
@@ -26,6 +35,8 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) batch: Vec<Delivery>,
+    /// Those that were taken and are too much for this transaction.
+    pub(super) rest: VecDeque<Delivery>,
     pub(super) forwarded: Vec<Forwarding>,
     pub(super) told: Vec<Outcome>,
     /// When `told` is to be written at the latest, whatever else happens until then.
@@ -42,6 +53,30 @@ impl Work {
     /// There is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0 && self.told.is_empty() && self.notes.is_empty()
+    }
+
+    /// Puts off what is too much for one transaction.
+    fn lighten(&mut self) {
+        let mut sum = 0_usize;
+        let is_too_much = |delivery: &Delivery| {
+            let most = (delivery.message.payload.len() / OUTCOME_LEN).clamp(1, METRICS_LEN_MAX);
+            sum = sum.saturating_add(most);
+            sum > OUTCOMES_MAX
+        };
+        // One of them alone never is.
+        if let Some(len) = self.batch.iter().position(is_too_much) {
+            for delivery in self.batch.drain(len..).rev() {
+                self.rest.push_front(delivery);
+            }
+        }
+    }
+
+    /// Takes up what was put off; false: nothing was.
+    fn take_up(&mut self) -> bool {
+        let has_rest = !self.rest.is_empty();
+        self.batch.extend(self.rest.drain(..));
+        self.lighten();
+        has_rest
     }
 
     fn tell(&mut self, outcome: Outcome, now: Instant) {
@@ -76,12 +111,17 @@ impl Inbox {
         wait: Duration,
         end: &CancellationToken,
     ) -> Wake {
+        if work.take_up() {
+            self.take_notes(work);
+            return Wake::Work;
+        }
         let mut rest = pin!(sleep(wait));
         loop {
             let told_due = work.told_due;
             tokio::select! {
                 biased;
                 count = self.deliveries.recv_many(&mut work.batch, BATCH_LEN_MAX) => {
+                    work.lighten();
                     self.take_notes(work);
                     return if count == 0 { Wake::End } else { Wake::Work };
                 }

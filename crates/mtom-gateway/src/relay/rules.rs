@@ -2,8 +2,9 @@
 //! batch, and how others take their place.
 
 use mtom_protocol::link::Led;
+use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
-use mtom_rules::{Alert, Decision, Engine, State, Target};
+use mtom_rules::{Alert, Decision, Engine, Event, Outputs, State, Target};
 use mtom_store::batch::Batch;
 use mtom_store::error::StoreError;
 use mtom_store::history::History;
@@ -83,6 +84,21 @@ impl Rules {
         let mut orphans = self.engine.standing(&self.state);
         orphans.retain(|decision| !own.contains(&format!("actuator/{}", decision.actuator)));
         Ok((rules, orphans))
+    }
+
+    /// Decides on a reading. One of the past fills windows alone.
+    pub(super) fn meet(
+        &mut self,
+        stored: &StoredReading,
+        is_past: bool,
+        now: UnixMicros,
+        out: &mut Outputs,
+    ) {
+        if is_past {
+            self.engine.warm(&mut self.state, stored);
+        } else {
+            self.engine.step(&mut self.state, Event::Reading(stored), now, out);
+        }
     }
 
     /// Writes down what has changed since [`Rules::kept`] was called last.

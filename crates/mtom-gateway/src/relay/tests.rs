@@ -1,5 +1,5 @@
 use super::quiet::{LOG_LINES_PER_SECOND, Quiet};
-use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep, decoded};
+use super::{Audience, INTAKE_LEN, Inbox, Relay, Upkeep, Work, decoded};
 use crate::Clock;
 use crate::board::{Board, Outcome};
 use crate::discovery::Discovered;
@@ -12,6 +12,7 @@ use mtom_actuator::{Desired, Protocol};
 use mtom_broker::intake::{Delivery, Message, Receipt, Tally};
 use mtom_forward::owners::Owners;
 use mtom_protocol::link::Led;
+use mtom_protocol::payload::sparkplug::{Metric, Payload, Value};
 use mtom_protocol::time::UnixMicros;
 use mtom_rules::{Engine, RuleSpec};
 use mtom_store::journal::Journal;
@@ -225,6 +226,46 @@ fn a_key_beside_the_payload_is_the_first_readings_of_each_series() {
     });
     let expected = ["a 1 °C b1#7", "a 2 °C", "a 3 °F b1#7", "b 4 °C b1#7"];
     assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+/// The message of a node, with one metric that says what it is.
+fn from_node(celsius: f64, is_historical: bool, at: i64) -> Message {
+    let timestamp = u64::try_from(at / 1_000).ok();
+    let metric = Metric {
+        name: Some("Temperature".into()),
+        timestamp,
+        datatype: Some(10),
+        is_historical: Some(is_historical),
+        value: Some(Value::Double(celsius)),
+        ..Metric::default()
+    };
+    let payload = Payload { timestamp, metrics: vec![metric], seq: None };
+    let properties = Vec::new();
+    let topic = "spBv1.0/G/NDATA/E".into();
+    Message { topic, payload: payload.bytes().into(), retained_copy: false, properties }
+}
+
+#[tokio::test]
+async fn what_a_node_says_of_the_past_is_stored_and_decides_nothing() {
+    let house = House::new();
+    let mut begun = house.begin();
+    let spec = RuleSpec { when: "spBv1.0/#".into(), ..RuleSpec::original("TEMP_LED") };
+    let rules = RuleSpec { dwell: Duration::ZERO, ..spec };
+    begun.apply(vec![rules]).unwrap();
+    let before = begun.led();
+    let turn = |begun: &mut Begun, message| {
+        let delivery = Delivery::unawaited(message);
+        begun.relay.turn(&mut Work { batch: vec![delivery], ..Work::default() }).unwrap();
+    };
+    turn(&mut begun, from_node(30.0, true, START - 60_000_000));
+    turn(&mut begun, from_node(31.0, true, START));
+    assert_eq!((begun.history.counts().unwrap().stored, begun.led()), (2, before));
+    // Nor does it without a disk.
+    let work = |message| Work { batch: vec![Delivery::unawaited(message)], ..Work::default() };
+    begun.relay.go_on_without_disk(&work(from_node(32.0, true, START)), UnixMicros(START));
+    assert_eq!(begun.led(), before);
+    turn(&mut begun, from_node(33.0, false, START));
+    assert_eq!((begun.history.counts().unwrap().stored, begun.led()), (3, Some(Led::On)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

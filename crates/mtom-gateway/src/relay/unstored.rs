@@ -98,12 +98,11 @@ impl Relay {
         let (mut readings, mut heard) = (Vec::new(), Vec::new());
         for delivery in &work.batch {
             let known = (&mut self.sparkplug, &self.discovered);
-            let found = decoded(delivery, readings.len(), known, now);
-            heard.extend(found.heard);
-            let published = found.outcomes.into_iter().filter_map(Result::ok);
-            readings.extend(published.filter(|reading| self.unstored.is_new(reading)));
+            let mut found = decoded(delivery, readings.len(), known, now);
+            heard.append(&mut found.heard);
+            readings.extend(found.present().filter(|reading| self.unstored.is_new(reading)));
         }
-        self.sparkplug.keep_what_was_shown();
+        self.sparkplug.keep_what_comes_once(&work.batch, now);
         let fresh =
             work.forwarded.iter().filter_map(|forwarding| self.unstored.news(forwarding, now));
         readings.extend(fresh.cloned());

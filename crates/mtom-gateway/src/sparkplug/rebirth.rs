@@ -2,7 +2,7 @@
 
 use crate::Clock;
 use mtom_broker::outlet::{Announcement, Outlet};
-use mtom_protocol::payload::sparkplug::{Kind, Payload, Place, REBIRTH};
+use mtom_protocol::payload::sparkplug::{Kind, Named, Payload, Place, REBIRTH};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -48,7 +48,8 @@ pub(crate) async fn run(
 fn question(node: &str, clock: &Clock) -> Option<Announcement> {
     let (group, node) = node.split_once('/')?;
     let place = Place { kind: Kind::Command, group, node, device: None };
-    let payload = Payload::command(REBIRTH, true, clock()).bytes().into();
+    // By its name, which has no number [tck-id-operational-behavior-data-commands-rebirth-name-aliases].
+    let payload = Payload::command(Named::Name(REBIRTH), true, clock()).bytes().into();
     // At QoS 0 and not retained [tck-id-payloads-ncmd-qos, tck-id-payloads-ncmd-retain].
     Some(Announcement { topic: place.topic(), payload, acknowledged: false, retain: false })
 }

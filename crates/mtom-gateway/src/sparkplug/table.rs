@@ -3,8 +3,7 @@
 use mtom_protocol::payload::TOPIC_LEN_MAX;
 use mtom_protocol::payload::sparkplug::{Metric, Payload};
 use mtom_protocol::unit::Unit;
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What a metric is.
@@ -23,20 +22,26 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// What a birth says. A name that is too long is known by its number, and measures nothing.
+    /// What a birth says. A name that is too long is known by its number, and measures nothing; a number that is
+    /// given to two names is none.
     pub(super) fn of(birth: &Payload) -> Self {
         let mut table = Self::default();
+        let mut twice = HashSet::new();
         for metric in &birth.metrics {
-            let Some(name) = &metric.name else { continue };
+            let Some(name) = metric.called() else { continue };
             let is_fit = name.len() <= TOPIC_LEN_MAX;
-            let name: Arc<str> = if is_fit { name.as_str().into() } else { "".into() };
+            let name: Arc<str> = if is_fit { name.into() } else { "".into() };
             let datatype = if is_fit { metric.datatype.unwrap_or_default() } else { 0 };
             let known = Known { datatype, unit: metric.unit(&name) };
             table.names.insert(Arc::clone(&name), known);
-            if let Some(alias) = metric.alias {
-                table.aliases.insert(alias, name);
+            if let Some(alias) = metric.alias
+                && let Some(other) = table.aliases.insert(alias, Arc::clone(&name))
+                && other != name
+            {
+                twice.insert(alias);
             }
         }
+        table.aliases.retain(|alias, _| !twice.contains(alias));
         table
     }
 
@@ -45,10 +50,14 @@ impl Table {
         self.names.len().max(self.aliases.len())
     }
 
-    /// What a metric is called and is. One that says all of it itself needs no birth.
-    pub(super) fn find<'a>(&'a self, metric: &'a Metric) -> Option<(Cow<'a, str>, Known)> {
-        let by_alias = metric.alias.and_then(|alias| self.aliases.get(&alias));
-        let name = by_alias.map(AsRef::as_ref).or(metric.name.as_deref())?;
+    /// What a metric is called and is: by its name, or else by its number. One that says all of it itself needs no
+    /// birth.
+    pub(super) fn find<'a>(&'a self, metric: &'a Metric) -> Option<(&'a str, Known)> {
+        let name = match (metric.called(), metric.alias) {
+            // Some leave the name empty where others leave it out.
+            (None | Some(""), Some(alias)) => self.aliases.get(&alias)?,
+            (name, _) => name?,
+        };
         let known = match (self.names.get(name), metric.datatype) {
             (Some(known), _) => *known,
             (None, Some(datatype)) if name.len() <= TOPIC_LEN_MAX => {
@@ -56,6 +65,6 @@ impl Table {
             }
             _ => return None,
         };
-        Some((Cow::Borrowed(name), known))
+        Some((name, known))
     }
 }

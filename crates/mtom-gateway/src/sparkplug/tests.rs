@@ -1,13 +1,15 @@
 //! Births, data and deaths in the order in which nodes and brokers bring them, and in none.
 
-use super::{Found, METRICS_MAX, NODES_LEN_MAX, REBIRTH_PERIOD, Sparkplug, SparkplugCounts};
+use super::questions::{PAUSE_MAX, PAUSE_MIN};
+use super::{Found, Sparkplug, SparkplugCounts};
 use crate::availability::Who;
-use mtom_broker::intake::Message;
+use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::payload::sparkplug::{
-    BD_SEQ, BOOLEAN, METRICS_LEN_MAX, Metric, Payload, PropertySet, PropertyValue, Value,
-    property_value,
+    BD_SEQ, BOOLEAN, Metric, Payload, PropertySet, PropertyValue, Value, property_value,
 };
 use mtom_protocol::time::UnixMicros;
+
+mod limits;
 
 const NOW: UnixMicros = UnixMicros(1_795_421_190_000_000);
 const INT16: u32 = 2;
@@ -65,7 +67,7 @@ fn lines(found: Found) -> Vec<String> {
 
 /// The batch of one message, written.
 fn read(all: &mut Sparkplug, message: &Message) -> Vec<String> {
-    let found = all.read(message, false, NOW);
+    let found = all.read(message, NOW);
     all.keep();
     lines(found)
 }
@@ -139,8 +141,8 @@ fn a_node_that_was_born_before_is_asked_for_its_births_and_not_too_often() {
     assert_eq!(wanted(&mut all), ["G/E"]);
     assert_eq!(read(&mut all, &level(10, 7)), [BORN_FIRST]);
     assert_eq!(wanted(&mut all), [""; 0]);
-    let later = NOW.saturating_add(REBIRTH_PERIOD);
-    lines(all.read(&level(11, 7), false, later));
+    let later = NOW.saturating_add(PAUSE_MIN);
+    lines(all.read(&level(11, 7), later));
     all.keep();
     assert_eq!((wanted(&mut all), all.counts().rebirths), (vec!["G/E".to_owned()], 2));
     // What says all of itself is read meanwhile.
@@ -196,20 +198,134 @@ fn a_batch_that_was_not_written_is_read_again_as_it_was() {
     read(&mut all, &device_birth(1));
     let other = message("G/DBIRTH/E/D", Some(3), &[metric("Other", 10, INT16, Value::Int(1))]);
     for _ in 0..3 {
-        assert_eq!(lines(all.read(&level(2, 7), true, NOW)), ["G/E/D Level 7  1000"]);
-        assert_eq!(lines(all.read(&other, true, NOW))[1..], ["G/E/D Other 1  1000"]);
+        assert_eq!(lines(all.read(&level(2, 7), NOW)), ["G/E/D Level 7  1000"]);
+        assert_eq!(lines(all.read(&other, NOW))[1..], ["G/E/D Other 1  1000"]);
+        assert_eq!(all.counts().births, 3);
         all.undo();
+        assert_eq!(all.counts().births, 2, "it is counted when it is written");
     }
     assert_eq!((all.counts().gaps, wanted(&mut all)), (0, vec![]));
     // Shown without a disk: what comes again is read from the births before it, what does not is kept.
-    all.read(&other, true, NOW);
-    all.keep_what_was_shown();
-    assert_eq!(lines(all.read(&level(2, 7), true, NOW)), ["G/E/D Level 7  1000"]);
+    let awaited = |message: &Message| Delivery::awaited(message.clone()).0;
+    let shown = |all: &mut Sparkplug, batch: &[Delivery]| {
+        batch.iter().for_each(|delivery| drop(all.read(&delivery.message, NOW)));
+        all.keep_what_comes_once(batch, NOW);
+    };
+    shown(&mut all, &[awaited(&other)]);
+    assert_eq!(lines(all.read(&level(2, 7), NOW)), ["G/E/D Level 7  1000"]);
     all.undo();
-    all.read(&level(2, 7), false, NOW);
-    all.read(&other, false, NOW);
-    all.keep_what_was_shown();
-    assert_eq!(read(&mut all, &level(4, 8)), ["G/E/D Other 8  1000"]);
+    // A death that comes again, and the births behind it that do not.
+    let death = message("G/NDEATH/E", None, &[session(1)]);
+    let births = [node_birth(2), device_birth(1)].map(Delivery::unawaited);
+    let [node, device] = births;
+    shown(&mut all, &[awaited(&death), node, device]);
+    assert_eq!(read(&mut all, &death), [""; 0], "of the session before");
+    assert_eq!(read(&mut all, &level(2, 8)), ["G/E/D Level 8  1000"]);
+}
+
+#[test]
+fn without_a_disk_a_node_is_asked_once_in_a_while_too() {
+    let mut all = Sparkplug::default();
+    for _ in 0..5 {
+        all.read(&level(9, 7), NOW);
+        all.undo();
+        all.read(&level(9, 7), NOW);
+        all.keep_what_comes_once(&[], NOW);
+    }
+    assert_eq!((wanted(&mut all), all.counts().rebirths), (vec!["G/E".to_owned()], 1));
+}
+
+#[test]
+fn a_node_whose_births_cannot_be_taken_is_asked_ever_more_seldom() {
+    let mut all = Sparkplug::default();
+    let broken = Message { payload: b"23.4".as_slice().into(), ..device_birth(1) };
+    let (mut now, mut asked) = (NOW, Vec::new());
+    let mut since = 0;
+    // As a node does that answers at once, and says its data each second.
+    while asked.len() < 10 {
+        all.read(&level(2, 7), now);
+        if !all.wanted().is_empty() {
+            asked.push(since);
+            since = 0;
+            lines(all.read(&node_birth(1), now));
+            assert_eq!(lines(all.read(&broken, now)).len(), 1);
+        }
+        all.keep();
+        now = now.saturating_add(std::time::Duration::from_secs(1));
+        since += 1;
+    }
+    assert_eq!(asked, [0, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600]);
+    assert_eq!(PAUSE_MAX.as_secs(), 3_600);
+    // Once they can be taken it is as any other.
+    now = now.saturating_add(PAUSE_MAX);
+    all.read(&level(2, 7), now);
+    assert_eq!(wanted(&mut all), ["G/E"]);
+    all.read(&node_birth(1), now);
+    all.read(&device_birth(1), now);
+    all.read(&message("G/NDEATH/E", None, &[session(1)]), now);
+    now = now.saturating_add(PAUSE_MAX);
+    all.read(&level(2, 7), now);
+    assert_eq!(wanted(&mut all), ["G/E"]);
+    all.read(&level(3, 7), now.saturating_add(PAUSE_MIN));
+    assert_eq!(wanted(&mut all), ["G/E"]);
+}
+
+#[test]
+fn a_device_that_is_not_born_again_with_its_node_has_gone() {
+    let mut all = Sparkplug::default();
+    read(&mut all, &node_birth(1));
+    read(&mut all, &device_birth(1));
+    let other = |seq| message("G/DBIRTH/E/F", Some(seq), &[]);
+    read(&mut all, &other(2));
+    assert_eq!(read(&mut all, &node_birth(1))[0], "G/E there", "the same session");
+    assert_eq!(read(&mut all, &device_birth(1))[0], "G/E/D there");
+    // A message is missing: its birth may be.
+    assert_eq!(read(&mut all, &level(3, 7)), ["G/E/D Level 7  1000"]);
+    assert_eq!(wanted(&mut all), ["G/E"]);
+    read(&mut all, &node_birth(1));
+    read(&mut all, &device_birth(1));
+    assert_eq!(read(&mut all, &level(2, 7)), ["G/E/F gone", "G/E/D Level 7  1000"]);
+    assert_eq!(read(&mut all, &level(3, 7)), ["G/E/D Level 7  1000"], "it is said once");
+    assert_eq!(read(&mut all, &other(4)), ["G/E/F there"]);
+}
+
+#[test]
+fn a_name_goes_before_a_number_and_a_number_of_two_is_none() {
+    let mut all = Sparkplug::default();
+    read(&mut all, &node_birth(1));
+    let births = [
+        metric("Level", 10, INT16, Value::Int(1)),
+        metric("Other", 11, INT16, Value::Int(2)),
+        metric("A", 12, INT16, Value::Int(3)),
+        metric("B", 12, INT16, Value::Int(4)),
+    ];
+    read(&mut all, &message("G/DBIRTH/E/D", Some(1), &births));
+    let mut said = |metrics: &[Metric]| read(&mut all, &message("G/DDATA/E/D", None, metrics));
+    assert_eq!(said(&[metric("Level", 11, 0, Value::Int(5))]), ["G/E/D Level 5  1000"]);
+    let empty = Metric { name: Some(Vec::new()), ..metric("", 11, 0, Value::Int(6)) };
+    assert_eq!(said(&[empty]), ["G/E/D Other 6  1000"], "an empty name is none");
+    assert_eq!(said(&[metric("", 12, 0, Value::Int(7))]), [BORN_FIRST]);
+    assert_eq!(said(&[metric("B", 12, 0, Value::Int(8))]), ["G/E/D B 8  1000"]);
+    let wrong = Metric { name: Some(vec![0xff]), alias: None, ..births[0].clone() };
+    let quantity = "quantity: expected a text of 1 to 256 bytes without control characters";
+    assert_eq!(said(&[wrong, births[0].clone()]), [quantity, "G/E/D Level 1  1000"]);
+}
+
+#[test]
+fn what_is_bad_or_for_no_history_is_no_reading() {
+    let mut all = Sparkplug::default();
+    read(&mut all, &node_birth(1));
+    let quality = |number| {
+        let value = Some(property_value::Value::Int(number));
+        let value = PropertyValue { datatype: Some(3), value };
+        let properties = Some(PropertySet { keys: vec!["Quality".into()], values: vec![value] });
+        Metric { properties, ..metric("Level", 10, INT16, Value::Int(number)) }
+    };
+    assert_eq!(read(&mut all, &message("G/DBIRTH/E/D", Some(1), &[quality(0)])), ["G/E/D there"]);
+    let passing = Metric { is_transient: Some(true), ..quality(192) };
+    let data = [quality(0), quality(500), passing, quality(192)];
+    let data = message("G/DDATA/E/D", Some(2), &data);
+    assert_eq!(read(&mut all, &data), ["G/E/D Level 192  1000"]);
 }
 
 #[test]
@@ -226,7 +342,10 @@ fn what_is_historical_has_its_own_time_or_none_at_all() {
     );
     past.timestamp = u64::try_from(NOW.millis()).ok().map(|now| now - 3_600_000);
     let dated = message("G/DDATA/E/D", Some(3), &[past]);
-    assert_eq!(read(&mut all, &dated), ["G/E/D Level 3  3600000"]);
+    let found = all.read(&dated, NOW);
+    assert!(found.past.contains(&0) && found.past.len() == 1);
+    assert_eq!(lines(found), ["G/E/D Level 3  3600000"]);
+    assert!(all.read(&level(4, 7), NOW).past.is_empty());
 }
 
 #[test]
@@ -247,33 +366,4 @@ fn commands_hosts_and_kept_copies_are_nothing_and_what_is_wrong_is_said() {
     let data = message("G/DDATA/E/D", Some(2), &[metric("", 5, 0, Value::Int(1))]);
     assert_eq!(read(&mut all, &data), [""; 0]);
     assert_eq!(all.counts().nodes, 0);
-}
-
-#[test]
-fn no_more_is_remembered_than_there_is_room_for() {
-    let mut all = Sparkplug::default();
-    let birth = |node: usize, count: usize| {
-        let name = |number| format!("m{number}");
-        let metric = |number: usize| metric(&name(number), number as u64, STRING, Value::Int(0));
-        let metrics: Vec<_> = (0..count).map(metric).collect();
-        message(&format!("G/NBIRTH/{node}"), Some(0), &metrics)
-    };
-    for node in 0..NODES_LEN_MAX {
-        assert_eq!(read(&mut all, &birth(node, 1)).len(), 1);
-    }
-    assert_eq!(
-        read(&mut all, &birth(NODES_LEN_MAX, 1)),
-        ["Sparkplug: expected at most 1000 nodes"]
-    );
-    assert_eq!(all.counts().refused, 1);
-    read(&mut all, &message("G/NDEATH/7", None, &[]));
-    assert_eq!(read(&mut all, &birth(NODES_LEN_MAX, 1)).len(), 1, "one had gone");
-    let many = METRICS_MAX / METRICS_LEN_MAX + 1;
-    let refused = (0..many).filter(|node| {
-        let said = read(&mut all, &birth(node + 10, METRICS_LEN_MAX));
-        said[0].contains("200000 in all")
-    });
-    assert_eq!(refused.count(), 1);
-    // The same birth again takes no more room.
-    assert_eq!(read(&mut all, &birth(10, METRICS_LEN_MAX)), ["G/10 there"]);
 }

@@ -114,6 +114,38 @@ pub fn availability_filters(listened: &[String]) -> Vec<String> {
     found
 }
 
+/// Those of [`availability_filters`] that a broker may be asked for beside `listened`: one that sends a message once
+/// for each subscription brings none of them twice that could be a reading. That a device of Zigbee2MQTT were called `status` is no reason.
+#[must_use]
+pub fn availability_wishes(listened: &[String]) -> Vec<String> {
+    let overlaps = |wanted: &str| {
+        let filters = listened.iter().filter_map(|text| Some(topic::subscription(text).ok()?.1));
+        filters
+            .into_iter()
+            .any(|filter| !filter.starts_with(ZIGBEE2MQTT) && topic::overlap(filter, wanted))
+    };
+    let mut found = availability_filters(listened);
+    found.retain(|wanted| is_only_this(wanted) || !overlaps(wanted));
+    found
+}
+
+/// The filters of topics with nothing else on them that `listened` brings itself: what a broker has kept there is to
+/// be told again after a cut, during which it queues nothing that is said at QoS 0.
+#[must_use]
+pub fn availability_again(listened: &[String]) -> Vec<String> {
+    let plain = listened.iter().filter_map(|text| match topic::subscription(text) {
+        Ok((None, filter)) => Some(filter),
+        _ => None,
+    });
+    let mut found: Vec<_> = plain.clone().flat_map(of_readings).chain(all()).collect();
+    found.retain(|wanted| {
+        is_only_this(wanted) && plain.clone().any(|filter| topic::matches(filter, wanted))
+    });
+    found.sort();
+    found.dedup();
+    found
+}
+
 /// Nothing else is on these topics.
 fn is_only_this(filter: &str) -> bool {
     filter.starts_with(ZIGBEE2MQTT) || (filter.starts_with("tele/") && filter.ends_with("/LWT"))
@@ -156,8 +188,11 @@ fn of_shared(filter: &str) -> Vec<String> {
     if filter != "#" {
         return Vec::new();
     }
-    let all = ["tele/+/LWT", "zigbee2mqtt/+/availability", ZIGBEE2MQTT_BRIDGE];
-    all.map(str::to_string).into()
+    all().into()
+}
+
+fn all() -> [String; 3] {
+    ["tele/+/LWT", "zigbee2mqtt/+/availability", ZIGBEE2MQTT_BRIDGE].map(str::to_string)
 }
 
 #[cfg(test)]

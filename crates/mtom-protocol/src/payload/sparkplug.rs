@@ -5,6 +5,7 @@
 //! complement in an unsigned field (clause 6.4.16); some publishers cut negative ones to their own width, others
 //! fill all of the field, and either is read. Texts, times, arrays, data sets, files and templates measure nothing.
 
+use super::series::Series;
 use super::{NotAReading, TOPIC_LEN_MAX};
 use crate::reading::Reading;
 use crate::time::UnixMicros;
@@ -36,12 +37,17 @@ const STATE: &str = "STATE/";
 const CONTROLS: [&str; 2] = ["Node Control/", "Device Control/"];
 /// The property that says a metric's unit.
 const UNIT_PROPERTY: &str = "engUnit";
+/// The property that says how good a value is, and the one word of it for a value that holds (clause 6.4.13).
+const QUALITY_PROPERTY: &str = "Quality";
+const GOOD: u64 = 192;
 /// The largest whole number up to which all are exact.
 const EXACT_MAX: u64 = 1 << 53;
 
 const TOPIC: NotAReading =
     NotAReading::Sparkplug("spBv1.0/GROUP/NBIRTH/NODE or spBv1.0/GROUP/DBIRTH/NODE/DEVICE");
 const PROTOBUF: NotAReading = NotAReading::Sparkplug("a Sparkplug B payload in protobuf");
+const SHORT: NotAReading = NotAReading::Sparkplug("a payload of at most 256 KiB");
+const FEW: NotAReading = NotAReading::Sparkplug("at most 2048 metrics in a message");
 
 /// What a message is (clause 4.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,11 +159,11 @@ impl Payload {
     /// [`NotAReading`] when it is too long, has too many metrics, or is no such payload.
     pub fn read(bytes: &[u8]) -> Result<Self, NotAReading> {
         if bytes.len() > PAYLOAD_LEN_MAX {
-            return Err(NotAReading::TooLong { len: bytes.len() });
+            return Err(SHORT);
         }
         // Before there is room made for them: an empty metric is two bytes here and two hundred there.
         if metrics_len(bytes)? > METRICS_LEN_MAX {
-            return Err(NotAReading::TooMany);
+            return Err(FEW);
         }
         Self::decode(bytes).map_err(|_| PROTOBUF)
     }
@@ -170,10 +176,15 @@ impl Payload {
 
     /// A command that sets one metric to a truth value (clause 6.4.24).
     #[must_use]
-    pub fn command(name: &str, is_on: bool, now: UnixMicros) -> Self {
+    pub fn command(metric: Named<'_>, is_on: bool, now: UnixMicros) -> Self {
         let timestamp = u64::try_from(now.millis()).ok();
+        let (name, alias) = match metric {
+            Named::Name(name) => (Some(name.as_bytes().to_vec()), None),
+            Named::Alias(alias) => (None, Some(alias)),
+        };
         let metric = Metric {
-            name: Some(name.to_string()),
+            name,
+            alias,
             timestamp,
             datatype: Some(BOOLEAN),
             value: Some(Value::Boolean(is_on)),
@@ -185,7 +196,7 @@ impl Payload {
     /// The number of the node's session that a birth or a death belongs to.
     #[must_use]
     pub fn bd_seq(&self) -> Option<u64> {
-        let metric = self.metrics.iter().find(|metric| metric.name.as_deref() == Some(BD_SEQ))?;
+        let metric = self.metrics.iter().find(|metric| metric.called() == Some(BD_SEQ))?;
         match metric.value {
             Some(Value::Int(number)) => Some(number.into()),
             Some(Value::Long(number)) => Some(number),
@@ -209,7 +220,31 @@ fn metrics_len(mut bytes: &[u8]) -> Result<usize, NotAReading> {
 /// The datatype of a truth value (clause 6.4.16).
 pub const BOOLEAN: u32 = 11;
 
+/// What a command calls its metric: by its number alone where the birth has given it one
+/// [tck-id-payloads-alias-data-cmd-requirement].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named<'a> {
+    /// By its name.
+    Name(&'a str),
+    /// By its number.
+    Alias(u64),
+}
+
 impl Metric {
+    /// What it is called; one that is no text is called "", which nothing can be.
+    #[must_use]
+    pub fn called(&self) -> Option<&str> {
+        Some(core::str::from_utf8(self.name.as_ref()?).unwrap_or_default())
+    }
+
+    /// Whether its value holds: no property says that it is bad or stale.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let properties = self.properties.as_ref();
+        let quality = properties.and_then(|properties| properties.whole(QUALITY_PROPERTY));
+        quality.is_none_or(|quality| quality == GOOD)
+    }
+
     /// True of those that are about the node or the device, and no measurement.
     #[must_use]
     pub fn is_control(name: &str) -> bool {
@@ -307,18 +342,28 @@ fn unit(symbol: &str) -> Option<Unit> {
     })
 }
 
-/// What a metric of that name and number says; `taken_at` is its time, or its message's.
-///
-/// # Errors
-/// When the names cannot be used, or the number cannot be a measurement in `unit`.
-pub fn reading(
-    (topic, device): (&str, &str),
-    (name, number, unit): (&str, f64, Unit),
-    taken_at: Option<UnixMicros>,
-) -> Result<Reading, NotAReading> {
-    let mut series = super::series::Series::new(topic, device);
-    series.taken_at = taken_at;
-    series.reading(name, number, unit)
+/// Whose metrics one message has: their readings share its topic and the name of the device.
+pub struct Speaker(Series);
+
+impl Speaker {
+    /// Whoever speaks at `place`.
+    #[must_use]
+    pub fn new(place: Place<'_>) -> Self {
+        Self(Series::new(&place.topic(), &place.name()))
+    }
+
+    /// What a metric of that name and number says; `taken_at` is its time, or its message's.
+    ///
+    /// # Errors
+    /// When the names cannot be used, or the number cannot be a measurement in `unit`.
+    pub fn reading(
+        &mut self,
+        (name, number, unit): (&str, f64, Unit),
+        taken_at: Option<UnixMicros>,
+    ) -> Result<Reading, NotAReading> {
+        self.0.taken_at = taken_at;
+        self.0.reading(name, number, unit)
+    }
 }
 
 /// The time of a field of milliseconds.

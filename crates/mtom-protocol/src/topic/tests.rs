@@ -52,3 +52,26 @@ fn a_shared_subscription_has_a_group_and_a_filter() {
         assert_eq!(subscription(text), expected, "{text:?}");
     }
 }
+
+#[test]
+fn two_filters_overlap_where_one_topic_is_of_both() {
+    for (one, other, expected) in [
+        ("Environ/#", "+/status", true),
+        ("Environ/+", "+/status", true),
+        ("#", "a/b", true),
+        ("a/#", "a", true),
+        ("a/+/c", "+/b/+", true),
+        ("a/b", "a/b", true),
+        ("a/b", "a/c", false),
+        ("a/+", "a", false),
+        ("a/+", "+/b/c", false),
+        ("tele/#", "+/+/status/x", true),
+        ("tele/+/SENSOR", "+/status", false),
+        ("$SYS/#", "#", false),
+        ("$SYS/#", "+/a", false),
+        ("$SYS/+", "$SYS/a", true),
+    ] {
+        assert_eq!(super::overlap(one, other), expected, "{one} {other}");
+        assert_eq!(super::overlap(other, one), expected, "{other} {one}");
+    }
+}

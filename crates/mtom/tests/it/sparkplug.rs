@@ -115,7 +115,7 @@ impl Node {
         .await
     }
 
-    /// The next command: the name of its metric and what it is to be.
+    /// The next command: the name of its metric, by its number where it has one, and what it is to be.
     async fn command(&mut self) -> (String, bool) {
         self.until(|incoming| match incoming {
             Incoming::Publish(publish) => {
@@ -124,7 +124,11 @@ impl Node {
                 let metric = said.metrics.remove(0);
                 assert!(said.seq.is_none() && metric.timestamp.is_some());
                 let is_on = metric.truth().unwrap().unwrap();
-                Some((metric.name.unwrap(), is_on))
+                let name = metric.called().map(str::to_owned);
+                let by_number = (metric.alias == Some(LED_ALIAS)).then(|| LED.to_owned());
+                assert!(name.is_some() != by_number.is_some(), "a number stands for the name");
+                assert_ne!(name.as_deref(), Some(LED), "its birth has given it a number");
+                Some((name.or(by_number).unwrap(), is_on))
             }
             _ => None,
         })

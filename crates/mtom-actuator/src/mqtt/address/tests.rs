@@ -103,8 +103,14 @@ fn a_node_is_heard_on_all_of_its_topics_and_its_readings_are_still_readings() {
         assert_eq!(shown(text), [set, "", "", "-", "-", "spBv1.0/plant/NCMD/cell "], "{text}");
     }
     let node = address("mqtt+sparkplug:plant/cell/pump/LED");
-    let heard =
-        ["DBIRTH/cell/pump", "DDATA/cell/pump", "DDEATH/cell/pump", "NBIRTH/cell", "NDEATH/cell"];
+    let heard = [
+        "DBIRTH/cell/pump",
+        "DDATA/cell/pump",
+        "DDEATH/cell/pump",
+        "NBIRTH/cell",
+        "NDATA/cell",
+        "NDEATH/cell",
+    ];
     let heard = heard.map(|topic| format!("spBv1.0/plant/{topic}"));
     assert_eq!(node.heard().collect::<Vec<_>>(), heard);
     let own = ["spBv1.0/plant/DCMD/cell/pump", "spBv1.0/plant/NCMD/cell"];

@@ -2,7 +2,9 @@
 
 use super::{Ear, Metric, Says};
 use mtom_protocol::link::Led;
-use mtom_protocol::payload::sparkplug::{self, BD_SEQ, BOOLEAN, Payload, Value};
+use mtom_protocol::payload::sparkplug::{
+    self, BD_SEQ, BOOLEAN, Payload, PropertySet, PropertyValue, Value, property_value,
+};
 use mtom_protocol::time::UnixMicros;
 
 const LED: &str = "Outputs/LED";
@@ -17,7 +19,7 @@ fn metric(
     datatype: u32,
     value: Value,
 ) -> sparkplug::Metric {
-    let (name, datatype) = (name.map(str::to_owned), Some(datatype));
+    let (name, datatype) = (name.map(Into::into), Some(datatype));
     sparkplug::Metric { name, alias, datatype, value: Some(value), ..Default::default() }
 }
 
@@ -60,6 +62,45 @@ fn a_metric_is_followed_from_its_birth_by_its_number() {
     check(&mut ear, "plant/DDATA/pump/relay", &payload(&on), Some(Says::Nothing));
     check(&mut ear, "plant/NDEATH/pump", &session(1), Some(Says::Nothing));
     check(&mut ear, "plant/NDEATH/pump", &session(2), Some(Says::Gone));
+}
+
+#[test]
+fn a_device_that_is_not_born_again_with_its_node_has_gone() {
+    let switch = switch();
+    let mut ear = Ear::new(&switch);
+    let birth = payload(&[led(Some(LED), Some(7), true)]);
+    let data = payload(&[led(None, Some(9), true)]);
+    check(&mut ear, "plant/NDATA/pump", &data, Some(Says::Nothing));
+    for _ in 0..2 {
+        check(&mut ear, "plant/NBIRTH/pump", &session(1), Some(Says::Nothing));
+        assert_eq!(ear.alias(), None, "its number has gone with the birth");
+        check(&mut ear, "plant/DBIRTH/pump/relay", &birth, Some(Says::Born(Some(true))));
+        assert_eq!(ear.alias(), Some(7));
+        check(&mut ear, "plant/NDATA/pump", &data, Some(Says::Nothing));
+    }
+    check(&mut ear, "plant/NBIRTH/pump", &session(1), Some(Says::Nothing));
+    check(&mut ear, "plant/NDATA/pump", &data, Some(Says::Gone));
+    check(&mut ear, "plant/NDATA/pump", &data, Some(Says::Nothing));
+    check(&mut ear, "plant/DBIRTH/pump/relay", &birth, Some(Says::Born(Some(true))));
+}
+
+#[test]
+fn a_name_goes_before_a_number_and_what_is_bad_says_nothing() {
+    let switch = switch();
+    let mut ear = Ear::new(&switch);
+    let quality = |number| {
+        let value = Some(property_value::Value::Int(number));
+        let value = PropertyValue { datatype: Some(3), value };
+        let properties = Some(PropertySet { keys: vec!["Quality".into()], values: vec![value] });
+        sparkplug::Metric { properties, ..led(Some(LED), Some(7), true) }
+    };
+    check(&mut ear, "plant/DBIRTH/pump/relay", &payload(&[quality(500)]), Some(Says::Born(None)));
+    let other = [led(Some("Other"), Some(7), true)];
+    check(&mut ear, "plant/DDATA/pump/relay", &payload(&other), Some(Says::Nothing));
+    check(&mut ear, "plant/DDATA/pump/relay", &payload(&[quality(0)]), Some(Says::Nothing));
+    check(&mut ear, "plant/DDATA/pump/relay", &payload(&[quality(192)]), Some(Says::Is(true)));
+    let empty = [led(Some(""), Some(7), false)];
+    check(&mut ear, "plant/DDATA/pump/relay", &payload(&empty), Some(Says::Is(false)));
 }
 
 #[test]
@@ -126,8 +167,13 @@ fn commands_are_those_of_the_specification() {
     let now = UnixMicros(1_795_421_190_000_000);
     let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!(
-        hex(switch.command(Led::On, now)),
+        hex(switch.command(Led::On, None, now)),
         "08f0eec4bba03412180a0b4f7574707574732f4c454418f0eec4bba034200b7001"
+    );
+    // Its number stands instead of its name, and not beside it.
+    assert_eq!(
+        hex(switch.command(Led::Off, Some(7), now)),
+        "08f0eec4bba034120d100718f0eec4bba034200b7000"
     );
     assert_eq!(
         hex(Metric::rebirth(now)),

@@ -14,7 +14,7 @@ impl Begun {
         self.relay.turn(&mut Work { batch: vec![delivery], ..Work::default() }).unwrap();
     }
 
-    fn apply(&mut self, specs: Vec<RuleSpec>) -> Result<u64, ControlError> {
+    pub(in crate::relay) fn apply(&mut self, specs: Vec<RuleSpec>) -> Result<u64, ControlError> {
         self.apply_instead_of(specs, None)
     }
 
@@ -31,7 +31,7 @@ impl Begun {
         answered.try_recv().unwrap()
     }
 
-    fn led(&self) -> Option<Led> {
+    pub(in crate::relay) fn led(&self) -> Option<Led> {
         self.mailbox.borrow().map(|desired| desired.led)
     }
 

@@ -1,7 +1,11 @@
 //! Golden messages of each system, from its documentation, and what only looks like them.
 
-use super::{Availability, Whose, availability, availability_filters};
+use super::{
+    Availability, Whose, availability, availability_again, availability_filters,
+    availability_wishes,
+};
 use crate::payload::decode;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 fn check(topic: &str, payload: &str, expected: Option<(Whose<'_>, bool)>) {
@@ -101,5 +105,53 @@ fn who_listens_to_readings_hears_who_is_there() {
     ] {
         let listened: Vec<_> = listened.iter().map(ToString::to_string).collect();
         assert_eq!(availability_filters(&listened), expected, "{listened:?}");
+    }
+}
+
+fn texts(listened: &[&str]) -> Vec<String> {
+    listened.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_broker_is_not_asked_for_what_it_could_bring_twice() {
+    for (listened, expected) in [
+        (&["+/sensor/+/state"][..], &["+/status"][..]),
+        // The number on Environ/status is a reading.
+        (&["Environ/#", "+/sensor/+/state"], &[]),
+        (&["Environ/+", "+/status/+"], &[]),
+        (&["$share/g/Environ/#", "+/sensor/+/state"], &[]),
+        (&["Environ/#", "kitchen/sensor/#"], &["kitchen/status"]),
+        (
+            &["tele/+/SENSOR", "zigbee2mqtt/+", "+/sensor/+/state", "+/status/+"],
+            &[
+                "+/online",
+                "+/status",
+                "tele/+/LWT",
+                "zigbee2mqtt/+/availability",
+                "zigbee2mqtt/bridge/state",
+            ],
+        ),
+        // Nothing but that is on it: twice does no harm.
+        (&["tele/plug/#", "tele/+/SENSOR"], &["tele/+/LWT"]),
+    ] {
+        assert_eq!(availability_wishes(&texts(listened)), expected, "{listened:?}");
+    }
+}
+
+#[test]
+fn after_a_cut_is_told_again_what_else_would_be_missed() {
+    let (tasmota, zigbee) = ("tele/+/LWT", "zigbee2mqtt/+/availability");
+    let bridge = "zigbee2mqtt/bridge/state";
+    for (listened, expected) in [
+        (&["#"][..], &[tasmota, zigbee, bridge][..]),
+        (&["tele/#"], &[tasmota]),
+        (&["tele/+/SENSOR", "tele/+/LWT"], &[tasmota]),
+        (&["zigbee2mqtt/#"], &[zigbee, bridge]),
+        // These are wished for, and so told again.
+        (&["tele/+/SENSOR", "zigbee2mqtt/+"], &[]),
+        (&["$share/g/#"], &[]),
+        (&["kitchen/#", "Environ/#"], &[]),
+    ] {
+        assert_eq!(availability_again(&texts(listened)), expected, "{listened:?}");
     }
 }

@@ -1,7 +1,6 @@
 //! The messages of `sparkplug_b.proto` (Sparkplug 3.0, clause 6.4.1) as far as mtom reads them. What is not
-//! declared here is passed over when it is read.
+//! declared here is passed over when it is read. Texts are bytes here: one that is no UTF-8 costs its own metric alone.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// The field of a payload's metrics.
@@ -25,8 +24,8 @@ pub struct Payload {
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Metric {
     /// What it is called; data may leave it out where the birth has given it a number.
-    #[prost(string, optional, tag = "1")]
-    pub name: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub name: Option<Vec<u8>>,
     /// Its number in all messages of this node after the birth.
     #[prost(uint64, optional, tag = "2")]
     pub alias: Option<u64>,
@@ -39,10 +38,13 @@ pub struct Metric {
     /// It was measured earlier, and is not how things are.
     #[prost(bool, optional, tag = "5")]
     pub is_historical: Option<bool>,
+    /// It is for whoever listens, and not for a history.
+    #[prost(bool, optional, tag = "6")]
+    pub is_transient: Option<bool>,
     /// There is no value.
     #[prost(bool, optional, tag = "7")]
     pub is_null: Option<bool>,
-    /// More about it: its unit.
+    /// More about it: its unit, how good it is.
     #[prost(message, optional, tag = "9")]
     pub properties: Option<PropertySet>,
     /// The value.
@@ -69,16 +71,16 @@ pub enum Value {
     #[prost(bool, tag = "14")]
     Boolean(bool),
     /// A text.
-    #[prost(string, tag = "15")]
-    Text(String),
+    #[prost(bytes = "vec", tag = "15")]
+    Text(Vec<u8>),
 }
 
 /// Properties by their keys; the first key is of the first value.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PropertySet {
     /// What they are called.
-    #[prost(string, repeated, tag = "1")]
-    pub keys: Vec<String>,
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub keys: Vec<Vec<u8>>,
     /// What they are.
     #[prost(message, repeated, tag = "2")]
     pub values: Vec<PropertyValue>,
@@ -87,10 +89,25 @@ pub struct PropertySet {
 impl PropertySet {
     /// The text of the property of that name, in whichever case it is written.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        let place = self.keys.iter().position(|found| found.eq_ignore_ascii_case(key))?;
-        match self.values.get(place)?.value.as_ref()? {
-            property_value::Value::Text(text) => Some(text),
+        match self.value(key)? {
+            property_value::Value::Text(text) => core::str::from_utf8(text).ok(),
+            _ => None,
         }
+    }
+
+    /// The whole number of the property of that name, in whichever case it is written.
+    pub(super) fn whole(&self, key: &str) -> Option<u64> {
+        match self.value(key)? {
+            property_value::Value::Int(number) => Some(u64::from(*number)),
+            property_value::Value::Long(number) => Some(*number),
+            property_value::Value::Text(_) => None,
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<&property_value::Value> {
+        let key = key.as_bytes();
+        let place = self.keys.iter().position(|found| found.eq_ignore_ascii_case(key))?;
+        self.values.get(place)?.value.as_ref()
     }
 }
 
@@ -101,19 +118,25 @@ pub struct PropertyValue {
     #[prost(uint32, optional, tag = "1")]
     pub datatype: Option<u32>,
     /// The value.
-    #[prost(oneof = "property_value::Value", tags = "8")]
+    #[prost(oneof = "property_value::Value", tags = "3, 4, 8")]
     pub value: Option<property_value::Value>,
 }
 
 /// What a property may be.
 pub mod property_value {
-    use alloc::string::String;
+    use alloc::vec::Vec;
 
     /// The value of a property.
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Value {
+        /// Whole, up to 32 bits.
+        #[prost(uint32, tag = "3")]
+        Int(u32),
+        /// Whole, up to 64 bits.
+        #[prost(uint64, tag = "4")]
+        Long(u64),
         /// A text.
-        #[prost(string, tag = "8")]
-        Text(String),
+        #[prost(bytes = "vec", tag = "8")]
+        Text(Vec<u8>),
     }
 }

@@ -1,8 +1,8 @@
 //! Golden payloads, as the Python library pysparkplug 0.6 encodes them, and what is no Sparkplug.
 
 use super::{
-    BOOLEAN, Kind, METRICS_LEN_MAX, Metric, PAYLOAD_LEN_MAX, Payload, Place, PropertySet,
-    PropertyValue, Value, place, property_value, reading, time,
+    BOOLEAN, Kind, METRICS_LEN_MAX, Metric, Named, PAYLOAD_LEN_MAX, Payload, Place, PropertySet,
+    PropertyValue, Speaker, Value, place, property_value, time,
 };
 use crate::payload::NotAReading;
 use crate::time::UnixMicros;
@@ -35,7 +35,11 @@ fn payload(hex: &str) -> Payload {
 /// Each metric as its name or number and what it measures.
 fn numbers(payload: &Payload) -> Vec<String> {
     let shown = |metric: &Metric| {
-        let name = metric.name.clone().or(metric.alias.map(|alias| alias.to_string())).unwrap();
+        let name = metric
+            .called()
+            .map(ToString::to_string)
+            .or(metric.alias.map(|alias| alias.to_string()))
+            .unwrap();
         let number = match metric.number(metric.datatype.unwrap()) {
             None => "-".to_string(),
             Some(Ok(number)) => number.to_string(),
@@ -76,11 +80,15 @@ fn births_data_and_deaths_of_a_foreign_node_are_read() {
 
 #[test]
 fn a_command_is_what_others_send() {
-    let said = Payload::command("Outputs/LED", true, AT);
+    let said = Payload::command(Named::Name("Outputs/LED"), true, AT);
     // With the datatype, which clause 6.4.24 asks for and pysparkplug leaves out.
     let expected = "08f0eec4bba03412180a0b4f7574707574732f4c454418f0eec4bba034200b7001";
     assert_eq!(said.bytes(), bytes(expected));
     assert_eq!(said.metrics.first().and_then(Metric::truth), Some(Ok(true)));
+    // By its number, and then without its name.
+    let said = Payload::command(Named::Alias(7), false, AT);
+    let expected = "08f0eec4bba034120d100718f0eec4bba034200b7000";
+    assert_eq!(said.bytes(), bytes(expected));
 }
 
 fn metric(datatype: u32, value: Value) -> Option<Result<f64, NotAReading>> {
@@ -209,21 +217,59 @@ fn what_is_no_payload_or_too_much_of_one_is_refused_before_it_takes_room() {
     assert_eq!(Payload::read(b""), Ok(Payload::default()));
     let many = |count: usize| [0x12, 0].repeat(count);
     assert_eq!(Payload::read(&many(METRICS_LEN_MAX)).unwrap().metrics.len(), METRICS_LEN_MAX);
-    assert_eq!(Payload::read(&many(METRICS_LEN_MAX + 1)), Err(NotAReading::TooMany));
+    assert_eq!(
+        Payload::read(&many(METRICS_LEN_MAX + 1)),
+        Err(NotAReading::Sparkplug("at most 2048 metrics in a message"))
+    );
     let len = PAYLOAD_LEN_MAX + 1;
-    assert_eq!(Payload::read(&alloc::vec![0; len]), Err(NotAReading::TooLong { len }));
+    let long = NotAReading::Sparkplug("a payload of at most 256 KiB");
+    assert_eq!(Payload::read(&alloc::vec![0; len]), Err(long));
 }
 
 #[test]
 fn a_reading_is_checked_as_any_other() {
-    let of = |name: &str, number| {
-        reading(("spBv1.0/G/DDATA/E/D", "G/E/D"), (name, number, Unit::Celsius), Some(AT))
-    };
+    let place = place("spBv1.0/G/DDATA/E/D").unwrap().unwrap();
+    let of =
+        |name: &str, number| Speaker::new(place).reading((name, number, Unit::Celsius), Some(AT));
     let read = of("Supply/Temperature", 21.5).unwrap();
+    assert_eq!(&*read.topic, "spBv1.0/G/DDATA/E/D");
     assert_eq!((&*read.device, &*read.quantity), ("G/E/D", "Supply/Temperature"));
     assert_eq!((read.value, read.unit, read.taken_at), (21.5, Unit::Celsius, Some(AT)));
     assert_eq!(of("T", f64::NAN).unwrap_err(), NotAReading::NotFinite);
     assert_eq!(of("T", -300.0).unwrap_err().code(), "out_of_range");
     assert_eq!(of("", 1.0).unwrap_err(), NotAReading::Quantity);
     assert_eq!(time(u64::MAX), None);
+}
+
+#[test]
+fn a_text_that_is_none_costs_nothing_else() {
+    // Its name, its value, and a property of it: 0xff is no UTF-8.
+    let wrong = [0x0a, 1, 0xff, 0x4a, 8, 0x0a, 1, 0xfe, 0x12, 3, 0x42, 1, 0xff, 0x7a, 1, 0xff];
+    let right = [0x0a, 1, b'a', 0x20, 3, 0x50, 7];
+    let payload = [&[0x12, 16][..], &wrong, &[0x12, 7], &right].concat();
+    let read = Payload::read(&payload).unwrap();
+    let names: Vec<_> = read.metrics.iter().map(Metric::called).collect();
+    assert_eq!(names, [Some(""), Some("a")]);
+    let units: Vec<_> = read.metrics.iter().map(|metric| metric.unit("pressure")).collect();
+    assert_eq!(units, [Unit::None; 2]);
+    let numbers: Vec<_> = read.metrics.iter().map(|metric| metric.number(3)).collect();
+    assert_eq!(numbers, [Some(Err(NotAReading::NotANumber)), Some(Ok(7.0))]);
+}
+
+#[test]
+fn what_is_bad_or_stale_does_not_hold() {
+    use property_value::Value::{Int, Long, Text};
+    let with = |key: &str, value| {
+        let value = PropertyValue { datatype: Some(3), value: Some(value) };
+        let properties = PropertySet { keys: alloc::vec![key.into()], values: alloc::vec![value] };
+        let read = Metric { properties: Some(properties), ..Metric::default() };
+        let payload = Payload { metrics: alloc::vec![read], ..Payload::default() };
+        Payload::read(&payload.bytes()).unwrap().metrics.iter().all(Metric::is_good)
+    };
+    assert!(Metric::default().is_good());
+    assert!(with("Quality", Int(192)) && with("quality", Long(192)) && with("Other", Int(0)));
+    assert!(with("Quality", Text("192".into())), "it says nothing that is known");
+    for value in [Int(0), Int(500), Long(500)] {
+        assert!(!with("Quality", value.clone()), "{value:?}");
+    }
 }
