@@ -24,13 +24,13 @@ const FLOOD: u32 = 3_000;
 const PERIOD: Duration = Duration::from_millis(5);
 const INGEST_TARGET: f64 = 1.1;
 const EVICTED_TARGET_S: f64 = 15.0;
-/// Between the first reading that is not taken and the moment at which the time begins to count.
+/// For filling what the system holds, before the first reading that is not taken, and to notice the last.
 const EVICTED_ROOM_S: f64 = 1.0;
 const STALLED_TARGET_KIB: f64 = 1_024.0;
 const EVICTED_MAX: Duration = Duration::from_secs(60);
 
 const TRICKLING: usize = 5_000;
-const TRICKLE_PERIOD: Duration = Duration::from_secs(10);
+const TRICKLE_PERIOD: Duration = Duration::from_secs(2);
 const CLOSED_TARGET_S: f64 = 10.0;
 /// What a second of accepting five thousand takes of it, and the timer's own.
 const CLOSED_ROOM_S: f64 = 0.5;
@@ -65,13 +65,13 @@ async fn stalled(plan: Plan, table: &mut Table) -> Result<()> {
             enter(&mut stream, &live)?;
             stuck.push(stream);
         }
+        let known = mtom.audit("stored").await?;
         let mut sensor = mqtt::connect(&mtom.mqtt, "bench-flood").await?;
         let flood = mqtt::publish(mqtt::TOPIC, mqtt::PAYLOAD, None)?.repeat(FLOOD as usize);
         let begun = Instant::now();
         sensor.write_all(&flood).await?;
         // Not while the flood itself is in the way.
-        let known = mtom.audit("stored").await?;
-        mtom.stored(known.max(u64::from(FLOOD))).await?;
+        mtom.stored(known + u64::from(FLOOD)).await?;
         with.push(ingest(&mtom, plan.acknowledged).await?);
         ensure!(slow(&mtom).await? == 0, "some were closed while they were measured");
         memory.push((proc::rss_kib(mtom.pid)? - rss) / f64::from(STALLED));
@@ -101,7 +101,7 @@ async fn stalled(plan: Plan, table: &mut Table) -> Result<()> {
         table,
         "hostile, the last of them is closed after",
         format!("{evicted:.1} s"),
-        format!("≤ {EVICTED_TARGET_S} s"),
+        format!("≤ {EVICTED_TARGET_S} s + {EVICTED_ROOM_S} s"),
         evicted <= EVICTED_TARGET_S + EVICTED_ROOM_S,
     );
     let kib_each = most(&memory);
@@ -156,7 +156,7 @@ async fn trickling(table: &mut Table) -> Result<()> {
             table,
             what,
             format!("{closed_s:.1} s"),
-            format!("≤ {CLOSED_TARGET_S} s"),
+            format!("≤ {CLOSED_TARGET_S} s + {CLOSED_ROOM_S} s"),
             closed_s <= CLOSED_TARGET_S + CLOSED_ROOM_S,
         );
         let what = match port {

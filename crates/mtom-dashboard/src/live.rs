@@ -6,7 +6,7 @@
 //! dropped, because it was not lost and is not counted there.
 //!
 //! A viewer that is too slow loses updates, is told how many, and gets a new snapshot; one whose socket
-//! takes nothing at all is closed.
+//! takes nothing at all is closed. One that does not keep to RFC 6455 is closed with its code: 1002, 1007 or 1009.
 //!
 //! One that says a JSON object follows every reading from then on instead, and loses none: the object is what one says
 //! at the TCP port too, and each line that is said there is a text frame here (`wire.rs`). Whoever says anything else
@@ -18,11 +18,11 @@ use crate::routes::{Asked, taken};
 use crate::server::{Peer, Shared};
 use axum::Extension;
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::StatusCode;
-use axum::response::Response;
-use mtom_gateway::lines::LINE_LEN_MAX;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
 use mtom_gateway::view::Feed;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -30,23 +30,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 mod gather;
+mod socket;
 mod wire;
 
 use gather::{Change, Due, Gathered};
+use socket::{Fault, Socket};
 use wire::LiveWire;
 
-/// A viewer says little.
-const MESSAGE_LEN_MAX: usize = LINE_LEN_MAX;
-/// At tungstenite's defaults a viewer costs 135 KiB; so it costs a tenth.
-const READ_BUFFER_LEN: usize = 4 * 1024;
 /// How often the account is sent, where it has changed.
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks between two pings.
-const PING_TICKS: u32 = 15;
-/// One that has said nothing, no pong either, for so long is gone: the silence of two pings, and time for the answer
-/// to the last. With the tick until it is seen 45 s at most.
+/// So often it is asked whether it is there, by the clock.
+const PING_PERIOD: Duration = Duration::from_secs(15);
+/// One that has said nothing, no pong either, and has taken nothing of what waits for it for so long is gone: the
+/// silence of two pings, and time for the answer to the last. With the tick until it is seen 45 s at most.
 const GONE: Duration = Duration::from_secs(44);
 
 /// Why a viewer's time is over.
@@ -59,6 +60,8 @@ enum End {
     Stopping,
     /// It said something: 1008.
     Spoke,
+    /// It broke the protocol: what it is told.
+    Broken(CloseCode, &'static str),
     /// It asks for readings as lines.
     Asked(Vec<u8>),
 }
@@ -75,30 +78,41 @@ pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
     query: Asked<LiveQuery>,
+    on_upgrade: Option<Extension<OnUpgrade>>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let LiveQuery { batch } = taken(query)?;
-    let upgrade = upgrade.map_err(|error| {
+    let refusal = |detail| {
         let next = "open it as a WebSocket: ws://…/live";
-        Problem::new(StatusCode::UPGRADE_REQUIRED, error.body_text(), next)
-    })?;
+        Problem::new(StatusCode::UPGRADE_REQUIRED, detail, next)
+    };
+    // It knows what a handshake is. Its socket would hide what is on its way.
+    drop(upgrade.map_err(|error| refusal(error.body_text()))?);
+    let key = headers.get(header::SEC_WEBSOCKET_KEY);
+    let (Some(key), Some(Extension(on_upgrade))) = (key, on_upgrade) else {
+        return Err(refusal("this connection cannot become a WebSocket".into()));
+    };
     // Full: refused, so that those who watch already go on undisturbed.
     let place = Arc::clone(&shared.viewers).try_acquire_owned().map_err(|_| {
         let detail = format!("{} viewers watch already", shared.limits.viewers_max);
         Problem::unavailable(detail, "close another page, then reload")
     })?;
-    // Taken before the upgrade: the server's end waits for this viewer from here on.
-    let task = shared.tasks.token();
-    Ok(upgrade
-        .read_buffer_size(READ_BUFFER_LEN)
-        // Each message is written at once and awaited: no more than one is ever held.
-        .write_buffer_size(0)
-        .max_message_size(MESSAGE_LEN_MAX)
-        .max_frame_size(MESSAGE_LEN_MAX)
-        .on_upgrade(move |socket| async move {
-            let _kept = (place, task);
-            Viewer::new(socket, &shared, batch).run(peer).await;
-        }))
+    let accept = derive_accept_key(key.as_bytes());
+    // Begun before the answer: the server's end waits for this viewer from here on.
+    let tasks = shared.tasks.clone();
+    tasks.spawn(async move {
+        let _kept = place;
+        if let Ok(upgraded) = on_upgrade.await {
+            Viewer::new(Socket::new(upgraded).await, &shared, batch).run(peer).await;
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, "websocket"),
+        (header::SEC_WEBSOCKET_ACCEPT, &accept),
+    ];
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }
 
 /// Whether that is meant for `lines.rs`, which says what is wrong with it.
@@ -107,7 +121,7 @@ fn is_request(text: &str) -> bool {
 }
 
 struct Viewer<'a> {
-    socket: WebSocket,
+    socket: Socket,
     shared: &'a Shared,
     counts: Option<Counts>,
     /// It takes several changes at a time.
@@ -115,16 +129,15 @@ struct Viewer<'a> {
     gathered: Gathered,
     /// When what is gathered is due. Set once for each message, not once for each change.
     alarm: Pin<Box<Sleep>>,
-    ticks: u32,
-    heard_at: Instant,
+    ping_at: Instant,
 }
 
 impl<'a> Viewer<'a> {
-    fn new(socket: WebSocket, shared: &'a Shared, takes_batches: bool) -> Self {
+    fn new(socket: Socket, shared: &'a Shared, takes_batches: bool) -> Self {
         let now = Instant::now();
         let (gathered, alarm) = (Gathered::new(now), Box::pin(sleep_until(now)));
-        let counts = None;
-        Self { socket, shared, counts, takes_batches, gathered, alarm, ticks: 0, heard_at: now }
+        let (counts, ping_at) = (None, now + PING_PERIOD);
+        Self { socket, shared, counts, takes_batches, gathered, alarm, ping_at }
     }
 
     async fn run(mut self, peer: IpAddr) {
@@ -138,22 +151,22 @@ impl<'a> Viewer<'a> {
             }
             End::Gone => return,
             End::Closed => None,
-            End::Stopping => Some((close_code::AWAY, "the gateway stops")),
-            End::Spoke => Some((close_code::POLICY, "expected {\"subscribe\":…} or nothing")),
+            End::Stopping => Some((CloseCode::Away, "the gateway stops")),
+            End::Spoke => Some((CloseCode::Policy, "expected {\"subscribe\":…} or nothing")),
+            End::Broken(code, reason) => Some((code, reason)),
         };
         let grace = self.shared.limits.grace;
-        // Reads until the other side's end: only then are its close frame answered and ours not lost in a
-        // reset. Whoever takes longer is cut by dropping the socket.
+        // Whoever takes longer is cut by dropping the socket.
         let _ = tokio::time::timeout(grace, async {
-            if let Some((code, reason)) = close {
-                if let Some(text) = self.gathered.take() {
-                    self.socket.send(Message::Text(Utf8Bytes::from(text))).await?;
+            if close.is_some()
+                && let Some(text) = self.gathered.take()
+            {
+                let text = Message::Text(Utf8Bytes::from(text));
+                if self.socket.send(text, grace).await.is_err() {
+                    return;
                 }
-                let frame = CloseFrame { code, reason: reason.into() };
-                self.socket.send(Message::Close(Some(frame))).await?;
             }
-            while self.socket.recv().await.transpose()?.is_some() {}
-            Ok::<_, axum::Error>(())
+            self.socket.farewell(close, grace).await;
         })
         .await;
     }
@@ -204,11 +217,13 @@ impl<'a> Viewer<'a> {
     }
 
     async fn tick(&mut self) -> Result<(), End> {
-        self.ticks = self.ticks.wrapping_add(1);
-        if self.heard_at.elapsed() >= GONE {
+        let now = Instant::now();
+        if now >= self.socket.gone_at() {
             return Err(End::Gone);
         }
-        if self.ticks.is_multiple_of(PING_TICKS) {
+        if now >= self.ping_at {
+            // As many are missed as fit a write that took long.
+            self.ping_at = (self.ping_at + PING_PERIOD).max(now);
             self.write(Message::Ping(Vec::new().into())).await?;
         }
         let counts = Counts::from(self.shared.view.account());
@@ -219,16 +234,14 @@ impl<'a> Viewer<'a> {
         self.tell(Change::Counts(counts)).await
     }
 
-    fn hear(&mut self, heard: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        self.heard_at = Instant::now();
-        match heard {
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Text(text))) if is_request(&text) && self.shared.lines.is_some() => {
+    fn hear(&self, heard: Result<Message, Fault>) -> Result<(), End> {
+        match heard? {
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+            Message::Text(text) if is_request(&text) && self.shared.lines.is_some() => {
                 Err(End::Asked(text.as_bytes().to_vec()))
             }
-            Some(Ok(Message::Text(_) | Message::Binary(_))) => Err(End::Spoke),
-            Some(Ok(Message::Close(_))) => Err(End::Closed),
-            Some(Err(_)) | None => Err(End::Gone),
+            Message::Text(_) | Message::Binary(_) => Err(End::Spoke),
+            Message::Close(_) => Err(End::Closed),
         }
     }
 
@@ -268,12 +281,17 @@ impl<'a> Viewer<'a> {
     async fn write(&mut self, message: Message) -> Result<(), End> {
         tokio::select! {
             () = self.shared.stop.cancelled() => Err(End::Stopping),
-            written = tokio::time::timeout(self.shared.limits.stall, self.socket.send(message)) => {
-                match written {
-                    Ok(Ok(())) => Ok(()),
-                    Ok(Err(_)) | Err(_) => Err(End::Gone),
-                }
-            }
+            written = self.socket.send(message, self.shared.limits.stall) => Ok(written?),
+        }
+    }
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Gone | Fault::Stalled => Self::Gone,
+            Fault::Closed => Self::Closed,
+            Fault::Broken(code, reason) => Self::Broken(code, reason),
         }
     }
 }

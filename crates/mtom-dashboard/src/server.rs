@@ -34,7 +34,7 @@ use mtom_gateway::view::View;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -113,7 +113,8 @@ pub struct Info {
 pub(crate) struct Limits {
     /// Connections that have said a request. Full: the next request waits until one of them ends.
     pub(crate) connections_max: usize,
-    /// Connections that have said no whole request yet, or wait for a place. Full: the oldest is closed.
+    /// Connections that have said no whole request yet, or wait for a place. Full: the oldest from where most come
+    /// is closed.
     pub(crate) visitors_max: usize,
     /// A request that has found no place after so long is refused with 503.
     pub(crate) wait: Duration,
@@ -260,14 +261,14 @@ pub(crate) async fn serve_within(
         tokio::select! {
             () = end.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            stream = next(&listener) => {
-                let (visitor, closed) = doorstep.enter();
+            (stream, peer) = next(&listener) => {
+                let (visitor, closed) = doorstep.enter(peer.ip());
                 if let Some(closed) = closed {
                     tracing::debug!(closed, "closed a connection to the page that has not asked for anything");
                 }
                 let places = Arc::clone(&places);
                 let router = router.clone();
-                connections.spawn(connection(stream, visitor, places, router, limits, end.clone()));
+                connections.spawn(connection(stream, Peer(peer.ip()), visitor, places, router, limits, end.clone()));
             }
         }
     }
@@ -279,10 +280,10 @@ pub(crate) async fn serve_within(
 }
 
 /// The next connection.
-async fn next(listener: &TcpListener) -> TcpStream {
+async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(cause) => {
                 tracing::warn!(%cause, "cannot accept a connection to the page; trying again");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -330,6 +331,7 @@ fn refused(problem: Problem) -> Response {
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     visitor: Visitor,
     places: Arc<Semaphore>,
     router: Router,
@@ -339,7 +341,6 @@ async fn connection(
     if let Err(error) = tune(&stream, limits.gone, SEND_BUFFER_LEN) {
         tracing::debug!(%error, "cannot tune a socket of the page");
     }
-    let peer = Peer(stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()));
     let router = TowerToHyperService::new(router);
     let must_go = visitor.end();
     let place = Arc::new(Place::new(visitor, places));

@@ -1,9 +1,11 @@
 //! Connections that have not said a whole request yet.
 //!
-//! They take no place, so that those who never finish hold nobody up. Bounded: when one more comes the oldest is
-//! closed, for whoever means it has said its request long before a thousand others have come.
+//! They take no place, so that those who never finish hold nobody up. Bounded: when one more comes, one of those from
+//! where most come has to go, the oldest of them; one machine that floods throws out its own.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
@@ -19,12 +21,15 @@ pub struct Doorstep {
 struct Waiting {
     next: u64,
     ends: BTreeMap<u64, CancellationToken>,
+    /// The numbers of those from one machine; none is empty.
+    from: HashMap<IpAddr, BTreeSet<u64>>,
     closed: u64,
 }
 
 /// One who waits there until it is dropped.
 pub struct Visitor {
     number: u64,
+    from: IpAddr,
     doorstep: Doorstep,
     end: CancellationToken,
 }
@@ -36,24 +41,49 @@ impl Doorstep {
         Self { len_max: len_max.max(1), waiting: Arc::default() }
     }
 
-    /// One more. When there are too many the oldest has to go; then also how many have had to so far.
+    /// One more, from there. When there are too many one has to go; then also how many have had to so far.
     #[must_use]
-    pub fn enter(&self) -> (Visitor, Option<u64>) {
-        let end = CancellationToken::new();
+    pub fn enter(&self, from: IpAddr) -> (Visitor, Option<u64>) {
+        let (end, from) = (CancellationToken::new(), machine(from));
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let number = waiting.next;
         waiting.next += 1;
         waiting.ends.insert(number, end.clone());
-        let mut closed = None;
-        if waiting.ends.len() > self.len_max
-            && let Some((_, oldest)) = waiting.ends.pop_first()
-        {
-            oldest.cancel();
-            waiting.closed += 1;
-            closed = Some(waiting.closed);
-        }
+        waiting.from.entry(from).or_default().insert(number);
+        let is_full = waiting.ends.len() > self.len_max;
+        let closed = if is_full { waiting.close_one() } else { None };
         drop(waiting);
-        (Visitor { number, doorstep: self.clone(), end }, closed)
+        (Visitor { number, from, doorstep: self.clone(), end }, closed)
+    }
+}
+
+impl Waiting {
+    /// The oldest from where most come; of several such machines, from where the oldest comes.
+    fn close_one(&mut self) -> Option<u64> {
+        let crowd =
+            self.from.iter().max_by_key(|(_, numbers)| (numbers.len(), Reverse(numbers.first())));
+        let (from, number) = crowd.and_then(|(from, numbers)| Some((*from, *numbers.first()?)))?;
+        self.remove(number, from)?.cancel();
+        self.closed += 1;
+        Some(self.closed)
+    }
+
+    fn remove(&mut self, number: u64, from: IpAddr) -> Option<CancellationToken> {
+        if let Some(numbers) = self.from.get_mut(&from) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.from.remove(&from);
+            }
+        }
+        self.ends.remove(&number)
+    }
+}
+
+/// What stands for one machine: of IPv6 its network of 64 bits, all of whose addresses it may have (RFC 4291 §2.5.1).
+fn machine(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -68,31 +98,65 @@ impl Visitor {
 impl Drop for Visitor {
     fn drop(&mut self) {
         let mut waiting = self.doorstep.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.ends.remove(&self.number);
+        drop(waiting.remove(self.number, self.from));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Doorstep;
+    use std::net::IpAddr;
+
+    fn at(address: &str) -> IpAddr {
+        address.parse().unwrap()
+    }
 
     #[test]
     fn the_oldest_has_to_go_when_there_are_too_many_and_those_who_have_left_count_no_more() {
         let doorstep = Doorstep::new(2);
-        let (first, none) = doorstep.enter();
-        let (second, _) = doorstep.enter();
+        let (first, none) = doorstep.enter(at("192.0.2.1"));
+        let (second, _) = doorstep.enter(at("192.0.2.1"));
         assert_eq!(none, None);
         drop(first);
-        let (third, none) = doorstep.enter();
+        let (third, none) = doorstep.enter(at("192.0.2.1"));
         assert_eq!(none, None);
-        let (fourth, closed) = doorstep.enter();
+        let (fourth, closed) = doorstep.enter(at("192.0.2.1"));
         assert_eq!(closed, Some(1));
         let ends = [&second, &third, &fourth].map(|visitor| visitor.end().is_cancelled());
         assert_eq!(ends, [true, false, false]);
         // It went by itself, or was told to: nobody else has to for it.
         drop(second);
-        let (_fifth, closed) = doorstep.enter();
+        let (_fifth, closed) = doorstep.enter(at("192.0.2.1"));
         assert_eq!(closed, Some(2));
         assert!(third.end().is_cancelled());
+    }
+
+    #[test]
+    fn who_floods_throws_out_its_own() {
+        for (flooding, other) in [("192.0.2.1", "192.0.2.2"), ("::ffff:192.0.2.1", "2001:db8::1")] {
+            let doorstep = Doorstep::new(3);
+            let (honest, _) = doorstep.enter(at(other));
+            let flood: Vec<_> = (0..100).map(|_| doorstep.enter(at(flooding)).0).collect();
+            assert!(!honest.end().is_cancelled());
+            let closed = flood.iter().filter(|visitor| visitor.end().is_cancelled()).count();
+            assert_eq!(closed, 98);
+            assert!(flood[..98].iter().all(|visitor| visitor.end().is_cancelled()), "the oldest");
+            drop(flood);
+            let waiting = doorstep.waiting.lock().unwrap();
+            assert_eq!((waiting.ends.len(), waiting.from.len()), (1, 1), "nothing is left behind");
+        }
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one_machine() {
+        let doorstep = Doorstep::new(2);
+        let (honest, _) = doorstep.enter(at("2001:db8:1::1"));
+        for number in 0..10 {
+            drop(doorstep.enter(at(&format!("2001:db8:2::{number}"))));
+        }
+        let flood: Vec<_> =
+            (0..10).map(|number| doorstep.enter(at(&format!("2001:db8:2::{number}"))).0).collect();
+        assert!(!honest.end().is_cancelled());
+        assert_eq!(flood.iter().filter(|visitor| visitor.end().is_cancelled()).count(), 9);
     }
 }

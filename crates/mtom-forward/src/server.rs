@@ -4,7 +4,8 @@ use crate::access::Access;
 use crate::doorstep::{Doorstep, Visitor};
 use crate::handshake::{self, Refusal, Unopened};
 use crate::seldom::Seldom;
-use crate::socket::{Connection, until_closed};
+use crate::socket::Connection;
+pub use crate::socket::until_closed;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -33,8 +34,8 @@ const ACCEPT_DELAY_MAX: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// How many connections may be open; one more is refused with 503.
     pub viewers_max: usize,
-    /// How many connections may be there that have not finished their opening request. One more: the oldest of them
-    /// is closed.
+    /// How many connections may be there that have not finished their opening request. One more: the oldest
+    /// from where most of them come is closed.
     pub visitors_max: usize,
     /// How long the opening request may take.
     pub handshake: Duration,
@@ -159,7 +160,7 @@ impl Door {
         F: Fn(Connection) -> T + Send + 'static,
         T: Future<Output = ()> + Send,
     {
-        let (visitor, closed) = self.doorstep.enter();
+        let (visitor, closed) = self.doorstep.enter(peer.ip());
         if let Some(closed) = closed {
             tracing::debug!(closed, "closed a connection that has not asked for anything");
         }
@@ -253,13 +254,14 @@ pub fn tune(tcp: &TcpStream, gone: Duration, send_buffer_len: usize) -> io::Resu
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
     socket.set_send_buffer_size(send_buffer_len)?;
-    // While something is under way to it, it is not asked: what is not confirmed in time tells the same.
+    // While something is under way to it, it is not asked: what is not confirmed in time tells the same. It may be said
+    // something just before the silence has told, so both together have to fit.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(gone))?;
-    // Systems take whole seconds, and no zero.
+    socket.set_tcp_user_timeout(Some(gone * 2 / 5))?;
+    // Systems take whole seconds, and no zero. Linux gives up with the first question after the time above.
     let seconds = gone.as_secs();
-    let idle = (seconds / 3).max(1);
-    let interval = (seconds.saturating_sub(idle) / u64::from(KEEP_ALIVE_RETRIES)).max(1);
+    let idle = (seconds / 5).max(1);
+    let interval = (seconds / 15).max(1);
     socket.set_tcp_keepalive(
         &TcpKeepalive::new()
             .with_time(Duration::from_secs(idle))

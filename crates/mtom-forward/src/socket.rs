@@ -246,8 +246,9 @@ async fn farewell(socket: &mut WebSocketStream<Gate>, code: CloseCode, reason: &
     until_closed(&mut socket.get_mut().tcp).await;
 }
 
-/// Ends our side and reads what still comes until the other side ends too.
-pub(crate) async fn until_closed(tcp: &mut TcpStream) {
+/// Ends our side and reads what still comes, up to 4 MiB, until the other side ends too. Bytes that nobody has read
+/// would have the system reset the connection, and what was said last could be lost.
+pub async fn until_closed(tcp: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     if tcp.shutdown().await.is_err() {
         return;
     }

@@ -293,4 +293,6 @@ async fn endless_texts_from_outside_are_cut() {
     server.stop().await;
 }
 
+mod broken;
 mod silence;
+mod slow;

@@ -1,67 +1,72 @@
-//! Lines of readings over `/live`: one text frame each.
+//! Lines of readings over `/live`: one text message each.
 //!
-//! Who is silent is asked whether it is there (ping), and is gone when it has not answered for [`GONE`].
+//! Who is silent is asked whether it is there (ping), and is gone when it has not answered for [`GONE`](super::GONE).
 
-use super::{GONE, PING_TICKS, TICK};
+use super::PING_PERIOD;
+use super::socket::{Fault, Socket};
 use axum::body::Bytes;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use mtom_gateway::lines::{End, Wire};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-const PING_PERIOD: Duration = TICK.saturating_mul(PING_TICKS);
-/// How long the answer to a goodbye may take to go out.
+/// How long a goodbye may take to go out and be answered.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The socket of one who asked for readings.
 pub(super) struct LiveWire {
-    socket: WebSocket,
-    heard_at: Instant,
+    // `None`: it has said goodbye, or what cannot be read.
+    socket: Option<Socket>,
     ping_at: Instant,
 }
 
 impl LiveWire {
-    pub(super) fn new(socket: WebSocket) -> Self {
-        let now = Instant::now();
-        Self { socket, heard_at: now, ping_at: now + PING_PERIOD }
+    pub(super) fn new(socket: Socket) -> Self {
+        Self { socket: Some(socket), ping_at: Instant::now() + PING_PERIOD }
     }
 
-    fn heard(&mut self) {
-        self.heard_at = Instant::now();
-        self.ping_at = self.heard_at + PING_PERIOD;
+    /// Says the goodbye that it calls for.
+    async fn end(&mut self, fault: Fault) -> End {
+        let why = match fault {
+            Fault::Gone => return End::Gone,
+            Fault::Stalled => return End::Stalled,
+            Fault::Closed => None,
+            Fault::Broken(code, reason) => Some((code, reason)),
+        };
+        if let Some(socket) = self.socket.take() {
+            let _ = timeout(FAREWELL, socket.farewell(why, FAREWELL)).await;
+        }
+        End::Gone
     }
 }
 
 impl Wire for LiveWire {
     async fn line(&mut self) -> Result<Vec<u8>, End> {
         loop {
-            let (gone_at, ping_at) = (self.heard_at + GONE, self.ping_at);
+            let Some(socket) = &mut self.socket else { return Err(End::Gone) };
+            let (gone_at, ping_at) = (socket.gone_at(), self.ping_at);
             tokio::select! {
                 // What came while something was written proves that it is there, however late it is read.
                 biased;
-                heard = self.socket.recv() => {
-                    self.heard();
+                heard = socket.recv() => {
+                    self.ping_at = Instant::now() + PING_PERIOD;
                     match heard {
-                        Some(Ok(Message::Text(text))) if !text.is_empty() => {
+                        Ok(Message::Text(text)) if !text.is_empty() => {
                             return Ok(text.as_bytes().to_vec());
                         }
-                        Some(Ok(Message::Binary(bytes))) => return Ok(bytes.to_vec()),
-                        Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Close(_))) => {
-                            // The library answers while it is read from.
-                            let _ = timeout(FAREWELL, self.socket.recv()).await;
-                            return Err(End::Gone);
-                        }
-                        Some(Err(_)) | None => return Err(End::Gone),
+                        Ok(Message::Binary(bytes)) => return Ok(bytes.to_vec()),
+                        Ok(Message::Close(_)) => return Err(self.end(Fault::Closed).await),
+                        Ok(_) => {}
+                        Err(fault) => return Err(self.end(fault).await),
                     }
                 }
                 () = sleep_until(gone_at) => return Err(End::Gone),
                 () = sleep_until(ping_at) => {
                     self.ping_at = Instant::now() + PING_PERIOD;
                     let ping = Message::Ping(Bytes::new());
-                    match timeout_at(gone_at, self.socket.send(ping)).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) | Err(_) => return Err(End::Gone),
+                    if let Err(fault) = socket.send(ping, super::GONE).await {
+                        return Err(self.end(fault).await);
                     }
                 }
             }
@@ -70,20 +75,20 @@ impl Wire for LiveWire {
 
     async fn write(&mut self, lines: &[u8], stall: Duration) -> Result<(), End> {
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let Some(socket) = &mut self.socket else { return Err(End::Gone) };
             // What we say is JSON.
             let text = Utf8Bytes::from(String::from_utf8_lossy(line).into_owned());
-            match timeout(stall, self.socket.send(Message::Text(text))).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(End::Gone),
-                Err(_) => return Err(End::Stalled),
+            if let Err(fault) = socket.send(Message::Text(text), stall).await {
+                return Err(self.end(fault).await);
             }
         }
         Ok(())
     }
 
     async fn close(mut self) {
-        if self.socket.send(Message::Close(None)).await.is_ok() {
-            while self.socket.recv().await.is_some_and(|heard| heard.is_ok()) {}
+        if let Some(socket) = self.socket.take() {
+            let why = (CloseCode::Normal, "");
+            socket.farewell(Some(why), FAREWELL).await;
         }
     }
 

@@ -1,4 +1,6 @@
-use super::{ACCEPT_DELAY_MAX, ACCEPT_DELAY_MIN, AcceptTrouble, LOG_PERIOD, Seldom};
+use super::{ACCEPT_DELAY_MAX, ACCEPT_DELAY_MIN, AcceptTrouble, LOG_PERIOD, Seldom, tune};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -44,4 +46,24 @@ fn a_flood_is_logged_once_a_period_with_its_number() {
     assert_eq!(seldom.admit(now + LOG_PERIOD / 2), None);
     assert_eq!(seldom.admit(now + LOG_PERIOD), Some(2));
     assert_eq!(seldom.admit(now + LOG_PERIOD), None);
+}
+
+/// Linux gives up at the first question that is asked so long after the last answer as what is under way may take
+/// (`tcp_keepalive_timer`); what is said just before begins that time anew (`tcp_write_timeout`).
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_machine_that_vanishes_is_found_out_in_time_also_when_something_is_said_to_it_late() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tcp = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    for gone in [4, 10, 45, 300].map(Duration::from_secs) {
+        tune(&tcp, gone, 32 * 1024).unwrap();
+        let socket = SockRef::from(&tcp);
+        let unconfirmed = socket.tcp_user_timeout().unwrap().unwrap();
+        let (mut silent, interval) =
+            (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+        while silent < unconfirmed {
+            silent += interval;
+        }
+        assert!(silent + unconfirmed <= gone, "{silent:?} + {unconfirmed:?} > {gone:?}");
+    }
 }

@@ -1,24 +1,28 @@
 //! Viewers that say nothing: those whose machine has vanished are found out by asking, the others stay.
 
 use super::{Still, soon};
+use crate::live::socket::Socket;
 use crate::live::wire::LiveWire;
 use crate::server::Limits;
 use crate::testing::{LIMIT, Server, limits};
-use axum::Router;
-use axum::extract::WebSocketUpgrade;
+use axum::http::{StatusCode, header};
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use mtom_forward::server::tune;
 use mtom_gateway::lines::{End, Wire};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 /// The next frame of a server as it is on the wire: its first byte and its payload; `None`: the connection has ended.
-async fn raw_frame(tcp: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+pub(super) async fn raw_frame(tcp: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     let mut head = [0; 2];
     tcp.read_exact(&mut head).await.ok()?;
     let len = match head[1] {
@@ -32,7 +36,7 @@ async fn raw_frame(tcp: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
 }
 
 /// One that has opened `/live` and got its first frame, whose machine answers nothing by itself.
-async fn raw_viewer(server: &Server) -> TcpStream {
+pub(super) async fn raw_viewer(server: &Server) -> TcpStream {
     let mut tcp = opened(TcpStream::connect(server.address).await.unwrap()).await;
     let (first, snapshot) = soon("a snapshot", raw_frame(&mut tcp)).await.unwrap();
     assert!(first == 0x81 && snapshot.starts_with(b"{\"type\":\"snapshot\""));
@@ -40,7 +44,7 @@ async fn raw_viewer(server: &Server) -> TcpStream {
 }
 
 /// One that has opened `/live`.
-async fn opened(mut tcp: TcpStream) -> TcpStream {
+pub(super) async fn opened(mut tcp: TcpStream) -> TcpStream {
     let address = tcp.peer_addr().unwrap();
     let request = format!(
         "GET /live HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -56,7 +60,7 @@ async fn opened(mut tcp: TcpStream) -> TcpStream {
 }
 
 /// Lets seconds pass one after the other.
-async fn pass(still: &Still, seconds: u64) {
+pub(super) async fn pass(still: &Still, seconds: u64) {
     for _ in 0..seconds {
         still.settle().await;
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -110,11 +114,43 @@ async fn a_viewer_that_answers_when_it_is_asked_stays() {
     server.stop().await;
 }
 
+/// Serves `/live` to one, whom `talk` has.
+pub(super) async fn served<F>(
+    talk: impl Fn(Socket) -> F + Clone + Send + Sync + 'static,
+) -> (TcpStream, JoinSet<()>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let tasks = TaskTracker::new();
+    let task = tasks.clone();
+    let upgrade = move |Extension(on_upgrade): Extension<OnUpgrade>| async move {
+        task.spawn(async move { talk(Socket::new(on_upgrade.await.unwrap()).await).await });
+        let headers = [(header::CONNECTION, "upgrade"), (header::UPGRADE, "websocket")];
+        (StatusCode::SWITCHING_PROTOCOLS, headers)
+    };
+    let router = TowerToHyperService::new(Router::new().route("/live", get(upgrade)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut served = JoinSet::new();
+    served.spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        tune(&tcp, Duration::from_secs(3_600), 16 * 1024).unwrap();
+        let served = http1::Builder::new().serve_connection(TokioIo::new(tcp), router);
+        served.with_upgrades().await.unwrap();
+        tasks.close();
+        tasks.wait().await;
+    });
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    (opened(socket.connect(address).await.unwrap()).await, served)
+}
+
 /// Serves `/live` to one as to somebody who has asked for readings; what it says comes out at the other end.
-async fn follower() -> (TcpStream, mpsc::Receiver<Result<Vec<u8>, End>>, JoinSet<()>) {
+pub(super) async fn follower() -> (TcpStream, mpsc::Receiver<Result<Vec<u8>, End>>, JoinSet<()>) {
     let (said, heard) = mpsc::channel(8);
-    let upgrade = move |upgrade: WebSocketUpgrade| async move {
-        upgrade.on_upgrade(move |socket| async move {
+    let (tcp, served) = served(move |socket| {
+        let said = said.clone();
+        async move {
             let mut wire = LiveWire::new(socket);
             loop {
                 let line = wire.line().await;
@@ -123,18 +159,10 @@ async fn follower() -> (TcpStream, mpsc::Receiver<Result<Vec<u8>, End>>, JoinSet
                     return;
                 }
             }
-        })
-    };
-    let router = TowerToHyperService::new(Router::new().route("/live", get(upgrade)));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut served = JoinSet::new();
-    served.spawn(async move {
-        let (tcp, _) = listener.accept().await.unwrap();
-        let served = http1::Builder::new().serve_connection(TokioIo::new(tcp), router);
-        served.with_upgrades().await.unwrap();
-    });
-    (opened(TcpStream::connect(address).await.unwrap()).await, heard, served)
+        }
+    })
+    .await;
+    (tcp, heard, served)
 }
 
 #[tokio::test]
