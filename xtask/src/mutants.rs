@@ -61,7 +61,7 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     command.env("PATH", programs::path_with(&own_tools(repo).join("bin")));
     command.env("CARGO_TARGET_DIR", &output);
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
-    command.env("MTOM_RULES_CASES", CASES);
+    command.env("PROPTEST_CASES", CASES);
     command.env("RUST_BACKTRACE", "0");
     command.args(["mutants", "--package", PACKAGE, "--cargo-arg=--lib"]);
     command.args(["--timeout", &TIMEOUT_SECONDS.to_string(), "--output"]).arg(&output).args(globs);

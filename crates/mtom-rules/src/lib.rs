@@ -48,8 +48,8 @@ pub use spec::{Consequence, Edge, Position, Qos, RuleError, RuleSpec, RuleVersio
 pub use state::{DamagedError, Part, SERIES_LEN_MAX, State, StateError};
 pub use template::{TEMPLATE_LEN_MAX, TEMPLATE_VARIABLES};
 
-/// How many cases a property test tries: as many as it says, or as `MTOM_RULES_CASES` says for all of them.
+/// How many cases a property test tries: as many as it says, or as `PROPTEST_CASES` says for all of them.
 #[cfg(test)]
 fn cases(usual: u32) -> u32 {
-    std::env::var("MTOM_RULES_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }

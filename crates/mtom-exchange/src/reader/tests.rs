@@ -22,8 +22,6 @@ fn reduced(record: &Record) -> Record {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn csv_brings_every_record_back(records in prop::collection::vec(any_record(TEXT, AT_MIN.0..AT_MAX.0), 0..8)) {
         assert_same(&read(Format::Csv, &write(Format::Csv, &records), Defaults::default()), &records);

@@ -75,7 +75,7 @@ fn the_check_of_original_pages_finds_a_wrong_count() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(24)))]
 
     #[test]
     fn original_pages_of_anything(

@@ -273,7 +273,7 @@ fn frames_are_the_bytes_of_the_specification() {
 
 proptest! {
     // Unoptimised, each line takes a good part of a millisecond.
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(64)))]
 
     #[test]
     fn without_the_key_no_bytes_are_believed(pieces: Vec<Vec<u8>>, at in any::<u8>()) {

@@ -1,7 +1,7 @@
 //! What holds for several rules of one actuator, with schedules, windows, alerts and persons: a restart
 //! anywhere, from the rows that were kept one by one, changes nothing; and dwell is never broken.
 //!
-//! `MTOM_RULES_CASES=100000 cargo test --release -p mtom-rules house` for a long run.
+//! `PROPTEST_CASES=100000 cargo test --release -p mtom-rules house` for a long run.
 
 use super::*;
 use crate::spec::Edge;

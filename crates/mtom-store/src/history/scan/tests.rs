@@ -72,7 +72,7 @@ fn arrivals_have_the_times_values_and_names_of_the_readings() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(32)))]
     #[test]
     fn both_ways_give_what_arrived_within_in_its_order(
         // Milliseconds between arrivals, and how late each reading is (negative: its clock is ahead).
