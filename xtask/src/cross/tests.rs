@@ -1,5 +1,6 @@
-use super::{chosen, first_warning};
+use super::{ONLY_HERE, chosen, first_warning};
 use crate::platform::Platform;
+use crate::repo::Repo;
 
 #[test]
 fn each_computer_is_chosen_by_its_name_and_once() {
@@ -24,4 +25,13 @@ fn a_warning_is_found_among_what_cargo_says() {
     assert_eq!(first_warning(&format!("{built}\nnot JSON\n")), None);
     let found = first_warning(&format!("{built}\n{warned}\n{built}\n"));
     assert_eq!(found.as_deref(), Some("warning: unused import"));
+}
+
+#[test]
+fn what_is_left_out_is_there() {
+    let repo = Repo::open().unwrap();
+    let packages = repo.metadata()["packages"].as_array().unwrap();
+    for left_out in ONLY_HERE {
+        assert!(packages.iter().any(|package| package["name"] == left_out), "{left_out}");
+    }
 }
