@@ -106,7 +106,8 @@ impl<'a> Ear<'a> {
         let payload = Payload::read(payload).ok()?;
         let is_of_node = place.device.is_none();
         let Metric { group, node, device, .. } = self.metric;
-        if (place.group, place.node) != (group, node)
+        if place.group != group.as_str()
+            || place.node != node.as_str()
             || !(is_of_node || place.device == device.as_deref())
         {
             return None;
