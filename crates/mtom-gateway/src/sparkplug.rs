@@ -2,7 +2,7 @@
 //! to ask for its births again (Sparkplug 3.0, clauses 5 and 6.4).
 //!
 //! Pure: the present is an argument. A batch that could not be written is read again from the same births
-//! ([`Sparkplug::undo`]), so a message means the same however often it comes. Births are not kept by brokers: after a
+//! (`Sparkplug::undo`), so a message means the same however often it comes. Births are not kept by brokers: after a
 //! start each node is asked for them when it is first heard. What a broker has kept all the same is passed over, for
 //! nobody knows which session it is of.
 
