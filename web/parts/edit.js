@@ -126,12 +126,13 @@ export function createEdit(page) {
     checking.abort();
     checking = new AbortController();
     const { signal } = checking;
+    const text = field.value;
     try {
-      await api.checkRules(field.value, signal);
+      await api.checkRules(text, signal);
       showMistakes([]);
     } catch (error) {
       if (signal.aborted) return;
-      if (!showRefusal(error)) {
+      if (!showRefusal(error, text)) {
         byId("edit-mistakes").replaceChildren();
         note("edit-check", page.t("edit.failed", { reason: reasonOf(error) }), true);
       }
@@ -139,12 +140,14 @@ export function createEdit(page) {
   }
 
   /**
+   * Mistakes of a text that has changed meanwhile have no place any more.
    * @param {unknown} error
+   * @param {string} text what was asked about
    * @returns {boolean} whether it is about the text
    */
-  function showRefusal(error) {
+  function showRefusal(error, text) {
     if (!(error instanceof api.Refusal) || error.mistakes.length === 0) return false;
-    showMistakes(error.mistakes);
+    if (field.value === text) showMistakes(error.mistakes);
     return true;
   }
 
@@ -178,11 +181,12 @@ export function createEdit(page) {
 
   async function play() {
     say("");
+    const text = field.value;
     try {
-      const isDone = await replay.play(field.value, since.value);
+      const isDone = await replay.play(text, since.value);
       if (!isDone && dialog.open) say(page.t("replay.stopped"));
     } catch (error) {
-      if (!showRefusal(error)) fail("replay.failed", error);
+      if (!showRefusal(error, text)) fail("replay.failed", error);
     }
   }
 
@@ -218,6 +222,7 @@ export function createEdit(page) {
     // Who looks at the past does not mean the present.
     if (isChanging || page.isReplay) return;
     isChanging = true;
+    const text = field.value;
     try {
       const done = await ask();
       await refresh(isTaken);
@@ -225,7 +230,7 @@ export function createEdit(page) {
       say(done);
     } catch (error) {
       if (error instanceof api.Refusal && error.status === 412) await warn();
-      else if (!showRefusal(error)) fail(failure, error);
+      else if (!showRefusal(error, text)) fail(failure, error);
     } finally {
       isChanging = false;
     }

@@ -50,16 +50,8 @@ async function keptOnly(page, name) {
   );
 }
 
-/**
- * What the browser itself reports of a gateway that does not answer is nobody's fault.
- * @param {{errors: string[]}} seen
- */
-function assertOnlyRefused(seen) {
-  const others = seen.errors
-    .splice(0)
-    .filter((error) => !/ERR_CONNECTION_REFUSED|ERR_FAILED|WebSocket/.test(error));
-  assert.deepEqual(others, []);
-}
+/** What the browser itself reports of a gateway that does not answer is nobody's fault. */
+const AWAY = /ERR_CONNECTION_REFUSED|ERR_FAILED|WebSocket/;
 
 test("the page can be installed", async () => {
   const mtom = await startMtom();
@@ -90,7 +82,7 @@ test("the page can be installed", async () => {
 test("while the gateway is away the page opens with its last picture, and comes back", async () => {
   const mtom = await startMtom();
   mtom.publish("Environ/Temperature", "30.5 °C");
-  const { page, seen, close } = await browser.open(mtom.url);
+  const { page, close } = await browser.open(mtom.url);
   await waitForText(page, `${CARD} .value`, "30.5 °C");
   await page.waitForSelector(".lamp[data-led=on][data-sure=true]");
   await waitForText(page, "#history-rows", /30\.5 °C/);
@@ -131,8 +123,7 @@ test("while the gateway is away the page opens with its last picture, and comes 
   again.publish("Environ/Temperature", "21.5 °C");
   await waitForText(page, `${CARD} .value`, "21.5 °C");
   await waitForText(page, "#history-rows", /30\.5 °C/);
-  assertOnlyRefused(seen);
-  await close();
+  await close(AWAY);
   await again.remove();
 });
 
@@ -152,15 +143,14 @@ test("over plain http from another computer the page works without, and says not
   await mtom.remove();
   await waitForText(page, "#away", /This is its last picture/);
   await waitForText(page, `${CARD} .value`, "21.0 °C");
-  assertOnlyRefused(seen);
-  await close();
+  await close(AWAY);
 });
 
 test("another build's files take the place of the old ones, and are never mixed with them", async () => {
   const mtom = await startMtom();
   mtom.publish("Environ/Temperature", "21 °C");
   const build = await startBuild(mtom);
-  const { page, seen, close } = await browser.open(build.url);
+  const { page, close } = await browser.open(build.url);
   await waitForText(page, `${CARD} .value`, "21.0 °C");
   await kept(page);
   build.renew();
@@ -182,7 +172,6 @@ test("another build's files take the place of the old ones, and are never mixed 
     files.filter((path) => !path.startsWith(`/a/${NEW}/`)),
     [],
   );
-  assertOnlyRefused(seen);
-  await close();
+  await close(AWAY);
   await mtom.remove();
 });
