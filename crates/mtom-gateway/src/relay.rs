@@ -219,6 +219,7 @@ impl Relay {
                 for (actuator, wanted) in effects.wanted.drain(..) {
                     self.board.want(&actuator, wanted);
                 }
+                self.journal.sum_up();
                 self.journal.sync()?;
                 if batch_len > 0 {
                     let took = (self.clock)().since(now);
@@ -328,7 +329,7 @@ impl Relay {
                 close(&mut transaction, outcome)?;
             }
         }
-        transaction.write()?;
+        transaction.write_ahead(!effects.wanted.is_empty())?;
         self.sparkplug.keep();
         self.numbers = numbers;
         self.rules.kept();

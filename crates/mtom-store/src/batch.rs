@@ -47,7 +47,7 @@ impl<'j> Batch<'j> {
         journal.make_room()?;
         journal.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let totals = journal.totals;
-        Ok(Self {
+        let mut batch = Self {
             journal,
             totals,
             duplicates: HashMap::new(),
@@ -55,7 +55,9 @@ impl<'j> Batch<'j> {
             has_latencies: false,
             is_broken: false,
             is_committed: false,
-        })
+        };
+        batch.step(|batch| batch.journal.catch_up())?;
+        Ok(batch)
     }
 
     /// Adds a reading, unless its key is known for its series.
@@ -187,7 +189,7 @@ impl<'j> Batch<'j> {
     /// [`StoreError::Full`], [`StoreError::Damaged`] and the like from the disk;
     /// [`StoreError::Broken`] after an earlier error.
     pub fn commit(mut self) -> Result<(), StoreError> {
-        self.finish()?;
+        self.finish(true)?;
         self.journal.sync()
     }
 
@@ -197,14 +199,26 @@ impl<'j> Batch<'j> {
     /// # Errors
     /// As [`Batch::commit`].
     pub fn write(mut self) -> Result<(), StoreError> {
-        self.finish()
+        self.finish(true)
     }
 
-    fn finish(&mut self) -> Result<(), StoreError> {
+    /// As [`Batch::write`]; `is_ahead`: the sums follow with [`Journal::sum_up`], so that what the readings command can
+    /// be told sooner. For a moment nobody finds them by their time.
+    ///
+    /// # Errors
+    /// As [`Batch::commit`].
+    pub fn write_ahead(mut self, is_ahead: bool) -> Result<(), StoreError> {
+        self.finish(!is_ahead)
+    }
+
+    fn finish(&mut self, with_sums: bool) -> Result<(), StoreError> {
         self.step(|batch| {
             let Journal { connection, seen, sums, latencies, totals, .. } = &mut *batch.journal;
             seen.write(connection)?;
-            sums.write(connection)?;
+            if with_sums {
+                sums.write(connection)?;
+                batch.totals.summed_reading_id = batch.totals.reading_id_last;
+            }
             write_duplicates(connection, &batch.duplicates)?;
             if let Some((followed, at)) = &batch.followed {
                 followed.write(connection, at.0)?;
@@ -221,7 +235,9 @@ impl<'j> Batch<'j> {
         })?;
         self.is_committed = true;
         self.journal.totals = self.totals;
-        self.journal.sums.keep();
+        if with_sums {
+            self.journal.sums.keep();
+        }
         self.journal.names.keep();
         if self.has_latencies {
             self.journal.latencies.clear();

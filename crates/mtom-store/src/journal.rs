@@ -27,6 +27,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+mod sums;
+
 /// How long a write waits for a program that is not mtom, such as the `sqlite3` shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -64,6 +66,8 @@ pub(crate) struct Totals {
     pub(crate) reading_id_last: u64,
     pub(crate) reject_id_last: u64,
     pub(crate) command_number_last: u64,
+    /// Up to there the sums have everything.
+    pub(crate) summed_reading_id: u64,
 }
 
 impl Journal {
@@ -113,7 +117,7 @@ impl Journal {
         connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
         check_durable(&connection, path)?;
         let history = History::new(path);
-        Ok(Self {
+        let mut journal = Self {
             history,
             log,
             connection,
@@ -127,7 +131,10 @@ impl Journal {
             rejects_drained: rejects_drained.cast_unsigned(),
             is_full: false,
             _lock: lock,
-        })
+        };
+        // The last process may have ended between a batch and its sums.
+        journal.sum_up();
+        Ok(journal)
     }
 
     /// Readers of the same file. They may outlive the journal.
@@ -293,7 +300,7 @@ impl Drop for Journal {
 impl Totals {
     fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let sql = "SELECT stored, duplicate, rejected, reading_id_last, reject_id_last,
-                       command_number_last FROM total";
+                       command_number_last, summed_reading_id FROM total";
         connection.query_row(sql, [], |row| {
             let number = |column| row.get(column).map(i64::cast_unsigned);
             Ok(Self {
@@ -301,6 +308,7 @@ impl Totals {
                 reading_id_last: number(3)?,
                 reject_id_last: number(4)?,
                 command_number_last: number(5)?,
+                summed_reading_id: number(6)?,
             })
         })
     }
@@ -310,7 +318,7 @@ impl Totals {
         connection
             .prepare_cached(
                 "UPDATE total SET stored = ?1, duplicate = ?2, rejected = ?3,
-                     reading_id_last = ?4, reject_id_last = ?5",
+                     reading_id_last = ?4, reject_id_last = ?5, summed_reading_id = ?6",
             )?
             .execute(params![
                 self.counts.stored.cast_signed(),
@@ -318,6 +326,7 @@ impl Totals {
                 self.counts.rejected.cast_signed(),
                 self.reading_id_last.cast_signed(),
                 self.reject_id_last.cast_signed(),
+                self.summed_reading_id.cast_signed(),
             ])?;
         Ok(())
     }

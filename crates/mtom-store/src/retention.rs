@@ -109,7 +109,8 @@ impl Journal {
         let raw_age = newest_kept.into_iter().chain(keep.raw).min();
         let (readings_max, rejects_max) = keep.drained.unwrap_or((u64::MAX, u64::MAX));
         let to_sql = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let id_max = to_sql(readings_max.min(self.totals.reading_id_last));
+        // What goes has to be in the sums.
+        let id_max = to_sql(readings_max.min(self.totals.summed_reading_id));
         let mut passed = self.passed;
         if passed.id_max != id_max {
             passed = Passed { slot: 0, id_max };

@@ -56,6 +56,29 @@ impl Sums {
         }
     }
 
+    /// Nothing waits to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.minutes.is_empty()
+    }
+
+    /// Adds the readings behind number `summed` that are in the file.
+    pub(crate) fn catch_up(
+        &mut self,
+        connection: &Connection,
+        summed: u64,
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(
+            "SELECT reading.series, reading.at_micros, reading.value, series.is_temperature
+             FROM reading JOIN series ON series.id = reading.series
+             WHERE reading.id > ?1 ORDER BY reading.id",
+        )?;
+        let mut readings = statement.query([summed.cast_signed()])?;
+        while let Some(row) = readings.next()? {
+            self.add(row.get(0)?, UnixMicros(row.get(1)?), row.get(2)?, row.get(3)?);
+        }
+        Ok(())
+    }
+
     /// The batch is committed: what it added is in the file.
     pub(crate) fn keep(&mut self) {
         self.minutes.clear();

@@ -31,6 +31,8 @@ pub struct Audit {
     pub drained_id: u64,
     /// The newest reading's number.
     pub last_id: u64,
+    /// Readings that come into the sums next.
+    pub unsummed: u64,
     /// What each series has.
     pub series: Vec<SeriesAudit>,
     /// What was rejected on each topic, as far as it is still there.
@@ -117,7 +119,8 @@ impl Audit {
             self.readings + self.readings_deleted,
             self.totals.stored,
         );
-        check("readings in the sums of days", sum(|series| series.stored), self.totals.stored);
+        let summed = sum(|series| series.stored);
+        check("readings in the sums of days", summed + self.unsummed, self.totals.stored);
         check(
             "rejects in the file and deleted ones",
             self.rejects + self.rejects_deleted,
@@ -137,7 +140,8 @@ pub(super) fn audit(connection: &Connection) -> rusqlite::Result<Audit> {
     let mut audit = connection.query_row(
         "SELECT stored, duplicate, rejected, readings_deleted, rejects_deleted,
              drained_reading_id, reading_id_last,
-             (SELECT count(*) FROM reading), (SELECT count(*) FROM reject)
+             (SELECT count(*) FROM reading), (SELECT count(*) FROM reject),
+             reading_id_last - summed_reading_id
          FROM total",
         [],
         |row| {
@@ -150,6 +154,7 @@ pub(super) fn audit(connection: &Connection) -> rusqlite::Result<Audit> {
                 last_id: number(6)?,
                 readings: number(7)?,
                 rejects: number(8)?,
+                unsummed: number(9)?,
                 ..Audit::default()
             })
         },

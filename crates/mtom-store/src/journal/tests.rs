@@ -208,8 +208,8 @@ fn an_older_version_is_backed_up_and_migrated() {
     let extra: i64 = folder.plain().query_row("SELECT extra FROM total", [], |r| r.get(0)).unwrap();
     assert_eq!(extra, 7);
     drop(journal);
-    assert_eq!(fs::read(beside(&folder.path(), ".v4.bak")).unwrap(), old);
-    assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock", "mtom.db.v4.bak"]);
+    assert_eq!(fs::read(beside(&folder.path(), ".v5.bak")).unwrap(), old);
+    assert_eq!(folder.files(), ["mtom.db", "mtom.db.lock", "mtom.db.v5.bak"]);
     let applied: Vec<(u32, i64)> = folder
         .plain()
         .prepare("SELECT version, applied_at_micros FROM schema_version ORDER BY version")
@@ -218,7 +218,10 @@ fn an_older_version_is_backed_up_and_migrated() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(applied, [(1, NOW.0), (2, NOW.0), (3, NOW.0), (4, NOW.0), (5, NOW.0 + 1)]);
+    assert_eq!(
+        applied,
+        [(1, NOW.0), (2, NOW.0), (3, NOW.0), (4, NOW.0), (5, NOW.0), (6, NOW.0 + 1)]
+    );
 }
 
 #[test]
@@ -231,7 +234,7 @@ fn a_backup_holds_the_log_that_a_killed_process_left() {
         fs::copy(beside(&folder.path(), suffix), beside(&copy.path(), suffix)).unwrap();
     }
     drop(Journal::open_with(&copy.path(), NOW, &with(NEXT_VERSION)).unwrap());
-    fs::rename(beside(&copy.path(), ".v4.bak"), copy.path()).unwrap();
+    fs::rename(beside(&copy.path(), ".v5.bak"), copy.path()).unwrap();
     assert_eq!(copy.open().counts().stored, 1);
 }
 

@@ -261,7 +261,12 @@ impl Child<'_> {
                 }
             }
         }
-        if keeps { batch.write() } else { Ok(()) }
+        if !keeps {
+            return Ok(());
+        }
+        batch.write_ahead(planned.items.iter().any(|item| matches!(item, Item::Command)))?;
+        journal.sum_up();
+        Ok(())
     }
 }
 

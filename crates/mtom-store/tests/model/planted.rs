@@ -106,6 +106,10 @@ fn bugs_of_the_journal_are_caught() {
     ] {
         caught(&schedule, bug, where_it_shows);
     }
+    let ahead =
+        [batch(vec![keyed(1, 9, 1)], End::Ahead), batch(vec![keyed(2, 1, 1)], End::AheadCrash)];
+    check(&ahead, Bug::None).unwrap();
+    caught(&ahead, Bug::Unsummed, "pages");
 }
 
 #[test]

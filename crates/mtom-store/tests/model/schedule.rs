@@ -38,6 +38,10 @@ pub(crate) enum Turn {
 pub(crate) enum End {
     Commit,
     Write,
+    /// The sums follow in a transaction of their own.
+    Ahead,
+    /// The process is killed between the two.
+    AheadCrash,
     Drop,
     /// The process is killed while the batch is open.
     Crash,
@@ -105,6 +109,8 @@ fn turn() -> impl Strategy<Value = Turn> {
     let end = prop_oneof![
         5 => Just(End::Commit),
         4 => Just(End::Write),
+        2 => Just(End::Ahead),
+        1 => Just(End::AheadCrash),
         1 => Just(End::Drop),
         1 => Just(End::Crash),
     ];

@@ -26,6 +26,8 @@ pub(crate) enum Bug {
     Unwritten,
     /// A batch that is killed leaves what it had.
     Torn,
+    /// Nobody knows that the sums lack what was written ahead of them.
+    Unsummed,
     /// Retention takes what another database lacks.
     Undrained,
     /// Retention keeps a slot too few.
@@ -180,6 +182,21 @@ impl World {
                 if matches!(end, End::Commit) {
                     self.sync();
                 }
+            }
+            End::Ahead => {
+                batch.write_ahead(true).unwrap();
+                self.model = model;
+                self.journal().sum_up();
+            }
+            End::AheadCrash => {
+                batch.write_ahead(true).unwrap();
+                self.model = model;
+                if self.bug == Bug::Unsummed {
+                    let sql = "UPDATE total SET summed_reading_id = reading_id_last";
+                    rusqlite::Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+                }
+                self.crash(u64::MAX);
+                return self.compare();
             }
             End::Drop => drop(batch),
             End::Crash => {
