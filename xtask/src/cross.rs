@@ -22,7 +22,7 @@ const BUILD_DIR: &str = "checks";
 const ONLY_HERE: [&str; 2] = ["xtask", "mtom-bench"];
 /// Tests that open a serial port: QEMU's user mode answers `ENOSYS` to `TCGETS2` (ioctl_tty(2)), with which a port's
 /// speed is set. A kernel has it, and on this computer they run with each `cargo xtask test`.
-const SERIAL_PORTS: &str = "run::tests::serial::";
+const SERIAL_PORTS: [&str; 2] = ["run::tests::serial::", "actuator::tests::serial::"];
 
 /// `cargo xtask cross [NAME…]`; without a name all but this computer's own kind.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
@@ -120,8 +120,9 @@ fn unit_tests(repo: &Repo, platform: Platform) -> Result<()> {
     // An emulated processor is many times slower, and chance is tried enough on this computer's own.
     test.arg("--no-fail-fast").env("PROPTEST_CASES", "16");
     if platform != Platform::Linux {
-        println!("left out, as QEMU cannot set the speed of a serial port: {SERIAL_PORTS}");
-        test.args(["--", "--skip", SERIAL_PORTS]);
+        let names = SERIAL_PORTS.join(", ");
+        println!("left out, as QEMU cannot set the speed of a serial port: {names}");
+        test.arg("--").args(SERIAL_PORTS.iter().flat_map(|name| ["--skip", name]));
     }
     programs::run(&mut test)
 }
