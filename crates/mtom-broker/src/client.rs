@@ -36,8 +36,11 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 pub struct Settings {
     /// The broker.
     pub target: Target,
-    /// Fixed, so that the broker keeps our session while we are away.
+    /// Fixed, so that the broker knows our session again.
     pub client_id: String,
+    /// The broker keeps our session while we are away, with what comes for us meanwhile. Otherwise it forgets us with
+    /// the connection: nothing waits, and all that it has kept is told again with the next.
+    pub is_kept: bool,
     /// Topic filters to subscribe to, QoS 1; `$share/group/filter` is shared with whoever has the same group.
     pub filters: Vec<String>,
     /// Further ones, that the broker may refuse.
@@ -66,6 +69,13 @@ pub enum Change {
         session_lost: bool,
         /// What is spoken.
         spoken: Spoken,
+    },
+    /// The broker does not let us hear one of those that it may refuse.
+    Refused {
+        /// The filter.
+        filter: String,
+        /// Its reason.
+        reason: String,
     },
     /// The connection ended or could not be made; it is tried again.
     Lost {
@@ -153,7 +163,7 @@ impl<'a> Connection<'a> {
     fn new(settings: &'a Settings, spoken: Spoken, session: &'a mut Session) -> Self {
         let options = Options {
             client_id: settings.client_id.clone(),
-            is_kept: true,
+            is_kept: settings.is_kept,
             acknowledges_by_hand: true,
             receive_max: settings.receive_max,
             keep_alive_seconds: KEEP_ALIVE_SECONDS,
@@ -186,12 +196,12 @@ impl<'a> Connection<'a> {
                 event = self.mqtt.next() => match event {
                     Ok(Event::Connected { session_present }) => {
                         match self.connected(session_present) {
-                            Ok(0) => {
-                                wishes.connected(true);
-                                changed(Change::Connected { session_lost: false, spoken });
-                            }
-                            Ok(filters) => asked.needed = filters,
+                            Ok(all) => asked = all,
                             Err(fault) => return fault,
+                        }
+                        if asked.needed == 0 {
+                            wishes.connected(session_present);
+                            changed(Change::Connected { session_lost: false, spoken });
                         }
                     }
                     Ok(Event::Message(message)) => {
@@ -208,7 +218,7 @@ impl<'a> Connection<'a> {
                         }
                     }
                     Ok(Event::Subscribed { refused }) => {
-                        match self.answered(&refused, &mut asked, wishes) {
+                        match self.answered(refused, &mut asked, wishes, changed) {
                             Ok(None) => {}
                             Ok(Some(session_lost)) => {
                                 changed(Change::Connected { session_lost, spoken });
@@ -251,16 +261,17 @@ impl<'a> Connection<'a> {
     /// was lost.
     fn answered(
         &mut self,
-        refused: &[(String, String)],
+        refused: Vec<(String, String)>,
         asked: &mut Asked,
         wishes: &mut Wishes,
+        changed: &impl Fn(Change),
     ) -> Result<Option<bool>, Fault> {
         // Answers come in the order of the questions [MQTT-4.6.0]; those that are only wished for are asked for last.
         if let Some(left) = asked.needed.checked_sub(1) {
             if let Some((filter, reason)) = refused.first() {
                 return Err(not_subscribed(filter, reason));
             }
-            *asked = Asked { needed: left, wished: self.settings.filters_wished.len() };
+            asked.needed = left;
             if left == 0 {
                 self.session.is_subscribed = true;
                 self.session.is_known = true;
@@ -269,33 +280,38 @@ impl<'a> Connection<'a> {
             }
         } else if let Some(left) = asked.wished.checked_sub(1) {
             asked.wished = left;
+            refused
+                .into_iter()
+                .for_each(|(filter, reason)| changed(Change::Refused { filter, reason }));
         } else {
-            wishes.answered(refused);
+            wishes.answered(&refused);
         }
         Ok(None)
     }
 
-    /// Returns how many subscriptions wait for their answer; none when the session holds them.
-    fn connected(&mut self, session_present: bool) -> Result<usize, Fault> {
+    /// Returns which subscriptions wait for their answer; none is needed when the session holds them.
+    fn connected(&mut self, session_present: bool) -> Result<Asked, Fault> {
         self.up = true;
+        let Settings { filters, filters_wished, filters_again, filters_given_up, .. } =
+            self.settings;
         // The first time always: the filters may have changed since the session was made.
         if self.session.is_subscribed && session_present {
             // What the broker has kept of those is told again: it does not queue what came at QoS 0 meanwhile.
-            for filter in &self.settings.filters_wished {
+            for filter in filters_wished {
                 self.mqtt.subscribe(&[filter], true)?;
             }
-            for filter in &self.settings.filters_again {
+            for filter in filters_again {
                 self.mqtt.subscribe(&[filter], true)?;
                 // Other filters bring what comes on them from now on.
-                if !self.settings.filters.contains(filter) {
+                if !filters.contains(filter) {
                     self.mqtt.unsubscribe(filter)?;
                 }
             }
-            return Ok(0);
+            return Ok(Asked { needed: 0, wished: filters_wished.len() + filters_again.len() });
         }
-        self.session.is_subscribed = false;
-        self.session.is_lost |= self.session.is_known && !session_present;
-        let Settings { filters, filters_wished, filters_given_up, .. } = self.settings;
+        self.session.is_subscribed = filters.is_empty();
+        let is_expected = self.settings.is_kept && self.session.is_known;
+        self.session.is_lost |= is_expected && !session_present;
         if session_present {
             for filter in filters_given_up {
                 self.mqtt.unsubscribe(filter)?;
@@ -304,7 +320,7 @@ impl<'a> Connection<'a> {
         for filter in filters.iter().chain(filters_wished) {
             self.mqtt.subscribe(&[filter], true)?;
         }
-        Ok(filters.len())
+        Ok(Asked { needed: filters.len(), wished: filters_wished.len() })
     }
 
     /// Sends a message of our own; the future ends when the broker has it, or never will.

@@ -6,6 +6,7 @@
 
 use crate::Clock;
 use crate::alerts::{self, Alerts};
+use crate::announce::Talk;
 use crate::board::Board;
 use crate::control::Control;
 use crate::controllers::Keeper;
@@ -42,12 +43,13 @@ use tokio_util::sync::CancellationToken;
 mod error;
 mod feeder;
 mod house;
+mod house_line;
 mod listening;
 mod ports;
 mod session;
 
 pub use error::{RunError, StartError};
-use feeder::{Driven, Feeder, feed, feeder};
+use feeder::{Driven, Feeder, Outlets, feed, feeder};
 use house::{Hearing, House};
 use listening::intake;
 use ports::BoundPorts;
@@ -147,7 +149,7 @@ impl Gateway {
             clock.clone(),
         )?;
         let (driven, forwarded, grant) = Driven::new(driven_here, history.clone());
-        let (feeder, mqtt, outlet) =
+        let (feeder, mqtt, Outlets { any: outlet, told }) =
             feeder(settings.source, &path, (&intake, &house), &clock, driven).await?;
         let (broker, pairings) = (feeder.broker(), Pairings::default());
         let links = links::all(&settings.actuators, &board, &known, &pairings, broker.as_ref());
@@ -155,7 +157,7 @@ impl Gateway {
         let ports = BoundPorts::bind(settings.ports, &mut addresses).await?;
         let feeding = CancellationToken::new();
         let (noted, notes) = mpsc::channel(alerts::NOTES_LEN);
-        let house = house.telling(outlet.clone(), &view, &control, &clock);
+        let house = house.telling(told, &view, &control, &clock);
         let told = (view.clone(), Arc::clone(&clock));
         let alerts =
             Alerts::new(history.clone(), outlet.clone(), raised, noted, told, feeding.clone());
@@ -307,6 +309,12 @@ impl Gateway {
     #[must_use]
     pub fn discovered(&self) -> Discovered {
         self.house.discovered.clone()
+    }
+
+    /// How it stands between it and Home Assistant.
+    #[must_use]
+    pub fn talk(&self) -> Talk {
+        self.house.talk.clone()
     }
 
     /// Its readings as lines, and which controllers follow them.

@@ -1,7 +1,7 @@
 //! The spine: message → reading → {store, forward, rules → actuator}.
 
 mod alerts;
-mod announce;
+pub mod announce;
 pub mod availability;
 mod board;
 pub mod control;

@@ -27,6 +27,7 @@ pub(crate) fn settings(target: Target) -> Settings {
     Settings {
         target,
         client_id: "mtom-test".into(),
+        is_kept: true,
         filters: vec!["Environ/#".into()],
         filters_wished: vec!["mtom/+/status".into()],
         filters_again: vec![],

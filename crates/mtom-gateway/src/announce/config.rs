@@ -4,6 +4,7 @@
 //! `unique_id`. A number expires, so it is never kept: one that is kept would look new after a restart.
 
 use super::names::{Names, slug};
+use super::talk::ToldCounts;
 use crate::view::{ActuatorView, LinkState};
 use bytes::Bytes;
 use mtom_protocol::link::Led;
@@ -28,8 +29,35 @@ impl Series {
     }
 }
 
+/// One config, and what it tells of.
+pub(super) struct Config {
+    pub(super) topic: String,
+    pub(super) payload: Bytes,
+    pub(super) counts: ToldCounts,
+}
+
+/// The configs of the gateway, of every device with its series, which are in the order of devices, and of every
+/// actuator.
+pub(super) fn all(
+    names: &Names,
+    series: &[Series],
+    actuators: &[String],
+    expire_after: Duration,
+) -> Vec<Config> {
+    let none = ToldCounts::default();
+    let gateway =
+        Config { topic: names.config_of_gateway(), payload: gateway(names), counts: none };
+    let actuators = actuators.iter().map(|name| Config {
+        topic: names.config_of_actuator(name),
+        payload: actuator(names, name),
+        counts: ToldCounts { switches: 1, ..none },
+    });
+    let devices = devices(names, series, expire_after).into_iter();
+    std::iter::once(gateway).chain(devices).chain(actuators).collect()
+}
+
 /// The gateway itself: whether it is there.
-pub(super) fn gateway(names: &Names) -> Bytes {
+fn gateway(names: &Names) -> Bytes {
     let id = names.id();
     let component = json!({
         "p": "binary_sensor",
@@ -49,34 +77,31 @@ pub(super) fn gateway(names: &Names) -> Bytes {
     }))
 }
 
-/// One config for each device, with all of its series, which are in the order of devices.
-pub(super) fn devices(
-    names: &Names,
-    series: &[Series],
-    expire_after: Duration,
-) -> Vec<(String, Bytes)> {
+/// One config for each device, with all of its series.
+fn devices(names: &Names, series: &[Series], expire_after: Duration) -> Vec<Config> {
     let of_device = series.chunk_by(|one, other| one.device == other.device);
     let config = |all: &[Series]| {
         let device = &*all.first()?.device;
         let id = names.device_id(device);
         let components =
-            all.iter().map(|one| (slug(&one.quantity), sensor(names, &id, one, expire_after)));
+            all.iter().map(|one| (slug(&one.quantity), sensor(names, one, expire_after)));
         let config = json!({
             "dev": device_of(names, &id, device),
             "o": origin(),
             "avty": [{ "t": names.gateway() }],
             "cmps": components.collect::<Map<_, _>>(),
         });
-        Some((names.config_of_device(device), bytes(&config)))
+        let counts = ToldCounts { devices: 1, sensors: all.len() as u64, switches: 0 };
+        Some(Config { topic: names.config_of_device(device), payload: bytes(&config), counts })
     };
     of_device.filter_map(config).collect()
 }
 
-fn sensor(names: &Names, device_id: &str, series: &Series, expire_after: Duration) -> Value {
+fn sensor(names: &Names, series: &Series, expire_after: Duration) -> Value {
     let Series { device, quantity, unit } = series;
     let mut sensor = json!({
         "p": "sensor",
-        "unique_id": format!("{device_id}_{}", slug(quantity)),
+        "unique_id": names.series_id(device, quantity),
         "default_entity_id": format!("sensor.{}_{}", entity(device), entity(quantity)),
         "name": &**quantity,
         "state_topic": names.series(device, quantity),
@@ -93,7 +118,7 @@ fn sensor(names: &Names, device_id: &str, series: &Series, expire_after: Duratio
 }
 
 /// An actuator: a switch whose state is what the device has reported, and a button that gives it back to the rules.
-pub(super) fn actuator(names: &Names, name: &str) -> Bytes {
+fn actuator(names: &Names, name: &str) -> Bytes {
     let id = names.actuator_id(name);
     let switch = json!({
         "p": "switch",

@@ -1,11 +1,13 @@
 //! What Home Assistant says to us: that it has started, and what it wants of an actuator.
 
 use super::names::Names;
+use super::talk::Talk;
 use bytes::Bytes;
 use mtom_broker::outlet::Announcement;
 use mtom_protocol::link::Led;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 /// Words that wait to be obeyed. Full: the newest is not heard, and that is said.
 pub(super) const WORDS_LEN: usize = 16;
@@ -19,12 +21,14 @@ pub(crate) struct Ears {
     gateway: Arc<str>,
     words: mpsc::Sender<Word>,
     again: Arc<Notify>,
+    talk: Talk,
 }
 
 /// What it wants of an actuator, which is named as in its topic; `None`: the rules speak again.
 pub(super) struct Word {
     pub(super) actuator: String,
     pub(super) led: Option<Led>,
+    pub(super) heard_at: Instant,
 }
 
 /// The words that wait.
@@ -44,13 +48,19 @@ impl Ears {
         let base = is_on.then(|| format!("mtom/{id}/actuator/").into());
         let status = format!("{prefix}/status").into();
         let gateway = Names::new(prefix, id).gateway().into();
-        let ears = Self { base, status, gateway, words, again: Arc::clone(&again) };
+        let talk = Talk::new(id, is_on);
+        let ears = Self { base, status, gateway, words, again: Arc::clone(&again), talk };
         (ears, Words(waiting), again)
     }
 
     /// The prefix of Home Assistant.
     pub(crate) fn prefix(&self) -> Arc<str> {
         self.status.strip_suffix("/status").unwrap_or_default().into()
+    }
+
+    /// How it stands.
+    pub(crate) fn talk(&self) -> &Talk {
+        &self.talk
     }
 
     /// What is to be subscribed to at an external broker.
@@ -71,32 +81,62 @@ impl Ears {
         self.again.notify_one();
     }
 
+    /// Whether a message is for us. What it says is neither noted nor done.
+    pub(crate) fn is_for_us(&self, topic: &str, payload: &[u8]) -> bool {
+        self.is_status(topic, payload) || self.actuator(topic).is_some()
+    }
+
+    fn is_status(&self, topic: &str, payload: &[u8]) -> bool {
+        let is_one = *topic == *self.status && matches!(payload, b"online" | b"offline");
+        is_one && self.base.is_some()
+    }
+
+    /// Whose command comes on a topic.
+    fn actuator<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        let base = self.base.as_ref()?;
+        topic.strip_prefix(&**base).and_then(|rest| rest.strip_suffix("/set"))
+    }
+
     /// Hears a message; true: it was for us.
     pub(crate) fn heard(&self, topic: &str, payload: &[u8], retained_copy: bool) -> bool {
-        let Some(base) = &self.base else { return false };
-        if *topic == *self.status && matches!(payload, b"online" | b"offline") {
-            if payload == b"online" && !retained_copy {
+        if self.is_status(topic, payload) {
+            let is_online = payload == b"online";
+            self.talk.is_there(is_online);
+            if is_online && !retained_copy {
                 self.again.notify_one();
             }
             return true;
         }
-        let actuator = topic.strip_prefix(&**base).and_then(|rest| rest.strip_suffix("/set"));
-        let Some(actuator) = actuator else { return false };
+        let Some(actuator) = self.actuator(topic) else { return false };
+        // An empty one takes back what was kept.
+        if payload.is_empty() {
+            return true;
+        }
+        if let Err(reason) = self.told(actuator, payload, retained_copy) {
+            self.talk.refused();
+            tracing::warn!(topic, "a command of Home Assistant is not obeyed: {reason}");
+        }
+        true
+    }
+
+    /// Puts a command behind those that wait to be obeyed.
+    fn told(
+        &self,
+        actuator: &str,
+        payload: &[u8],
+        retained_copy: bool,
+    ) -> Result<(), &'static str> {
         let led = match payload {
             b"ON" => Some(Led::On),
             b"OFF" => Some(Led::Off),
             b"AUTO" => None,
-            _ => {
-                tracing::warn!(topic, "not a command: expected ON, OFF or AUTO");
-                return true;
-            }
+            _ => return Err("expected ON, OFF or AUTO"),
         };
         // A copy that was kept is somebody's wish of some other day.
         if retained_copy {
-            tracing::warn!(topic, "a command that the broker had kept is not obeyed");
-        } else if self.words.try_send(Word { actuator: actuator.to_owned(), led }).is_err() {
-            tracing::warn!(topic, "too many commands at once: this one is not obeyed");
+            return Err("the broker had kept it");
         }
-        true
+        let word = Word { actuator: actuator.to_owned(), led, heard_at: Instant::now() };
+        self.words.try_send(word).map_err(|_| "too many at once")
     }
 }

@@ -4,10 +4,13 @@
 //! readings: neither we, nor another of the same broker.
 
 use mtom_protocol::reading::Reading;
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// The longest beginning of a name that is kept when it has to be changed, in bytes.
 const SLUG_LEN_MAX: usize = 40;
+/// Hexadecimal digits of a name's digest: enough that no two names have the same.
+const DIGEST_LEN: usize = 16;
 
 /// Below which topics we speak.
 pub(super) struct Names {
@@ -86,6 +89,14 @@ impl Names {
         format!("{}_d_{}", self.id, slug(device))
     }
 
+    /// What tells one series from all others. Where both names may have the `_` that stands between them, a full stop
+    /// stands there, which no name has.
+    pub(super) fn series_id(&self, device: &str, quantity: &str) -> String {
+        let quantity = slug(quantity);
+        let between = if quantity.contains('_') { '.' } else { '_' };
+        format!("{}{between}{quantity}", self.device_id(device))
+    }
+
     pub(super) fn actuator_id(&self, name: &str) -> String {
         format!("{}_a_{}", self.id, slug(name))
     }
@@ -107,24 +118,26 @@ impl Names {
     }
 }
 
-/// A text of letters, digits, `_` and `-`: the name itself, or the beginning of it with what tells it from others.
+/// A text of letters, digits, `_` and `-`, another one for each name: the name itself, or the beginning of it with its
+/// digest behind. A name that looks like one with a digest gets a digest too.
 pub(super) fn slug(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if (1..=2 * SLUG_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain) {
+    let is_short = (1..=2 * SLUG_LEN_MAX).contains(&name.len());
+    if is_short && name.chars().all(is_plain) && !has_digest(name) {
         return name.to_owned();
     }
     let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
     let mut out: String = plain.take(SLUG_LEN_MAX).collect();
-    let _ = write!(out, "_{:08x}", fold(name));
+    out.push('_');
+    for byte in &Sha256::digest(name)[..DIGEST_LEN / 2] {
+        let _ = write!(out, "{byte:02x}");
+    }
     out
 }
 
-/// FNV-1a, folded: the same on every computer and in every version.
-fn fold(text: &str) -> u32 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in text.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
-    u32::from_be_bytes([a, b, c, d]) ^ u32::from_be_bytes([e, f, g, h])
+/// Whether it ends as a name that had to be changed.
+fn has_digest(name: &str) -> bool {
+    let digits = name.rsplit_once('_').map_or("", |(_, digits)| digits);
+    digits.len() == DIGEST_LEN
+        && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

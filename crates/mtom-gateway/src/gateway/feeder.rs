@@ -1,10 +1,10 @@
 //! What brings messages to the relay: the embedded broker, the client of another, or another gateway.
 
 use super::house::Hearing;
+use super::house_line::HouseLine;
 use super::session::Session;
 use super::{StartError, own_client_id};
 use crate::Clock;
-use crate::announce::Ears;
 use crate::discovery::{self, Discovered};
 use crate::forwarded::lines::{FORWARDINGS_LEN, Forwarding};
 use crate::forwarded::{self, Following, Upstream};
@@ -45,7 +45,8 @@ pub(super) struct External {
     outgoings: Outgoings,
     presence: Presence,
     wishes: Wishes,
-    ears: Ears,
+    /// `None`: Home Assistant is not told.
+    house: Option<HouseLine>,
 }
 
 impl Feeder {
@@ -106,14 +107,22 @@ impl Driven {
     }
 }
 
-/// Binds what has to be bound. With it, the broker's address and the way for what the gateway says.
+/// The ways for what the gateway says; `None`: there is no broker.
+#[derive(Default)]
+pub(super) struct Outlets {
+    pub(super) any: Option<Outlet>,
+    /// To Home Assistant.
+    pub(super) told: Option<Outlet>,
+}
+
+/// Binds what has to be bound. With it, the broker's address and the ways for what the gateway says.
 pub(super) async fn feeder(
     source: Source,
     dir: &Path,
     (intake, house): (&Intake, &Hearing),
     clock: &Clock,
     driven: Driven,
-) -> Result<(Feeder, String, Option<Outlet>), StartError> {
+) -> Result<(Feeder, String, Outlets), StartError> {
     let Driven { actuators, history, forwardings, granted } = driven;
     let filters = house.filters.clone();
     let granted = if matches!(source, Source::Forwarded { .. }) {
@@ -138,7 +147,8 @@ pub(super) async fn feeder(
                 },
             )?;
             let (address, outlet) = (embedded.address().to_string(), embedded.outlet());
-            Ok((Feeder::Embedded(Box::new(embedded)), address, Some(outlet)))
+            let outlets = Outlets { told: Some(outlet.clone()), any: Some(outlet) };
+            Ok((Feeder::Embedded(Box::new(embedded)), address, outlets))
         }
         Source::External { target, client_id, receive_max } => {
             let client_id = match client_id {
@@ -160,7 +170,7 @@ pub(super) async fn feeder(
                 known: known.collect(),
             };
             let following = Following { upstream, wish, forwardings, granted };
-            Ok((Feeder::Forwarded(Box::new(following)), String::new(), None))
+            Ok((Feeder::Forwarded(Box::new(following)), String::new(), Outlets::default()))
         }
     }
 }
@@ -173,22 +183,24 @@ fn client_settings(
     filters: Vec<String>,
     house: &Hearing,
 ) -> client::Settings {
-    // A broker may give a message twice to whom two filters match [MQTT-3.3.5-1]: what another one covers is
-    // not asked for.
-    let mut filters_wished = [house.discovered.filters(), house.ears.filters()].concat();
-    filters_wished.retain(|wish| !filters.iter().any(|filter| topic::matches(filter, wish)));
+    // A broker may give a message twice to whom two filters match [MQTT-3.3.5-1]: what another one covers is asked for
+    // only to hear what is kept.
+    let is_covered = |wish: &String| filters.iter().any(|filter| topic::matches(filter, wish));
+    let (covered, mut filters_wished): (Vec<_>, Vec<_>) =
+        house.discovered.filters().into_iter().partition(is_covered);
     filters_wished.extend(availability_wishes(&filters));
-    let filters_again = availability_again(&filters);
+    let filters_again = [covered, availability_again(&filters)].concat();
     client::Settings {
         target,
         client_id,
+        is_kept: true,
         filters,
         filters_wished,
         filters_again,
         filters_given_up: house.discovered.given_up().into_iter().collect(),
         receive_max,
         is_known: false,
-        will: house.ears.will(),
+        will: None,
     }
 }
 
@@ -198,7 +210,7 @@ fn external(
     dir: &Path,
     house: &Hearing,
     clock: &Clock,
-) -> (Feeder, String, Option<Outlet>) {
+) -> (Feeder, String, Outlets) {
     let address = settings.target.endpoint.address();
     let wishes = wishes(&house.discovered, &settings.filters);
     let kept = [settings.filters.clone(), settings.filters_wished.clone()].concat();
@@ -206,10 +218,12 @@ fn external(
     settings.is_known = session.is_known();
     settings.filters_given_up.extend(session.given_up());
     settings.filters_wished.extend(presence::FILTERS.map(str::to_owned));
+    let (line, told) = HouseLine::new(&settings, house).unzip();
     let (outlet, outgoings) = Outlet::external();
-    let (presence, ears) = (Presence::new(clock), house.ears.clone());
-    let external = External { settings, session, outgoings, presence, wishes, ears };
-    (Feeder::External(Box::new(external)), address, Some(outlet))
+    let presence = Presence::new(clock);
+    let external = External { settings, session, outgoings, presence, wishes, house: line };
+    let outlets = Outlets { told: Some(told.unwrap_or_else(|| outlet.clone())), any: Some(outlet) };
+    (Feeder::External(Box::new(external)), address, outlets)
 }
 
 /// The topics of discovered devices, shared with the gateways that share everything else.
@@ -252,7 +266,14 @@ pub(super) fn feed(
             });
         }
         Feeder::External(external) => {
-            let External { settings, session, outgoings, presence, wishes, ears } = *external;
+            let External { settings, session, outgoings, presence, wishes, house } = *external;
+            if let Some(house) = house {
+                let stop = stop.clone();
+                tasks.spawn(async move {
+                    house.run(stop).await;
+                    Ok(())
+                });
+            }
             let intake = intake.showing(move |topic, payload, retained_copy| {
                 presence.heard(topic, payload, retained_copy)
             });
@@ -260,7 +281,6 @@ pub(super) fn feed(
             let changed = move |change| {
                 if matches!(change, Change::Connected { .. }) {
                     session.made();
-                    ears.connected();
                 }
                 tell(&view, clock(), &url, change);
             };
@@ -291,6 +311,10 @@ fn tell(view: &View, now: UnixMicros, url: &str, change: Change) {
                 );
                 view.log(now, Hop::Broker, LogEvent::BrokerForgot { url: url() });
             }
+        }
+        // The page does without what it cannot hear.
+        Change::Refused { filter, reason } => {
+            tracing::debug!(filter, reason, "the broker does not let us hear this");
         }
         Change::Lost { reason } => {
             tracing::warn!(url = url(), reason, "no broker: it is tried again");

@@ -2,11 +2,11 @@
 
 use super::{StartError, own_client_id};
 use crate::Clock;
-use crate::announce::{Announcer, Ears, Words};
+use crate::announce::{Announcer, Ears, Talk, Words};
 use crate::control::Control;
 use crate::discovery::{Discovered, plain};
 use crate::links;
-use crate::settings::{HomeAssistant, Settings};
+use crate::settings::{HomeAssistant, Settings, Source};
 use crate::view::View;
 use mtom_broker::outlet::Outlet;
 use std::path::PathBuf;
@@ -25,16 +25,18 @@ pub(super) struct Hearing {
     pub(super) filters: Vec<String>,
     /// The topics on which switches are spoken to and answer.
     pub(super) spoken: Vec<String>,
+    /// What Home Assistant says comes on a connection of its own, and is nothing where it comes otherwise.
+    pub(super) is_apart: bool,
     settings: HomeAssistant,
     folder: PathBuf,
     id: String,
-    words: Words,
-    again: Arc<Notify>,
+    again: (Words, Arc<Notify>),
 }
 
 /// What hears and what tells.
 pub(super) struct House {
     pub(super) discovered: Discovered,
+    pub(super) talk: Talk,
     /// `None`: there is no broker to tell it through.
     announcer: Option<Announcer>,
 }
@@ -42,6 +44,8 @@ pub(super) struct House {
 impl Hearing {
     pub(super) fn new(settings: &Settings) -> Result<Self, StartError> {
         let spoken = links::topics(&settings.actuators);
+        let is_external = matches!(settings.source, Source::External { .. });
+        let is_apart = is_external && settings.home_assistant.announce;
         let Settings { data_dir: folder, home_assistant: settings, topics, .. } = settings;
         let filters = topics.clone();
         let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
@@ -49,7 +53,19 @@ impl Hearing {
         let id = own_client_id(folder)?;
         let (ears, words, again) = Ears::new(&settings.prefix, &id, settings.announce);
         let (settings, folder) = (settings.clone(), folder.clone());
-        Ok(Self { discovered, ears, topics, filters, spoken, settings, folder, id, words, again })
+        let again = (words, again);
+        Ok(Self {
+            discovered,
+            ears,
+            topics,
+            filters,
+            spoken,
+            is_apart,
+            settings,
+            folder,
+            id,
+            again,
+        })
     }
 
     /// With the way to the broker, and what there is to tell.
@@ -60,15 +76,16 @@ impl Hearing {
         control: &Control,
         clock: &Clock,
     ) -> House {
-        let Self { discovered, settings, folder, id, words, again, .. } = self;
+        let Self { discovered, ears, settings, folder, id, again: (words, again), .. } = self;
+        let talk = ears.talk().clone();
         if outlet.is_none() && settings.announce {
             tracing::warn!("homeassistant.announce is of no use without a broker");
         }
         let announcer = outlet.map(|outlet| {
             let told = (view.clone(), control.clone(), Arc::clone(clock));
-            Announcer::new(&settings, &folder, &id, outlet, told, (words, again))
+            Announcer::new(&settings, &folder, &id, outlet, told, (words, again, talk.clone()))
         });
-        House { discovered, announcer }
+        House { discovered, talk, announcer }
     }
 }
 

@@ -57,9 +57,16 @@ pub(super) fn intake(
         }
     });
     let (tally, discovered, ears) = (intake.tally(), discovered.clone(), ears.clone());
+    let is_apart = house.is_apart;
     let intake = intake.showing(move |topic, payload, retained_copy| {
-        let is_aside =
-            discovered.heard(topic, payload) || ears.heard(topic, payload, retained_copy);
+        let is_of_house = || {
+            if is_apart {
+                ears.is_for_us(topic, payload)
+            } else {
+                ears.heard(topic, payload, retained_copy)
+            }
+        };
+        let is_aside = discovered.heard(topic, payload) || is_of_house();
         tally.ignore(u64::from(is_aside));
         is_aside
     });
