@@ -684,6 +684,149 @@ actuators: Array<string>, since: string, since_micros: number,
 away_since: string | null, away_since_micros: number | null, };
 
 /**
+ * `GET /api/v1/homeassistant`
+ */
+export type HomeAssistant = {
+/**
+ * It is told of our sensors and actuators. Otherwise nothing below means anything.
+ */
+announce: boolean,
+/**
+ * The name of this gateway there: what stands behind `mtom/` in its topics.
+ */
+name: string, connection: HomeAssistantConnection,
+/**
+ * Why the connection is down, where one was tried.
+ */
+reason: string | null,
+/**
+ * Filters that the broker does not let us hear.
+ */
+not_heard: Array<string>,
+/**
+ * Why the broker has not taken what it was told last; null: it has.
+ */
+not_taken: string | null,
+/**
+ * What Home Assistant has said of itself on this connection; null: nothing.
+ */
+home: HomeAssistantWord | null,
+/**
+ * Devices with sensors that it is told of.
+ */
+devices: number, sensors: number,
+/**
+ * Actuators that it is told of.
+ */
+switches: number,
+/**
+ * Its commands that were done since the start.
+ */
+obeyed: number,
+/**
+ * Those that were not: no commands, kept ones, late ones, and those for what is not there.
+ */
+refused: number, };
+
+/**
+ * How it is told.
+ */
+export type HomeAssistantConnection = "own" | "up" | "down";
+
+/**
+ * What Home Assistant says of itself.
+ */
+export type HomeAssistantWord = "online" | "offline";
+
+/**
+ * `GET /api/v1/discovered`
+ */
+export type DiscoveredThings = {
+/**
+ * Where configs are listened to, as in `homeassistant`; null: nowhere.
+ */
+prefix: string | null, counts: DiscoveredCounts,
+/**
+ * Sensors, switches, and what is not understood, in the order in which their configs came.
+ */
+things: Array<DiscoveredThing>, };
+
+/**
+ * How many things there are.
+ */
+export type DiscoveredCounts = { configs: number,
+/**
+ * Their readings come by themselves.
+ */
+sensors: number,
+/**
+ * They can be actuators.
+ */
+switches: number, not_understood: number,
+/**
+ * Neither sensors nor switches; they are not listed.
+ */
+others: number,
+/**
+ * Configs that were not taken since the start, because there are too many.
+ */
+refused: number, };
+
+/**
+ * One thing of a device.
+ */
+export type DiscoveredThing = {
+/**
+ * The device, as its readings have it.
+ */
+device: string,
+/**
+ * Its key in the config.
+ */
+key: string,
+/**
+ * `sensor`, `switch`, `light`, …
+ */
+platform: string,
+/**
+ * The topic of the config.
+ */
+config: string,
+/**
+ * Which program has written the config.
+ */
+origin: string | null, standing: DiscoveredStanding,
+/**
+ * Where its messages come, of a sensor.
+ */
+topic: string | null,
+/**
+ * What its readings are called.
+ */
+quantity: string | null,
+/**
+ * What they count; empty: a plain number.
+ */
+unit: string | null,
+/**
+ * The link of an actuator that is this switch, as `[[actuator]]` has it.
+ */
+link: string | null,
+/**
+ * Why it is not understood: one stable word.
+ */
+code: string | null,
+/**
+ * The same as a sentence.
+ */
+reason: string | null, };
+
+/**
+ * What a thing is here.
+ */
+export type DiscoveredStanding = "read" | "named" | "switch" | "not_understood";
+
+/**
  * `GET /api/v1/path`. Rates are over the last minute, latencies those of the newest that passed; null:
  * none did, or it cannot be known.
  */

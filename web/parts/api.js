@@ -8,6 +8,8 @@
 /** @typedef {import("../wire.d.ts").Storage} Storage */
 /** @typedef {import("../wire.d.ts").Path} Path */
 /** @typedef {import("../wire.d.ts").Clients} Clients */
+/** @typedef {import("../wire.d.ts").DiscoveredThings} DiscoveredThings */
+/** @typedef {import("../wire.d.ts").HomeAssistant} HomeAssistant */
 /** @typedef {import("../wire.d.ts").Controllers} Controllers */
 /** @typedef {import("../wire.d.ts").Simulated} Simulated */
 /** @typedef {import("../wire.d.ts").Why} Why */
@@ -143,6 +145,16 @@ export function clients() {
 /** @returns {Promise<Controllers>} */
 export function controllers() {
   return get("/api/v1/controllers");
+}
+
+/** @returns {Promise<HomeAssistant>} */
+export function homeAssistant() {
+  return get("/api/v1/homeassistant");
+}
+
+/** @returns {Promise<DiscoveredThings>} */
+export function discovered() {
+  return get("/api/v1/discovered");
 }
 
 /** @param {string} name */

@@ -8,6 +8,7 @@ import { createChart } from "./chart.js";
 import { createControllers } from "./controllers.js";
 import { createEdit } from "./edit.js";
 import { createHistory } from "./history.js";
+import { createHouse } from "./house.js";
 import { createLog } from "./log.js";
 import { createPlayer } from "./player.js";
 import { createRejects } from "./rejects.js";
@@ -46,6 +47,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
   const log = createLog(page);
   const history = createHistory(page);
   const rejects = createRejects(page);
+  const house = createHouse(page, isOpen);
   const storage = createStorage(page);
   const player = createPlayer(page, { onChange, sight: chart.sight });
   /** @type {string | null} */
@@ -75,6 +77,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
     if (fresh.length > 0 && !page.isReplay) history.note(fresh);
     if (parts.has("actuators") && !all) chart.loadDriven();
     if (all || parts.has("actuators")) controllers.render();
+    if (all) house.render();
     if (all || parts.has("actuators") || parts.has("log")) why.follow(all);
     if (all || parts.has("log")) {
       rules.follow(all);
@@ -94,6 +97,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
     log.relabel();
     history.relabel();
     rejects.relabel();
+    house.relabel();
     player.relabel();
     storage.render();
   }
@@ -108,6 +112,7 @@ export function createBelow(page, { isOpen, focusLed, onChange }) {
   function resume() {
     void storage.load();
     void controllers.load();
+    void house.load();
     history.resume();
   }
 

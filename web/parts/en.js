@@ -221,6 +221,28 @@ export const en = {
   "controllers.drives": "Actuators: ",
   "controllers.drives.none": "It drives no actuator.",
 
+  "house.title": "Home Assistant",
+  "house.told": "What it is told",
+  "house.online": "Home Assistant says that it is there",
+  "house.offline": "Home Assistant has gone",
+  "house.quiet": "Home Assistant has not said yet whether it is there",
+  "house.down": "Home Assistant hears nothing: no connection to the broker",
+  "house.counts":
+    "Devices: {devices}, sensors: {sensors}, switches: {switches}. This gateway is {name} there.",
+  "house.words": "Commands that were done: {obeyed}; that were not: {refused}",
+  "house.not.taken": "The broker did not take it: {reason}",
+  "house.not.heard": "The broker does not let mtom hear {filter}",
+  "house.found": "Found by what others tell it",
+  "house.tally":
+    "Configs: {configs}, sensors: {sensors}, switches: {switches}, not understood: {missed}",
+  "house.tally.refused": "not taken, because there are too many: {refused}",
+  "house.none": "No config has come.",
+  "house.read": "read as {quantity}",
+  "house.named": "read as ingest.topics says",
+  "house.switch": "can be an actuator with this link",
+  "house.not_understood": "not understood: {reason}",
+  "house.rest": "And {count} more: /api/v1/discovered has them all.",
+
   "why.ask": "Why?",
   "why.title": "{name}: why {state}?",
   "why.close": "Close",

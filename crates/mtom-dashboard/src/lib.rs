@@ -14,6 +14,7 @@ mod controllers;
 mod devices;
 mod discovered;
 mod events;
+mod homeassistant;
 mod join;
 mod late;
 mod ledger;

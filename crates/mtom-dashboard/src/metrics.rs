@@ -3,6 +3,8 @@
 //! Names of devices are labels, escaped as the format says; at most so many series are told.
 
 use crate::past::backlog;
+use mtom_gateway::announce::{Line, TalkStanding, ToldCounts};
+use mtom_gateway::discovery;
 use mtom_gateway::sparkplug::SparkplugCounts;
 use mtom_gateway::view::Snapshot;
 use mtom_gateway::view::forwarded::Forwarded;
@@ -16,7 +18,15 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 /// Series with a value of their own. More are counted and not told.
 const SERIES_MAX: usize = 10_000;
 
-pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
+/// What there is to say of Home Assistant.
+#[derive(Default)]
+pub(crate) struct House {
+    pub(crate) standing: TalkStanding,
+    /// What was found by what others tell it; `None`: nobody looks.
+    pub(crate) discovered: Option<discovery::Counts>,
+}
+
+pub(crate) fn text(snapshot: &Snapshot, size: Size, house: &House, now: UnixMicros) -> String {
     let mut page = Page(String::new());
     let counts = snapshot.counts;
     for (name, help, value) in [
@@ -64,6 +74,10 @@ pub(crate) fn text(snapshot: &Snapshot, size: Size, now: UnixMicros) -> String {
     page.availability(snapshot);
     page.sparkplug(snapshot.sparkplug);
     page.actuators(snapshot);
+    page.house(&house.standing);
+    if let Some(counts) = house.discovered {
+        page.discovered(counts);
+    }
     page.0
 }
 
@@ -200,6 +214,45 @@ impl Page {
         ] {
             self.one(&format!("mtom_sparkplug_{name}_total"), "counter", help, value);
         }
+    }
+
+    /// Nothing, where it is not told.
+    fn house(&mut self, standing: &TalkStanding) {
+        if !standing.is_told {
+            return;
+        }
+        let is_up = u64::from(!matches!(standing.line, Some(Line::Down(_))));
+        let help = "1: the broker through which Home Assistant is told can be reached.";
+        self.one("mtom_homeassistant_up", "gauge", help, is_up);
+        let ToldCounts { devices, sensors, switches } = standing.told;
+        for (name, kind, value, help) in [
+            ("devices", "gauge", devices, "Devices with sensors that Home Assistant is told of."),
+            ("sensors", "gauge", sensors, "Their sensors."),
+            ("switches", "gauge", switches, "Actuators that Home Assistant is told of."),
+            ("commands_obeyed_total", "counter", standing.obeyed, "Its commands that were done."),
+            (
+                "commands_refused_total",
+                "counter",
+                standing.refused,
+                "Its commands that were not: wrong, kept or late ones, and those for nobody.",
+            ),
+        ] {
+            self.one(&format!("mtom_homeassistant_{name}"), kind, help, value);
+        }
+    }
+
+    fn discovered(&mut self, counts: discovery::Counts) {
+        let found = [
+            ("configs", counts.configs, "Configs of others for Home Assistant that are known."),
+            ("sensors", counts.sensors, "Sensors in them whose readings come."),
+            ("switches", counts.switches, "Switches in them that can be actuators."),
+            ("not_understood", counts.not_understood, "Things in them that lead to nothing."),
+        ];
+        for (name, value, help) in found {
+            self.one(&format!("mtom_discovered_{name}"), "gauge", help, value);
+        }
+        let help = "Configs that were not taken, because there are too many.";
+        self.one("mtom_discovered_refused_total", "counter", help, counts.refused);
     }
 
     fn actuators(&mut self, snapshot: &Snapshot) {

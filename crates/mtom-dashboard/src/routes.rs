@@ -9,8 +9,9 @@ use crate::past::{Chart, ChartAsked, ReadingsQuery, Storage};
 use crate::problem::Problem;
 use crate::server::Shared;
 use crate::{
-    alerts, assets, caching, change, clients, controllers, devices, discovered, late, ledger, live,
-    metrics, openapi, pair, path, reach, rejects, replay, ruled, scan, simulator, standing, trial,
+    alerts, assets, caching, change, clients, controllers, devices, discovered, homeassistant,
+    late, ledger, live, metrics, openapi, pair, path, reach, rejects, replay, ruled, scan,
+    simulator, standing, trial,
 };
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -58,6 +59,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/api/v1/clients", get(clients::clients))
         .route("/api/v1/controllers", get(controllers::controllers))
         .route("/api/v1/discovered", get(discovered::discovered))
+        .route("/api/v1/homeassistant", get(homeassistant::homeassistant))
         .route("/api/v1/clients/allowed", put(clients::allow).delete(clients::withdraw))
         .route("/api/v1/simulator", get(simulator::simulator))
         .route("/api/v1/simulator/temperature", put(simulator::hold))
@@ -334,7 +336,12 @@ async fn storage(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
 ))]
 async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let size = shared.read(History::size).await?;
-    let text = metrics::text(&shared.view.snapshot(), size, (shared.clock)());
+    let found = shared.discovered.as_ref().filter(|found| found.prefix().is_some());
+    let house = metrics::House {
+        standing: shared.talk.standing(),
+        discovered: found.map(|found| found.counts()),
+    };
+    let text = metrics::text(&shared.view.snapshot(), size, &house, (shared.clock)());
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -24,6 +24,7 @@ use jiff::tz::TimeZone;
 use mtom_forward::doorstep::{Doorstep, Visitor};
 use mtom_forward::server::tune;
 use mtom_gateway::Clock;
+use mtom_gateway::announce::Talk;
 use mtom_gateway::control::Control;
 use mtom_gateway::discovery::Discovered;
 use mtom_gateway::guests::Guests;
@@ -75,6 +76,8 @@ pub struct Dashboard {
     pub presence: Option<Presence>,
     /// Devices that were found by what they tell Home Assistant; `None`: nobody looks.
     pub discovered: Option<Discovered>,
+    /// How it stands between us and Home Assistant.
+    pub talk: Talk,
     /// Readings as lines on `/live`, and which controllers follow them; `None`: nobody can.
     pub lines: Option<Lines>,
     /// The simulated sensor that can be held; `None`: there is none.
@@ -176,6 +179,7 @@ pub(crate) struct Shared {
     pub(crate) guests: Option<Guests>,
     pub(crate) presence: Option<Presence>,
     pub(crate) discovered: Option<Discovered>,
+    pub(crate) talk: Talk,
     pub(crate) lines: Option<Lines>,
     pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
@@ -223,6 +227,7 @@ pub(crate) async fn serve_within(
         guests,
         presence,
         discovered,
+        talk,
         lines,
         simulator,
     } = dashboard;
@@ -243,6 +248,7 @@ pub(crate) async fn serve_within(
         guests,
         presence,
         discovered,
+        talk,
         lines,
         simulator,
         limits,

@@ -6,6 +6,7 @@ use crate::server::{Dashboard, Info, Limits, serve_within};
 use crate::simulator::Simulator;
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
+use mtom_gateway::announce::Talk;
 use mtom_gateway::pairing::Pairings;
 use mtom_gateway::view::View;
 use mtom_protocol::reading::{Reading, StoredReading};
@@ -112,6 +113,7 @@ impl Server {
             guests: None,
             presence: None,
             discovered: None,
+            talk: Talk::default(),
             lines: None,
             simulator: None,
         };

@@ -139,6 +139,7 @@ fn dashboard(
         guests: gateway.guests(),
         presence: gateway.presence(),
         discovered: Some(gateway.discovered()),
+        talk: gateway.talk(),
         lines: Some(gateway.lines()),
         simulator: None,
     }

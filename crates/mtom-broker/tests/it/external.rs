@@ -53,7 +53,7 @@ async fn a_restarted_broker_is_found_again_with_the_session() {
     assert!(matches!(client.change().await, Change::Lost { .. }));
     loop {
         match client.change().await {
-            Change::Lost { .. } => {}
+            Change::Lost { .. } | Change::Refused { .. } => {}
             Change::Connected { session_lost, .. } => {
                 assert!(!session_lost);
                 break;

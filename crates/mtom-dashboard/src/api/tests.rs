@@ -9,7 +9,9 @@ use crate::alerts::{Alert, Alerts};
 use crate::clients;
 use crate::controllers;
 use crate::devices::{Device, Devices, Series, SeriesList};
+use crate::discovered;
 use crate::events::LogEvent;
+use crate::homeassistant;
 use crate::pair::{Pairing, PairingWord};
 use crate::past::{Chart, ChartPoint, Database, Gap, Storage};
 use crate::path::{AlertsStuck, BrokerLost, Path, RulesBlind, RulesRefused};
@@ -89,6 +91,7 @@ fn the_types_of_the_page_are_these() {
     declare::<TextPlace>(&config, &mut text);
     declare::<Devices<'_>>(&config, &mut text);
     declare_clients(&config, &mut text);
+    declare_house(&config, &mut text);
     declare::<Path<'_>>(&config, &mut text);
     declare::<BrokerLost<'_>>(&config, &mut text);
     declare_rule_troubles(&config, &mut text);
@@ -116,6 +119,16 @@ fn declare_clients(config: &Config, text: &mut String) {
     declare::<clients::Refused<'_>>(config, text);
     declare::<controllers::Controllers>(config, text);
     declare::<controllers::Controller>(config, text);
+}
+
+fn declare_house(config: &Config, text: &mut String) {
+    declare::<homeassistant::HomeAssistant>(config, text);
+    declare::<homeassistant::HomeAssistantConnection>(config, text);
+    declare::<homeassistant::HomeAssistantWord>(config, text);
+    declare::<discovered::DiscoveredThings>(config, text);
+    declare::<discovered::DiscoveredCounts>(config, text);
+    declare::<discovered::DiscoveredThing>(config, text);
+    declare::<discovered::DiscoveredStanding>(config, text);
 }
 
 fn declare_rule_states(config: &Config, text: &mut String) {

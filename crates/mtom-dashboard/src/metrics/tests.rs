@@ -1,8 +1,10 @@
 use self::promlint::check;
-use super::text;
+use super::{House, text};
 use crate::testing::Server;
 use expect_test::expect;
+use mtom_gateway::announce::{Line, TalkStanding, ToldCounts};
 use mtom_gateway::availability::Availability;
+use mtom_gateway::discovery;
 use mtom_gateway::sparkplug::SparkplugCounts;
 use mtom_gateway::view::forwarded::Forwarded;
 use mtom_gateway::view::{AlertCounts, Counts, Snapshot, View};
@@ -115,7 +117,7 @@ async fn what_is_served_is_one_that_prometheus_reads() {
 #[test]
 #[allow(clippy::too_many_lines, reason = "most of them are the expected page")]
 fn the_page_is_one_that_prometheus_reads() {
-    let page = text(&snapshot(), Size { len: 4_096, readings: 7 }, AT);
+    let page = text(&snapshot(), Size { len: 4_096, readings: 7 }, &House::default(), AT);
     check(&page);
     expect![[r##"
         # HELP mtom_messages_received_total Readings and rejects that arrived.
@@ -218,7 +220,7 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
     (forwarded.udp.subscribers, forwarded.udp.refused, forwarded.udp.unanswered) = (6, 7, 8);
     (forwarded.udp.sent, forwarded.udp.dropped, forwarded.udp.passed_over) = (9, 10, 11);
     let snapshot = Snapshot { forwarded: Some(forwarded), ..snapshot() };
-    let page = text(&snapshot, Size { len: 4_096, readings: 7 }, AT);
+    let page = text(&snapshot, Size { len: 4_096, readings: 7 }, &House::default(), AT);
     check(&page);
     let is_theirs =
         |line: &&str| ["mtom_live_", "mtom_tcp_", "mtom_udp_"].iter().any(|of| line.contains(of));
@@ -274,4 +276,28 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         mtom_udp_readings_skipped_total 11
     "#]]
     .assert_eq(&lines.concat());
+}
+
+#[test]
+fn what_home_assistant_is_told_is_counted_where_it_is() {
+    let told = ToldCounts { devices: 2, sensors: 3, switches: 1 };
+    let mut standing =
+        TalkStanding { is_told: true, told, obeyed: 5, refused: 6, ..Default::default() };
+    standing.line = Some(Line::Down(Some("gone".into())));
+    let counts = discovery::Counts { configs: 7, not_understood: 1, ..Default::default() };
+    let house = House { standing, discovered: Some(counts) };
+    let size = Size { len: 4_096, readings: 7 };
+    let page = text(&snapshot(), size, &house, AT);
+    check(&page);
+    for line in [
+        "mtom_homeassistant_up 0",
+        "mtom_homeassistant_sensors 3",
+        "mtom_homeassistant_commands_obeyed_total 5",
+        "mtom_homeassistant_commands_refused_total 6",
+        "mtom_discovered_configs 7",
+        "mtom_discovered_not_understood 1",
+    ] {
+        assert!(page.lines().any(|one| one == line), "{line}");
+    }
+    assert!(!text(&snapshot(), size, &House::default(), AT).contains("homeassistant"));
 }

@@ -66,6 +66,7 @@ mod served;
         crate::clients::withdraw,
         crate::controllers::controllers,
         crate::discovered::discovered,
+        crate::homeassistant::homeassistant,
         crate::routes::metrics,
         crate::routes::healthz,
         crate::routes::readyz,

@@ -53,6 +53,13 @@ pub struct ToldCounts {
     pub switches: u64,
 }
 
+impl Default for Talk {
+    /// Nothing is told.
+    fn default() -> Self {
+        Self::new("", false)
+    }
+}
+
 impl Talk {
     pub(crate) fn new(id: &str, is_told: bool) -> Self {
         let standing = TalkStanding { is_told, ..TalkStanding::default() };

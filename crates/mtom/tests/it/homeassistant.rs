@@ -86,6 +86,22 @@ async fn account(mtom: &Mtom) -> (Vec<String>, u64) {
     (series.collect(), rejected)
 }
 
+impl Mtom {
+    /// How it stands between it and Home Assistant, once there are so many of those.
+    async fn homeassistant_when(&self, key: &str, count: u64) -> Value {
+        soon(key, async {
+            loop {
+                let said = self.get("/api/v1/homeassistant").await;
+                if said[key] == count {
+                    return said;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+    }
+}
+
 fn read(config: &str) -> Value {
     serde_json::from_str(config).unwrap()
 }
@@ -114,12 +130,16 @@ async fn told_switched_and_told_again(mtom: &Mtom, broker: SocketAddr) {
     assert_eq!(sensor["unique_id"], format!("{}_d_Environ_Temperature", house.gateway));
     assert_eq!(sensor["default_entity_id"], "sensor.environ_temperature");
     assert!(sensor.get("object_id").is_none());
+    let said = mtom.homeassistant_when("switches", 1).await;
+    assert_eq!((&said["announce"], &said["devices"]), (&true.into(), &1.into()));
+    assert_eq!((&said["home"], &said["not_taken"]), (&Value::Null, &Value::Null));
     // It starts: everything is told again, the number too, which nobody has kept.
     house.says("homeassistant/status", "online");
     let config = read(&house.hears(&led).await.0);
     let switch = &config["cmps"]["switch"];
     assert_eq!(switch["command_topic"], house.topic("actuator/TEMP_LED/set"));
     assert_eq!(house.hears(&number).await, ("23.4".into(), false));
+    assert_eq!(mtom.get("/api/v1/homeassistant").await["home"], "online");
     // The rule of the original wants it off, a person in Home Assistant wants it on.
     let (state, set) =
         (house.topic("actuator/TEMP_LED/state"), house.topic("actuator/TEMP_LED/set"));
@@ -175,14 +195,35 @@ async fn home_assistant_is_told_what_there_is_and_switches_it_at_mosquitto_until
     // One that is gone says so, by its last will.
     mtom.kill();
     house.hears_word(&gateway, "offline").await;
-    // A command that was kept meanwhile is of another day.
+    // Commands of meanwhile are of another day: one that the broker has kept, and one that it would keep for a session,
+    // where "#" in `ingest.topics` brings whatever came.
     let set = house.topic("actuator/TEMP_LED/set");
     assert!(mosquitto_retain(broker.address, &set, b"ON"));
+    assert!(mosquitto_pub(broker.address, &set, b"ON"));
+    assert!(mosquitto_pub(broker.address, "Environ/Temperature", "19.5 °C".as_bytes()));
     let mut mtom = serve(&[]);
     house.hears_word(&gateway, "online").await;
+    // What waited behind it in the session has come.
+    soon("the reading that waited", async {
+        let newest = || async { mtom.get("/api/v1/latest").await["readings"][0]["value"].clone() };
+        while newest().await != 19.5 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // The copy came before this one, which is no command.
+    house.says(&set, "perhaps");
+    let said = mtom.homeassistant_when("refused", 2).await;
+    assert_eq!(said["obeyed"], 0);
     let led = mtom.get("/api/v1/actuators").await["actuators"][0].clone();
     assert_ne!(led["desired"]["cause"], "by hand, in Home Assistant");
     assert!(mosquitto_retain(broker.address, &set, b""));
+    // One that is given now is.
+    house.says(&set, "ON");
+    let said = mtom.homeassistant_when("obeyed", 1).await;
+    assert_eq!((&said["connection"], &said["refused"]), (&"up".into(), &2.into()));
+    house.says(&set, "AUTO");
+    mtom.homeassistant_when("obeyed", 2).await;
     // What is not there any more is taken back, and the rest stays.
     assert!(mtom.stop("-TERM").success());
     let (device, led) = (house.config("_d_Environ"), house.config("_a_TEMP_LED"));
