@@ -130,8 +130,8 @@ async fn told_switched_and_told_again(mtom: &Mtom, broker: SocketAddr) {
     assert_eq!(sensor["unique_id"], format!("{}_d_Environ_Temperature", house.gateway));
     assert_eq!(sensor["default_entity_id"], "sensor.environ_temperature");
     assert!(sensor.get("object_id").is_none());
-    let said = mtom.homeassistant_when("switches", 1).await;
-    assert_eq!((&said["announce"], &said["devices"]), (&true.into(), &1.into()));
+    let said = mtom.homeassistant_when("devices", 1).await;
+    assert_eq!((&said["announce"], &said["switches"]), (&true.into(), &1.into()));
     assert_eq!((&said["home"], &said["not_taken"]), (&Value::Null, &Value::Null));
     // It starts: everything is told again, the number too, which nobody has kept.
     house.says("homeassistant/status", "online");
