@@ -45,7 +45,11 @@ test("what is told and what was found is on the page, in both languages and on a
     await waitForText(page, "#house-list > li:first-child > span", /^not understood: /);
     await waitForText(page, "#house-list > [data-standing=read] strong", "Bath <b>");
     await waitForText(page, "#house-list > [data-standing=read] code", "bath/state");
-    await waitForText(page, "#house-list > [data-standing=switch] code", "mqtt:cmnd/lamp");
+    await waitForText(
+      page,
+      "#house-list > [data-standing=switch] code",
+      "mqtt:cmnd/lamp?state=stat/lamp",
+    );
     await waitForText(
       page,
       "#house-tally",
