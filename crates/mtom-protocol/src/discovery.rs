@@ -73,6 +73,8 @@ pub struct Component {
     pub platform: String,
     /// What its readings may be called, the best first: the kind of quantity, its name, its key.
     pub names: Vec<String>,
+    /// What tells it from all others of its platform.
+    pub unique_id: Option<String>,
     /// What it means here.
     pub meaning: Result<Meaning, NotUnderstood>,
 }
@@ -103,7 +105,8 @@ pub enum NotUnderstood {
     Topic { key: &'static str },
     #[error(
         "the template {text:?} is more than is understood: expected {{{{ value }}}}, {{{{ value_json.a.b }}}} or \
-         {{{{ value.split(' ')[0] }}}}, with float, int, round or is_defined behind it"
+         {{{{ value.split(' ')[0] }}}}, with + - * / // % and float, int, round, abs, multiply, add, default or \
+         is_defined behind it"
     )]
     Template { text: String },
     #[error("it says words, not numbers (device class {class})")]
@@ -202,6 +205,7 @@ fn component(key: &str, platform: &str, keys: &Keys<'_>) -> Component {
         key: key.to_owned(),
         platform: platform.to_owned(),
         names: names.collect(),
+        unique_id: keys.word("unique_id", "uniq_id"),
         meaning,
     }
 }

@@ -24,7 +24,7 @@ pub use availability::{
     availability_wishes,
 };
 pub use properties::describe;
-pub use series::reading;
+pub use series::{Own, reading};
 pub use text::{default_unit, number_with_unit, plausible};
 
 /// The most readings that one message may carry.

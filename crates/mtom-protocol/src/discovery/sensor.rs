@@ -1,7 +1,7 @@
 //! A thing that measures: its topic, where the number stands in a message, and what it counts.
 
 use super::keys::Keys;
-use super::template::{Found, Payload, Template};
+use super::template::{Found, NOTHING, Payload, Template};
 use super::{NotUnderstood, checked, template};
 use crate::payload::{NotAReading, default_unit};
 use crate::unit::Unit;
@@ -10,8 +10,6 @@ use alloc::string::String;
 
 /// Kinds of quantities that are words.
 const WORDS: [&str; 3] = ["date", "enum", "timestamp"];
-/// What Home Assistant and its devices say where there is no value.
-const NOTHING: [&str; 5] = ["", "None", "null", "unavailable", "unknown"];
 /// The whole numbers that a float holds exactly.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -68,7 +66,7 @@ impl Sensor {
                 Err(NotAReading::Inexact)
             }
             Found::Number(number) => Ok((number, self.unit)),
-            Found::Other => Err(NotAReading::NotANumber),
+            Found::Truth(_) | Found::Other => Err(NotAReading::NotANumber),
         };
         (self.is_number || state.is_ok()).then_some(state)
     }

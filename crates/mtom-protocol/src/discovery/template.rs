@@ -1,32 +1,38 @@
 //! The simple forms of a value template, which are nearly all that devices use.
 //!
-//! `{{ value }}`, `{{ value_json.a.b }}` (or `value_json['a'][0]`), `{{ value.split(' ')[0] }}`, each with the filters
-//! `float`, `int`, `round` and `is_defined` behind it. Whatever else Jinja can do is not understood. What a
-//! filter takes where there is no value is not a measurement, so it stays nothing.
+//! `{{ value }}`, `{{ value_json.a.b }}` (or `value_json['a'][0]`) and `{{ value.split(' ')[0] }}`, numbers, `+`, `-`,
+//! `*`, `/`, `//` and `%`, and the filters `float`, `int`, `round`, `abs`, `multiply`, `add`, `default` and
+//! `is_defined`, which mean what they mean in Home Assistant. Whatever else Jinja can do is not understood, rather than
+//! guessed. Where there is no value, there is none behind a filter either, whatever it would take in its place: that was
+//! not measured.
 
 use crate::payload::NotAReading;
-use alloc::borrow::ToOwned;
-use alloc::format;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
-use serde_json::Value;
+use number::Operator;
+use serde_json::{Map, Value};
 
-/// Rounds to so many places at most.
-const PLACES_MAX: usize = 15;
+mod number;
+mod parse;
+
+/// What Home Assistant and its devices say where there is no value.
+pub(super) const NOTHING: [&str; 5] = ["", "None", "null", "unavailable", "unknown"];
 
 /// A template that is understood.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Template {
-    source: Source,
-    filters: Vec<Filter>,
-}
+pub struct Template(Expression);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Source {
+enum Expression {
     Value,
     Split { by: String, at: usize },
     Json(Vec<Step>),
+    Number(f64),
+    Filtered(Box<Self>, Filter),
+    Negative(Box<Self>),
+    Both(Operator, Box<[Self; 2]>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +45,21 @@ enum Step {
 enum Filter {
     Float,
     Int,
-    Round(usize),
+    /// To so many places; to tens and hundreds below zero.
+    Round(i32, Method),
+    Abs,
+    Multiply(f64),
+    Add(f64),
+}
+
+/// How it is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Common,
+    Floor,
+    Ceil,
+    /// To halves, whatever the places.
+    Half,
 }
 
 /// A message, whose JSON is read once for all who want it.
@@ -55,7 +75,9 @@ pub enum Found<'a> {
     Text(&'a str),
     /// A number.
     Number(f64),
-    /// A list, an object, true or false.
+    /// True or false.
+    Truth(bool),
+    /// A list or an object.
     Other,
 }
 
@@ -64,6 +86,13 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
         Self { text, json: OnceCell::new() }
+    }
+
+    /// The object that it is.
+    #[must_use]
+    pub fn object(&self) -> Option<&Map<String, Value>> {
+        let is_meant = self.text.trim_start().starts_with('{');
+        if is_meant { self.json()?.as_object() } else { None }
     }
 
     fn json(&self) -> Option<&Value> {
@@ -77,58 +106,24 @@ impl Template {
     pub fn parse(text: &str) -> Option<Self> {
         let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
         let inner = inner.strip_prefix('-').unwrap_or(inner);
-        let mut rest = Rest(inner.strip_suffix('-').unwrap_or(inner));
-        let source = match rest.word()? {
-            "value" if rest.eats(".") => {
-                (rest.word()? == "split").then_some(())?;
-                rest.needs("(")?;
-                let by = rest.text()?;
-                rest.needs(")")?;
-                rest.needs("[")?;
-                let at = rest.number()?;
-                rest.needs("]")?;
-                (!by.is_empty()).then_some(Source::Split { by, at })?
-            }
-            "value" => Source::Value,
-            "value_json" => Source::Json(rest.steps()?),
-            _ => return None,
-        };
-        let mut filters = Vec::new();
-        while rest.eats("|") {
-            filters.extend(rest.filter()?);
-        }
-        rest.is_empty().then_some(Self { source, filters })
+        parse::all(inner.strip_suffix('-').unwrap_or(inner)).map(Self)
     }
 
     /// What it finds; `Ok(None)`: nothing is there.
     ///
     /// # Errors
-    /// When the message is no JSON and should be, or a filter finds no number.
+    /// When the message is no JSON and should be, or there is no number where one is needed.
     pub fn find<'a>(&self, payload: &'a Payload<'_>) -> Result<Option<Found<'a>>, NotAReading> {
-        let found = match &self.source {
-            Source::Value => Some(Found::Text(payload.text)),
-            Source::Split { by, at } => payload.text.split(by.as_str()).nth(*at).map(Found::Text),
-            Source::Json(steps) => {
-                let json = payload.json().ok_or(NotAReading::NotJson)?;
-                match steps.iter().try_fold(json, |value, step| step.take(value)) {
-                    None | Some(Value::Null) => None,
-                    Some(Value::String(text)) => Some(Found::Text(text)),
-                    Some(Value::Number(number)) => number.as_f64().map(Found::Number),
-                    Some(_) => Some(Found::Other),
-                }
-            }
-        };
-        let Some(found) = found else { return Ok(None) };
-        self.filters.iter().try_fold(found, |found, filter| filter.apply(found)).map(Some)
+        self.0.find(payload)
     }
 
     /// The keys that it goes down in JSON, `a.b`, empty for the text itself; `None` where that does not say it all.
     #[must_use]
     pub fn path(&self) -> Option<String> {
-        let steps = match &self.source {
-            Source::Value => return self.filters.is_empty().then(String::new),
-            Source::Json(steps) if !steps.is_empty() && self.filters.is_empty() => steps,
-            Source::Json(_) | Source::Split { .. } => return None,
+        let steps = match &self.0 {
+            Expression::Value => return Some(String::new()),
+            Expression::Json(steps) if !steps.is_empty() => steps,
+            _ => return None,
         };
         let keys = steps.iter().map(|step| match step {
             Step::Key(key) if !key.contains('.') => Some(key.as_str()),
@@ -138,140 +133,91 @@ impl Template {
     }
 }
 
+impl Expression {
+    fn find<'a>(&self, payload: &'a Payload<'_>) -> Result<Option<Found<'a>>, NotAReading> {
+        Ok(match self {
+            Self::Value => Some(Found::Text(payload.text)),
+            Self::Split { by, at } => payload.text.split(by.as_str()).nth(*at).map(Found::Text),
+            Self::Json(steps) => {
+                let json = payload.json().ok_or(NotAReading::NotJson)?;
+                match steps.iter().try_fold(json, |value, step| step.take(value)) {
+                    None | Some(Value::Null) => None,
+                    Some(Value::String(text)) => Some(Found::Text(text)),
+                    Some(Value::Number(number)) => number.as_f64().map(Found::Number),
+                    Some(Value::Bool(truth)) => Some(Found::Truth(*truth)),
+                    Some(Value::Array(_) | Value::Object(_)) => Some(Found::Other),
+                }
+            }
+            Self::Number(number) => Some(Found::Number(*number)),
+            Self::Filtered(inner, filter) => match inner.find(payload)? {
+                Some(found) => filter.apply(&found)?.map(Found::Number),
+                None => None,
+            },
+            Self::Negative(inner) => inner.number(payload)?.map(|number| Found::Number(-number)),
+            Self::Both(operator, both) => {
+                let [left, right] = both.as_ref();
+                let (left, right) = (left.number(payload)?, right.number(payload)?);
+                match left.zip(right) {
+                    Some((left, right)) => Some(Found::Number(operator.apply(left, right)?)),
+                    None => None,
+                }
+            }
+        })
+    }
+
+    /// A number to count with. What is a text is none: `+` would put two of them one behind the other.
+    fn number(&self, payload: &Payload<'_>) -> Result<Option<f64>, NotAReading> {
+        match self.find(payload)? {
+            Some(found) => plain(&found),
+            None => Ok(None),
+        }
+    }
+}
+
 impl Step {
     fn take<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match self {
-            Self::Key(key) => value.get(key.as_str()),
+            Self::Key(key) => value.get(key),
             Self::At(at) => value.get(at),
         }
     }
 }
 
 impl Filter {
-    fn apply(self, found: Found<'_>) -> Result<Found<'_>, NotAReading> {
-        let number = match found {
-            Found::Number(number) => number,
-            Found::Text(text) => match text.trim().parse::<f64>() {
-                Ok(number) => number,
-                // A word for nothing stays one.
-                Err(_) if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
-                    return Ok(found);
-                }
-                Err(_) => return Err(NotAReading::NotANumber),
-            },
-            Found::Other => return Err(NotAReading::NotANumber),
-        };
-        Ok(Found::Number(match self {
-            Self::Float => number,
-            Self::Int => number - number % 1.0,
-            // As Python rounds: the shortest decimal that is nearest.
-            Self::Round(places) => format!("{number:.places$}").parse().unwrap_or(number),
+    fn apply(self, found: &Found<'_>) -> Result<Option<f64>, NotAReading> {
+        if self == Self::Abs {
+            return Ok(plain(found)?.map(f64::abs));
+        }
+        let Some(number) = number_of(found)? else { return Ok(None) };
+        Ok(Some(match self {
+            Self::Float | Self::Abs => number,
+            Self::Int => number::whole(number),
+            Self::Round(places, method) => number::round(number, places, method),
+            Self::Multiply(by) => number * by,
+            Self::Add(what) => number + what,
         }))
     }
 }
 
-/// What of a template is not read yet. Blanks between words mean nothing.
-struct Rest<'a>(&'a str);
-
-impl<'a> Rest<'a> {
-    fn is_empty(&self) -> bool {
-        self.0.trim().is_empty()
-    }
-
-    fn eats(&mut self, token: &str) -> bool {
-        match self.0.trim_start().strip_prefix(token) {
-            Some(rest) => {
-                self.0 = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn needs(&mut self, token: &str) -> Option<()> {
-        self.eats(token).then_some(())
-    }
-
-    /// A name as Python has them.
-    fn word(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start();
-        let is = |c: char| c.is_alphanumeric() || c == '_';
-        let end = text.find(|c| !is(c)).unwrap_or(text.len());
-        let (word, rest) = text.split_at_checked(end)?;
-        self.0 = rest;
-        let begins_well = word.starts_with(|c: char| !c.is_ascii_digit());
-        (begins_well && !word.is_empty()).then_some(word)
-    }
-
-    /// A whole number.
-    fn number(&mut self) -> Option<usize> {
-        let text = self.0.trim_start();
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (digits, rest) = text.split_at_checked(end)?;
-        self.0 = rest;
-        digits.parse().ok()
-    }
-
-    /// A text in quotes; one with a backslash is not understood.
-    fn text(&mut self) -> Option<String> {
-        let text = self.0.trim_start();
-        let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-        let (inner, rest) = text.strip_prefix(quote)?.split_once(quote)?;
-        self.0 = rest;
-        (!inner.contains('\\')).then(|| inner.to_owned())
-    }
-
-    fn steps(&mut self) -> Option<Vec<Step>> {
-        let mut steps = Vec::new();
-        loop {
-            if self.eats(".") {
-                steps.push(Step::Key(self.word()?.to_owned()));
-                // A call, as of get().
-                if self.0.trim_start().starts_with('(') {
-                    return None;
-                }
-            } else if self.eats("[") {
-                let is_text = self.0.trim_start().starts_with(['\'', '"']);
-                steps.push(if is_text {
-                    Step::Key(self.text()?)
-                } else {
-                    Step::At(self.number()?)
-                });
-                self.needs("]")?;
-            } else {
-                return Some(steps);
-            }
-        }
-    }
-
-    /// What stands behind `(`: a number, whose whole ones count, or nothing.
-    fn argument(&mut self) -> Option<Option<usize>> {
-        if self.eats(")") {
-            return Some(None);
-        }
-        let _ = self.eats("-");
-        let whole = self.number()?;
-        let is_whole = !self.eats(".");
-        if !is_whole {
-            self.number()?;
-        }
-        self.needs(")")?;
-        Some(is_whole.then_some(whole))
-    }
-
-    /// One filter; `Some(None)`: it changes nothing.
-    fn filter(&mut self) -> Option<Option<Filter>> {
-        let name = self.word()?;
-        let argument = if self.eats("(") { self.argument()? } else { None };
-        Some(match name {
-            "float" => Some(Filter::Float),
-            "int" => Some(Filter::Int),
-            "round" => {
-                let places = argument.unwrap_or(0);
-                (places <= PLACES_MAX).then_some(Some(Filter::Round(places)))?
-            }
-            "is_defined" => None,
-            _ => return None,
-        })
+/// What Python's `float` makes of it; `None`: it is a word for nothing.
+fn number_of(found: &Found<'_>) -> Result<Option<f64>, NotAReading> {
+    match found {
+        Found::Number(number) => Ok(Some(*number)),
+        Found::Truth(truth) => Ok(Some(f64::from(u8::from(*truth)))),
+        Found::Text(text) if NOTHING.contains(&text.trim()) => Ok(None),
+        Found::Text(text) => text.trim().parse().map(Some).map_err(|_| NotAReading::NotANumber),
+        Found::Other => Err(NotAReading::NotANumber),
     }
 }
+
+/// A number as it is; `None`: it is a word for nothing.
+fn plain(found: &Found<'_>) -> Result<Option<f64>, NotAReading> {
+    match found {
+        Found::Number(number) => Ok(Some(*number)),
+        Found::Text(text) if NOTHING.contains(&text.trim()) => Ok(None),
+        Found::Text(_) | Found::Truth(_) | Found::Other => Err(NotAReading::NotANumber),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use super::NotAReading;
 use super::json::collect;
 use super::series::Series;
 use crate::reading::Reading;
+use crate::time::UnixMicros;
 use crate::unit::Unit;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -34,6 +35,14 @@ pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
     let has_key = |object: Object| object.contains_key("boot") && object.contains_key("seq");
     let is_plain = text.starts_with('{') && object(text).is_ok_and(has_key);
     (!is_plain).then_some(said)
+}
+
+/// When its readings were measured, as an object on a topic of theirs says it.
+pub(super) fn taken_at(topic: &str, object: &Object) -> Option<UnixMicros> {
+    if topic.starts_with("zigbee2mqtt/") {
+        return zigbee2mqtt::taken_at(object);
+    }
+    if topic.starts_with("tele/") { tasmota::taken_at(object) } else { None }
 }
 
 fn object(text: &str) -> Result<Object, NotAReading> {

@@ -139,7 +139,7 @@ fn unit(object: &Map<String, Value>) -> Result<Option<Unit>, NotAReading> {
     value.as_str().and_then(Unit::parse).map(Some).ok_or(NotAReading::UnknownUnit)
 }
 
-fn taken_at(object: &Map<String, Value>) -> Result<Option<UnixMicros>, NotAReading> {
+pub(super) fn taken_at(object: &Map<String, Value>) -> Result<Option<UnixMicros>, NotAReading> {
     match object.get("time") {
         // A device whose clock is not set yet says so with null.
         None | Some(Value::Null) => Ok(None),
@@ -150,7 +150,7 @@ fn taken_at(object: &Map<String, Value>) -> Result<Option<UnixMicros>, NotAReadi
     }
 }
 
-fn key(object: &Map<String, Value>) -> Result<Option<ReadingKey>, NotAReading> {
+pub(super) fn key(object: &Map<String, Value>) -> Result<Option<ReadingKey>, NotAReading> {
     match (object.get("boot"), object.get("seq")) {
         (None, None) => Ok(None),
         (Some(Value::String(boot)), Some(seq)) => {

@@ -17,7 +17,7 @@ const BATH: &str = "homeassistant/device/0AFFD2/config";
 const BATH_CONFIG: &str = r#"{"dev":{"ids":"0AFFD2","name":"Bath"},"o":{"name":"bla2mqtt"},"~":"bath","stat_t":"~/state","cmps":{
     "t":{"p":"sensor","dev_cla":"temperature","unit_of_meas":"°F","val_tpl":"{{ value_json.t | round(1) }}"},
     "h":{"p":"sensor","dev_cla":"humidity","unit_of_meas":"%","val_tpl":"{{ value_json.h }}"},
-    "x":{"p":"sensor","val_tpl":"{{ value_json.h * 2 }}"}}}"#;
+    "x":{"p":"sensor","val_tpl":"{{ value_json.h ** 2 }}"}}}"#;
 
 /// The series that there are, once there are so many.
 async fn series(mtom: &Mtom, count: usize) -> Vec<String> {

@@ -57,6 +57,11 @@ fn is_power(what: &str) -> bool {
     what.strip_prefix("POWER").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// `Time`, where it has a zone.
+pub(super) fn taken_at(object: &Object) -> Option<UnixMicros> {
+    says(object, "Time").and_then(UnixMicros::parse_rfc3339)
+}
+
 fn sensor(topic: &str, device: &str, object: &Object) -> Option<Said> {
     let is_so = ["Time", "TempUnit"].iter().any(|key| object.contains_key(*key))
         || object.values().any(Value::is_object);
@@ -64,7 +69,7 @@ fn sensor(topic: &str, device: &str, object: &Object) -> Option<Said> {
         return None;
     }
     let mut series = Series::new(topic, device);
-    series.taken_at = says(object, "Time").and_then(UnixMicros::parse_rfc3339);
+    series.taken_at = taken_at(object);
     let temperature = match says(object, "TempUnit") {
         Some("F") => Unit::Fahrenheit,
         _ => Unit::Celsius,

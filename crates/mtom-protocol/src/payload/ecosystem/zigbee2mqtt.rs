@@ -5,7 +5,7 @@
 //! readings, in whichever of its forms; without a zone it is not believed. What stands under `update` and
 //! `device` are versions and addresses.
 
-use super::{NOTHING, Said, object, readings};
+use super::{NOTHING, Object, Said, object, readings};
 use crate::payload::series::Series;
 use crate::time::UnixMicros;
 use crate::unit::Unit;
@@ -29,7 +29,7 @@ pub(super) fn decode(topic: &str, text: &str) -> Option<Said> {
 fn state(topic: &str, device: &str, text: &str) -> Said {
     let object = object(text)?;
     let mut series = Series::new(topic, device);
-    series.taken_at = object.get("last_seen").and_then(last_seen);
+    series.taken_at = taken_at(&object);
     let has = |key: &str| object.contains_key(key);
     let is_mains = (has("power") || has("current")) && !has("battery");
     let has_lux = has("illuminance_lux");
@@ -48,6 +48,10 @@ fn state(topic: &str, device: &str, text: &str) -> Said {
         "co2" | "eco2" => Unit::PartsPerMillion,
         _ => Unit::None,
     })
+}
+
+pub(super) fn taken_at(object: &Object) -> Option<UnixMicros> {
+    object.get("last_seen").and_then(last_seen)
 }
 
 /// `ISO_8601`, `ISO_8601_local`, or `epoch`, which is milliseconds.
