@@ -140,7 +140,10 @@ impl Connection {
                         kept.push(message);
                     }
                 }
-                Event::Taken | Event::NotTaken { .. } | Event::Other => {}
+                Event::Unsubscribed { .. }
+                | Event::Taken
+                | Event::NotTaken { .. }
+                | Event::Other => {}
             }
         }
     }

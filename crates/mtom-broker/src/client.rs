@@ -226,11 +226,12 @@ impl<'a> Connection<'a> {
                             Err(fault) => return fault,
                         }
                     }
+                    Ok(Event::Unsubscribed { filter }) => wishes.given_up(&filter),
                     Ok(_) => {}
                     Err(fault) => return fault,
                 },
                 () = wishes.due(), if self.session.is_subscribed && self.up => {
-                    if let Err(fault) = wishes.follow(&mut self.mqtt) {
+                    if let Err(fault) = wishes.follow(&mut self.mqtt).await {
                         return fault;
                     }
                 }
@@ -366,11 +367,10 @@ enum Handed {
 async fn hand_over(intake: &Intake, incoming: &Incoming) -> Handed {
     let Some(topic) = incoming.topic() else { return Handed::Done };
     let retained_copy = incoming.retained_copy;
-    if intake.is_aside(topic, &incoming.payload, retained_copy)
-        || !intake.wants(topic, &incoming.payload)
-    {
+    if intake.is_aside(topic, &incoming.payload, retained_copy) {
         return Handed::Done;
     }
+    let Some(wanted) = intake.wants(topic, &incoming.payload) else { return Handed::Done };
     let properties = incoming.properties().iter();
     let message = Message {
         topic: Arc::from(topic),
@@ -379,9 +379,13 @@ async fn hand_over(intake: &Intake, incoming: &Incoming) -> Handed {
         properties: kept(properties.map(|(name, value)| (name.as_str(), value.as_str()))),
     };
     if !incoming.is_awaited() {
-        return if intake.offer(message).await { Handed::Done } else { Handed::Ended };
+        return if intake.offer_wanted(message, wanted).await {
+            Handed::Done
+        } else {
+            Handed::Ended
+        };
     }
-    match intake.offer_awaited(message).await {
+    match intake.offer_awaited(message, wanted).await {
         Some(receipt) => Handed::Awaited(receipt),
         None => Handed::Ended,
     }

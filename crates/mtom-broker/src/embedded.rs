@@ -10,7 +10,7 @@
 //! ends with [`Embedded::run`].
 
 use crate::clients::Clients;
-use crate::intake::{Intake, Message, kept};
+use crate::intake::{Intake, Message, Wanted, kept};
 use crate::outlet::Outlet;
 use rmqtt::codec::types::QoS;
 use rmqtt::codec::v5::SubscribeAckReason;
@@ -269,10 +269,13 @@ impl Gate {
         if self.intake.is_aside(topic, &publish.payload, false) {
             return PublishAclResult::allow();
         }
-        if clears(publish)
-            || !self.intake.wants(topic, &publish.payload)
-            || self.hand_over(publish).await
-        {
+        if clears(publish) {
+            return PublishAclResult::allow();
+        }
+        let Some(wanted) = self.intake.wants(topic, &publish.payload) else {
+            return PublishAclResult::allow();
+        };
+        if self.hand_over(publish, wanted).await {
             PublishAclResult::allow()
         } else {
             PublishAclResult::rejected(true, None)
@@ -280,14 +283,14 @@ impl Gate {
     }
 
     /// True when the message is safe.
-    async fn hand_over(&self, publish: &CodecPublish) -> bool {
+    async fn hand_over(&self, publish: &CodecPublish, wanted: Wanted) -> bool {
         let message = message(publish);
         if self.closing.is_cancelled() {
             false
         } else if publish.qos == QoS::AtMostOnce {
-            self.intake.offer(message).await
+            self.intake.offer_wanted(message, wanted).await
         } else {
-            match self.intake.offer_awaited(message).await {
+            match self.intake.offer_awaited(message, wanted).await {
                 Some(receipt) => receipt.is_safe().await,
                 None => false,
             }
@@ -322,7 +325,7 @@ impl Handler for Gate {
                 let outcome = if !self.clients.may_stay(name, session.id.remote_addr) {
                     PublishAclResult::rejected(true, None)
                 } else {
-                    if self.intake.is_wanted(topic) {
+                    if self.intake.wanted(topic).is_some() {
                         self.clients.published(name, topic);
                     }
                     self.pass(publish).await
@@ -353,13 +356,12 @@ impl Handler for Gate {
             }
             // A will is a message like any other; nobody waits to hear that it is safe, and it comes once.
             Parameter::MessagePublish(_, from, publish)
-                if matches!(from.typ(), FromType::LastWill)
-                    && !clears(publish)
-                    && self.intake.wants(&publish.topic, &publish.payload) =>
+                if matches!(from.typ(), FromType::LastWill) && !clears(publish) =>
             {
+                let wanted = self.intake.wants(&publish.topic, &publish.payload);
                 let _in_flight = self.in_flight.token();
-                if !self.closing.is_cancelled() {
-                    self.intake.offer(message(publish)).await;
+                if let Some(wanted) = wanted.filter(|_| !self.closing.is_cancelled()) {
+                    self.intake.offer_wanted(message(publish), wanted).await;
                 }
             }
             Parameter::ClientConnected(session) => {

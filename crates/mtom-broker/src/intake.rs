@@ -5,6 +5,7 @@
 //! the message and sends it again.
 
 use bytes::Bytes;
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -32,11 +33,16 @@ pub struct Message {
     pub properties: Vec<(Box<str>, Box<str>)>,
 }
 
+/// What whoever wanted a message has noted of it when it came: how it is to be read. Nothing to a broker.
+pub type Note = Arc<dyn Any + Send + Sync>;
+
 /// A message and the duty to say when it is safe.
 #[derive(Debug)]
 pub struct Delivery {
     /// What arrived.
     pub message: Message,
+    /// What was noted when it was wanted.
+    pub note: Option<Note>,
     receipt: Option<oneshot::Sender<()>>,
     // Held for its drop: however a delivery ends, it waits no longer.
     waiting: Option<Waiting>,
@@ -47,13 +53,19 @@ impl Delivery {
     #[must_use]
     pub fn awaited(message: Message) -> (Self, Receipt) {
         let (sender, receipt) = oneshot::channel();
-        (Self { message, receipt: Some(sender), waiting: None }, Receipt(receipt))
+        (Self { message, note: None, receipt: Some(sender), waiting: None }, Receipt(receipt))
     }
 
     /// A delivery that nobody waits for (QoS 0).
     #[must_use]
     pub fn unawaited(message: Message) -> Self {
-        Self { message, receipt: None, waiting: None }
+        Self { message, note: None, receipt: None, waiting: None }
+    }
+
+    /// With what was noted when it was wanted.
+    #[must_use]
+    pub fn with(self, note: Option<Note>) -> Self {
+        Self { note, ..self }
     }
 
     /// Its sender waits, and sends it again unless it is safe.
@@ -88,11 +100,19 @@ pub struct Intake {
     // Full: the sender waits, so its socket is not read and its messages stay unacknowledged.
     queue: mpsc::Sender<Delivery>,
     wanted: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    noting: Arc<Noting>,
     also: Arc<Also>,
     ignored: Arc<dyn Fn(&str) + Send + Sync>,
     aside: Arc<Aside>,
     tally: Tally,
 }
+
+/// What is noted of a message on that topic, which is wanted then.
+type Noting = dyn Fn(&str) -> Option<Note> + Send + Sync;
+
+/// A message is wanted, with what is noted of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted(Option<Note>);
 
 /// Whether a message on that topic with that payload is wanted, too.
 type Also = dyn Fn(&str, &[u8]) -> bool + Send + Sync;
@@ -156,9 +176,18 @@ impl Intake {
     ) -> (Self, mpsc::Receiver<Delivery>) {
         let (queue, deliveries) = mpsc::channel(len);
         let (wanted, ignored) = (Arc::new(wanted), Arc::new(|_: &str| ()));
+        let noting = Arc::new(|_: &str| None);
         let also = Arc::new(|_: &str, _: &[u8]| false);
         let aside = Arc::new(|_: &str, _: &[u8], _: bool| false);
-        (Self { queue, wanted, also, ignored, aside, tally: Tally::default() }, deliveries)
+        let tally = Tally::default();
+        (Self { queue, wanted, noting, also, ignored, aside, tally }, deliveries)
+    }
+
+    /// Asks `noting` first for each topic: where it has a note the message is wanted, and the note comes with it, so
+    /// that whether and how a message is read is decided once.
+    #[must_use]
+    pub fn noting(self, noting: impl Fn(&str) -> Option<Note> + Send + Sync + 'static) -> Self {
+        Self { noting: Arc::new(noting), ..self }
     }
 
     /// Wants further messages, told their topic and their payload.
@@ -193,29 +222,42 @@ impl Intake {
     }
 
     /// Says whether anybody listens to that message, and counts it if nobody does.
-    pub(crate) fn wants(&self, topic: &str, payload: &[u8]) -> bool {
-        let wanted = self.is_wanted(topic) || (self.also)(topic, payload);
-        if !wanted {
+    pub(crate) fn wants(&self, topic: &str, payload: &[u8]) -> Option<Wanted> {
+        let wanted =
+            self.wanted(topic).or_else(|| (self.also)(topic, payload).then_some(Wanted(None)));
+        if wanted.is_none() {
             self.tally.counters.ignored.fetch_add(1, Ordering::Relaxed);
             (self.ignored)(topic);
         }
         wanted
     }
 
-    /// Says whether anybody listens to `topic`.
-    pub(crate) fn is_wanted(&self, topic: &str) -> bool {
-        (self.wanted)(topic)
+    /// Says whether anybody listens to `topic`, and what he notes of it.
+    pub(crate) fn wanted(&self, topic: &str) -> Option<Wanted> {
+        match (self.noting)(topic) {
+            Some(note) => Some(Wanted(Some(note))),
+            None => (self.wanted)(topic).then_some(Wanted(None)),
+        }
+    }
+
+    /// Hands over a message of our own as one of QoS 0; waits while the queue is full. False: the gateway has ended.
+    pub async fn offer(&self, message: Message) -> bool {
+        self.offer_wanted(message, Wanted(None)).await
     }
 
     /// Hands over a QoS 0 message; waits while the queue is full. False: the gateway has ended.
-    pub async fn offer(&self, message: Message) -> bool {
-        self.hand_over(Delivery::unawaited(message)).await
+    pub(crate) async fn offer_wanted(&self, message: Message, Wanted(note): Wanted) -> bool {
+        self.hand_over(Delivery::unawaited(message).with(note)).await
     }
 
     /// Hands over a QoS 1 or 2 message; waits while the queue is full. `None`: the gateway has ended.
-    pub(crate) async fn offer_awaited(&self, message: Message) -> Option<Receipt> {
+    pub(crate) async fn offer_awaited(
+        &self,
+        message: Message,
+        Wanted(note): Wanted,
+    ) -> Option<Receipt> {
         let (delivery, receipt) = Delivery::awaited(message);
-        self.hand_over(delivery).await.then_some(receipt)
+        self.hand_over(delivery.with(note)).await.then_some(receipt)
     }
 
     /// What it has counted.

@@ -115,7 +115,7 @@ impl Publisher {
             Ok(Event::NotTaken { reason }) => {
                 Err(format!("the broker refuses a message: {reason}"))
             }
-            Ok(Event::Other) => Ok(Progress::Other),
+            Ok(Event::Unsubscribed { .. } | Event::Other) => Ok(Progress::Other),
             Err(fault) => Err(fault.to_string()),
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct DiscoveredCounts {
     sensors: u64,
     /// They can be actuators.
     switches: u64,
+    /// Understood, and not read for another reason.
+    not_read: u64,
     not_understood: u64,
     /// Neither sensors nor switches; they are not listed.
     others: u64,
@@ -58,7 +60,7 @@ pub(crate) struct DiscoveredThing {
     unit: Option<&'static str>,
     /// The link of an actuator that is this switch, as `[[actuator]]` has it.
     link: Option<String>,
-    /// Why it is not understood: one stable word.
+    /// Why it is not read or not understood: one stable word.
     code: Option<&'static str>,
     /// The same as a sentence.
     reason: Option<String>,
@@ -71,18 +73,22 @@ pub(crate) struct DiscoveredThing {
 pub(crate) enum DiscoveredStanding {
     /// Its readings come by themselves.
     Read,
-    /// `ingest.topics` names its topic, which is read as it always was.
+    /// `ingest.topics` names its topic, which is read as it always was; with a quantity, messages that say nothing
+    /// so are read as the config says.
     Named,
     /// It can be an actuator.
     Switch,
+    /// It is understood, and something stands in its way.
+    NotRead,
     /// It leads to nothing.
     NotUnderstood,
 }
 
 impl From<Counts> for DiscoveredCounts {
     fn from(counts: Counts) -> Self {
-        let Counts { configs, sensors, switches, not_understood, others, refused } = counts;
-        Self { configs, sensors, switches, not_understood, others, refused }
+        let Counts { configs, sensors, switches, not_read, not_understood, others, refused } =
+            counts;
+        Self { configs, sensors, switches, not_read, not_understood, others, refused }
     }
 }
 
@@ -110,8 +116,14 @@ impl From<Shown> for DiscoveredThing {
                 unit: Some(unit),
                 ..bare
             },
-            Standing::Named { topic } => {
-                Self { standing: DiscoveredStanding::Named, topic: Some(topic), ..bare }
+            Standing::Named { topic, second } => {
+                let (quantity, unit) = second.unzip();
+                let standing = DiscoveredStanding::Named;
+                Self { standing, topic: Some(topic), quantity, unit, ..bare }
+            }
+            Standing::NotRead { code, reason } => {
+                let standing = DiscoveredStanding::NotRead;
+                Self { standing, code: Some(code), reason: Some(reason), ..bare }
             }
             Standing::Switch { link } => {
                 Self { standing: DiscoveredStanding::Switch, link: Some(link), ..bare }

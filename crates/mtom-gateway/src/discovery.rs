@@ -1,19 +1,19 @@
 //! Devices that tell Home Assistant what they are: what they keep at the broker is read, and then their readings.
 //!
 //! A topic that such a device names is listened to by itself and read as the device says. One that `ingest.topics`
-//! names is read as it always was, whoever names it too; a filter that begins with a wildcard names none. Configs
-//! are kept in the data folder, because a broker that keeps our session does not say them again. Nothing here waits:
+//! names is read as it always was, whoever names it too; and where `#` alone brings it, so is every message in which
+//! that finds a reading. Configs are kept in the data folder, because a broker that keeps our session does not say them again. Nothing here waits:
 //! the file is written by a task of its own.
 
 use crate::settings::HomeAssistant;
+pub(crate) use book::{Around, Cover};
 use book::{Book, Heard};
-pub use book::{Counts, Shown, Standing};
-use mtom_broker::intake::Message;
+use mtom_broker::intake::Note;
 use mtom_protocol::discovery::place;
-use mtom_protocol::discovery::template::Payload;
-use mtom_protocol::payload::{NotAReading, READINGS_LEN_MAX, reading, text_of};
 use mtom_protocol::reading::Reading;
 use mtom_protocol::topic;
+pub(crate) use plans::Plans;
+pub use shown::{Counts, Shown, Standing};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,11 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 mod book;
+mod fate;
 mod file;
+mod names;
+mod plans;
+mod shown;
 
 /// Changes come many at a time, when a broker says all that it has kept.
 const WRITE_DELAY: Duration = Duration::from_secs(1);
@@ -50,13 +54,10 @@ struct Inner {
 }
 
 impl Discovered {
-    /// What an earlier gateway has heard below the prefix. `filters` are those of `ingest.topics`, without the groups
-    /// that share them.
-    pub(crate) fn open(folder: &Path, settings: &HomeAssistant, filters: &[String]) -> Self {
+    /// What an earlier gateway has heard below the prefix.
+    pub(crate) fn open(folder: &Path, settings: &HomeAssistant, around: Around) -> Self {
         let HomeAssistant { prefix, discover: is_on, .. } = settings.clone();
-        let is_named = |filter: &&String| !filter.starts_with(['#', '+']);
-        let named = filters.iter().filter(is_named).cloned().collect();
-        let mut book = Book::new(named);
+        let mut book = Book::new(around);
         let path = folder.join(file::FILE);
         if is_on {
             file::read(&path, &prefix, &mut book);
@@ -71,7 +72,8 @@ impl Discovered {
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let settings = HomeAssistant { discover: false, ..HomeAssistant::default() };
-        Self::open(Path::new(""), &settings, &[])
+        let around = Around { cover: Arc::new(|_| Cover::None), known: Arc::new(|_, _| None) };
+        Self::open(Path::new(""), &settings, around)
     }
 
     /// The filters of configs at an external broker.
@@ -108,40 +110,26 @@ impl Discovered {
         true
     }
 
-    /// Whether a discovered device has its readings on `topic`.
-    pub(crate) fn listens(&self, topic: &str) -> bool {
-        self.0.is_any.load(Ordering::Acquire) && self.read().plans(topic).is_some()
-    }
-
-    /// What a message says, where it is on a topic of a discovered device. A copy that the broker had kept is
-    /// nothing: when it was measured is unknown.
-    pub(crate) fn decode(&self, message: &Message) -> Option<Vec<Result<Reading, NotAReading>>> {
+    /// How a message on `topic` is read, where a discovered device has its readings there: it goes with the message.
+    pub(crate) fn note(&self, topic: &str) -> Option<Note> {
         if !self.0.is_any.load(Ordering::Acquire) {
             return None;
         }
-        let book = self.read();
-        let plans = book.plans(&message.topic)?;
-        if message.retained_copy {
-            return Some(Vec::new());
+        self.read().plans(topic).map(|plans| -> Note { plans })
+    }
+
+    /// A reading has come without a config. Where a discovered device gives its own the same name, that is called
+    /// otherwise from now on: two are never one.
+    pub(crate) fn meets(&self, reading: &Reading) {
+        let Reading { topic, device, quantity, .. } = reading;
+        if !self.0.is_any.load(Ordering::Acquire)
+            || !self.read().is_of_another((device, quantity), topic)
+        {
+            return;
         }
-        let text = match text_of(&message.topic, &message.payload) {
-            Ok(text) => text,
-            Err(mistake) => return Some(vec![Err(mistake)]),
-        };
-        let payload = Payload::new(text);
-        let said = plans.iter().filter_map(|plan| {
-            let state = plan.sensor.state(&payload)?;
-            Some(state.and_then(|(number, unit)| {
-                reading(&message.topic, &plan.device, &plan.quantity, number, unit)
-            }))
-        });
-        let mut said: Vec<_> = said.take(READINGS_LEN_MAX).collect();
-        // One message that is no JSON is one mistake, however many had looked into it.
-        let mut has_said = false;
-        let is_whole =
-            |one: &Result<Reading, NotAReading>| matches!(one, Err(NotAReading::NotJson));
-        said.retain(|one| !is_whole(one) || !std::mem::replace(&mut has_said, true));
-        Some(said)
+        self.write().rename(device);
+        self.0.is_older.notify_one();
+        tracing::info!(%device, "a discovered device has another name: readings on {topic} have its own");
     }
 
     /// Every thing that measures or can be switched, in the order of the configs, and what is not understood.
@@ -165,16 +153,6 @@ impl Discovered {
     /// The topics to listen to at an external broker.
     pub(crate) fn topics(&self) -> BTreeSet<String> {
         self.read().topics()
-    }
-
-    /// Those of an earlier gateway that are given up, because nothing is discovered any more.
-    pub(crate) fn given_up(&self) -> BTreeSet<String> {
-        if self.0.is_on {
-            return BTreeSet::new();
-        }
-        let mut book = Book::new(Vec::new());
-        file::read(&self.0.path, &self.0.prefix, &mut book);
-        book.topics()
     }
 
     /// Tells when the topics are others.

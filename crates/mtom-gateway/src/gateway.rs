@@ -131,7 +131,7 @@ impl Gateway {
             Followers::new(&zone, &history, journal.last_id(), &clock, owners)?;
         let (board, outcomes) = Board::new(view.clone(), clock.clone());
         let (board, known) = (Arc::new(board), Arc::new(Known::open(&path)));
-        let house = Hearing::new(&settings)?;
+        let house = Hearing::new(&settings, &view)?;
         let (intake, deliveries) = intake(&house, &view, &clock);
         let (newest, newest_of_journal) = watch::channel(journal.last_id());
         let drain = drain(settings.database, &path, &journal, newest_of_journal)?;

@@ -360,6 +360,13 @@ impl View {
         }
     }
 
+    /// On which topic the newest reading of a series came; `None`: there is none.
+    pub(crate) fn topic_of(&self, device: &str, quantity: &str) -> Option<Arc<str>> {
+        let newest =
+            self.state().latest.get(&(device.into(), quantity.into()))?.reading.topic.clone();
+        Some(newest)
+    }
+
     /// What passes each part of the path at present.
     #[must_use]
     pub fn flow(&self, now: UnixMicros) -> Flow {

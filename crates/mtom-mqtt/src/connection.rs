@@ -118,6 +118,11 @@ pub enum Event {
         /// The filters that it refuses, each with its reason.
         refused: Vec<(String, String)>,
     },
+    /// It has given up the oldest [`Connection::unsubscribe`] that it had not answered.
+    Unsubscribed {
+        /// What we are not subscribed to any more.
+        filter: String,
+    },
     /// A message came.
     Message(Incoming),
     /// A message of ours was acknowledged.
@@ -141,6 +146,8 @@ pub struct Connection {
     is_up: bool,
     /// Filters whose SUBACK has not come, a packet each, and the QoS that they were asked for.
     asked: VecDeque<(Vec<String>, u8)>,
+    /// Filters whose UNSUBACK has not come.
+    given_up: VecDeque<String>,
 }
 
 enum Inner {
@@ -155,6 +162,7 @@ enum Happened {
     },
     /// For each filter of the packet the QoS that it has, or the reason that it is refused.
     Answered(Vec<Result<u8, String>>),
+    GivenUp,
     Message(Incoming),
     Taken,
     NotTaken(String),
@@ -182,7 +190,8 @@ impl Connection {
             Spoken::V3 => Inner::V3(Box::new(v3::Connection::new(target, options))),
             Spoken::V5 => Inner::V5(Box::new(v5::Connection::new(target, options))),
         };
-        Self { target: target.clone(), inner, is_up: false, asked: VecDeque::new() }
+        let (asked, given_up) = (VecDeque::new(), VecDeque::new());
+        Self { target: target.clone(), inner, is_up: false, asked, given_up }
     }
 
     /// Drives the connection until something happens. May be dropped and called again.
@@ -198,6 +207,7 @@ impl Connection {
         let happened = happened.map_err(|broken| {
             let was_up = std::mem::take(&mut self.is_up);
             self.asked.clear();
+            self.given_up.clear();
             match broken {
                 Broken::Fault(fault) => fault,
                 Broken::Silent if !was_up => Fault::Silent(GREETING_MAX),
@@ -222,6 +232,10 @@ impl Connection {
                 });
                 Event::Subscribed { refused: refused.collect() }
             }
+            Happened::GivenUp => match self.given_up.pop_front() {
+                Some(filter) => Event::Unsubscribed { filter },
+                None => Event::Other,
+            },
             Happened::Message(message) => Event::Message(message),
             Happened::Taken => Event::Taken,
             Happened::NotTaken(reason) => Event::NotTaken { reason },
@@ -244,16 +258,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives up what it has subscribed to before, in this session.
+    /// Gives up what it has subscribed to before, in this session; [`Event::Unsubscribed`] answers.
     ///
     /// # Errors
     /// When too much is asked already.
-    pub fn unsubscribe(&self, filter: &str) -> Result<(), Fault> {
+    pub fn unsubscribe(&mut self, filter: &str) -> Result<(), Fault> {
         match &self.inner {
             Inner::V3(connection) => connection.unsubscribe(filter),
             Inner::V5(connection) => connection.unsubscribe(filter),
         }
-        .map_err(|error| Fault::Ended(format!("cannot unsubscribe: {error}")))
+        .map_err(|error| Fault::Ended(format!("cannot unsubscribe: {error}")))?;
+        self.given_up.push_back(filter.to_owned());
+        Ok(())
     }
 
     /// Publishes; what comes back ends when the broker has it, or never will.

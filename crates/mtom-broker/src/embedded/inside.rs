@@ -44,7 +44,9 @@ impl Inside {
                 return Err(NotTaken::new("it is ending"));
             }
             let publish = packet(announcement);
-            if gate.intake.is_wanted(&publish.topic) && !gate.hand_over(&publish).await {
+            if let Some(wanted) = gate.intake.wanted(&publish.topic)
+                && !gate.hand_over(&publish, wanted).await
+            {
                 return Err(NotTaken::new("it could not be stored"));
             }
             let publish = Publish::from(publish).create_time(timestamp_millis());

@@ -1,13 +1,16 @@
 //! The configs that are known, and whose readings come on which topic. No I/O.
 //!
-//! Names are given once: who came first keeps the plain one, also after a restart, so that a series is never two and
-//! two are never one. Full: a new config is not taken, and counted.
+//! Full: a new config is not taken, and counted; a sensor that is one too many on its topic, or has the identifier of
+//! another, is not read, and says so until there is room for it.
 
+use super::fate::{Fate, PLANS_LEN_MAX, not_understood};
+use super::names::{Given, KnownSeries, Names};
+use super::plans::{Plan, Plans};
+use super::shown::{Counts, Shown};
 use mtom_protocol::discovery::{
-    CONFIG_LEN_MAX, Component, Config, Device, Meaning, NotUnderstood, Place, Sensor, read,
+    CONFIG_LEN_MAX, Component, Config, Meaning, NotUnderstood, Place, Sensor, read,
 };
-use mtom_protocol::topic;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Configs of a house with a few hundred devices.
@@ -15,26 +18,39 @@ const CONFIGS_LEN_MAX: usize = 4_000;
 /// All of their texts together, in bytes.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How a topic is read without any config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cover {
+    /// It is not.
+    None,
+    /// It comes with everything else, by `#` alone.
+    Everything,
+    /// `ingest.topics` names it.
+    Named,
+    /// It is spoken past the readings: to a switch, or by a gateway.
+    Past,
+}
+
+/// What there is besides configs.
+#[derive(Clone)]
+pub(crate) struct Around {
+    pub(crate) cover: Arc<dyn Fn(&str) -> Cover + Send + Sync>,
+    pub(crate) known: Arc<KnownSeries>,
+}
+
 /// What is known.
 pub(super) struct Book {
-    /// The filters that name topics, which are read as they always were.
-    named: Vec<String>,
+    around: Around,
     entries: BTreeMap<String, Entry>,
     next: u64,
     bytes: usize,
-    plans: HashMap<String, Vec<Plan>>,
-    /// Who is called so, and in how many configs.
-    devices: HashMap<Arc<str>, (String, usize)>,
-    series: HashSet<(Arc<str>, Arc<str>)>,
+    plans: HashMap<String, Arc<Plans>>,
+    names: Names,
+    /// The config of the thing of that platform that has that identifier.
+    unique: HashMap<(String, String), Arc<str>>,
+    /// Things that may be read once another is gone.
+    waiting: usize,
     refused: u64,
-}
-
-/// How one sensor's messages become readings.
-pub(super) struct Plan {
-    config: String,
-    pub(super) sensor: Sensor,
-    pub(super) device: Arc<str>,
-    pub(super) quantity: Arc<str>,
 }
 
 struct Entry {
@@ -43,12 +59,14 @@ struct Entry {
     said: Result<Known, NotUnderstood>,
 }
 
-/// A config that is understood, with the names that it got.
+/// A config that is understood.
 struct Known {
     config: Config,
     device: Arc<str>,
-    /// By the key of the thing; those that measure.
-    names: BTreeMap<String, Arc<str>>,
+    /// The name is given to it: something of it is read.
+    is_given: bool,
+    /// By the key of the thing; sensors and switches.
+    fates: BTreeMap<String, Fate>,
 }
 
 /// A config as it is written down.
@@ -57,7 +75,7 @@ pub(super) struct Line {
     pub(super) topic: String,
     pub(super) config: String,
     pub(super) device: String,
-    pub(super) names: BTreeMap<String, String>,
+    pub(super) names: Given,
 }
 
 /// What became of a config.
@@ -68,81 +86,18 @@ pub(super) enum Heard {
     Refused,
 }
 
-/// One thing that was discovered.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    /// The topic of its config.
-    pub config: String,
-    /// Its device.
-    pub device: String,
-    /// Which program has written the config.
-    pub origin: Option<String>,
-    /// Its key in the config.
-    pub key: String,
-    /// `sensor`, `switch`, …
-    pub platform: String,
-    /// What it is here.
-    pub standing: Standing,
-}
-
-/// What a discovered thing is here.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Standing {
-    /// Its readings come by themselves.
-    Read {
-        /// Where they come.
-        topic: String,
-        /// What they are called.
-        quantity: String,
-        /// What they count; empty: a plain number.
-        unit: &'static str,
-    },
-    /// `ingest.topics` names its topic, which is read as it always was.
-    Named {
-        /// Where its messages come.
-        topic: String,
-    },
-    /// It can be an actuator with this link.
-    Switch {
-        /// As `[[actuator]] link` has it.
-        link: String,
-    },
-    /// It leads to nothing.
-    NotUnderstood {
-        /// One word.
-        code: &'static str,
-        /// The sentence.
-        reason: String,
-    },
-}
-
-/// How many things were discovered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Configs that are kept.
-    pub configs: u64,
-    /// Sensors whose readings come.
-    pub sensors: u64,
-    /// Those that can be an actuator.
-    pub switches: u64,
-    /// Those that lead to nothing, each with its reason.
-    pub not_understood: u64,
-    /// Neither sensors nor switches.
-    pub others: u64,
-    /// Configs that were not taken because there are too many.
-    pub refused: u64,
-}
-
 impl Book {
-    pub(super) fn new(named: Vec<String>) -> Self {
+    pub(super) fn new(around: Around) -> Self {
+        let names = Names::new(Arc::clone(&around.known));
         Self {
-            named,
+            around,
             entries: BTreeMap::new(),
             next: 0,
             bytes: 0,
             plans: HashMap::new(),
-            devices: HashMap::new(),
-            series: HashSet::new(),
+            names,
+            unique: HashMap::new(),
+            waiting: 0,
             refused: 0,
         }
     }
@@ -170,18 +125,19 @@ impl Book {
             return self.forget(topic);
         }
         let before = self.line(topic);
-        let order = self.entries.get(topic).map(|entry| entry.order);
-        let is_replaced = self.forget(topic) == Heard::Changed;
+        let replaced = self.remove(topic);
         // Of one that is too long only that it was there.
         let text = if text.len() <= CONFIG_LEN_MAX { text } else { "" };
         let is_full = self.entries.len() >= CONFIGS_LEN_MAX || self.bytes + text.len() > BYTES_MAX;
         if is_full {
             self.refused += 1;
-            return if is_replaced { Heard::Changed } else { Heard::Refused };
+            self.look_again();
+            return if replaced.is_some() { Heard::Changed } else { Heard::Refused };
         }
-        let order = order.unwrap_or(self.next);
+        let order = replaced.map_or(self.next, |entry| entry.order);
         self.next = self.next.max(order + 1);
         self.take(topic, order, text, said, &before.unwrap_or_default());
+        self.look_again();
         Heard::Changed
     }
 
@@ -208,92 +164,171 @@ impl Book {
         before: &Line,
     ) {
         let said = said.map(|config| {
-            let device = self.name_device(&config.device, &before.device);
-            let mut names = BTreeMap::new();
+            let cover = Arc::clone(&self.around.cover);
+            let sensors = config.components.iter().filter_map(|component| {
+                let sensor = sensor(component)?;
+                let is_read = matches!(cover(&sensor.topic), Cover::None | Cover::Everything);
+                is_read.then_some((component, sensor))
+            });
+            let is_given = sensors.clone().next().is_some();
+            let device = if is_given {
+                self.names.device(&config.device, &before.device, sensors)
+            } else {
+                config.device.name.as_str().into()
+            };
+            let at: Arc<str> = topic.into();
+            let mut fates = BTreeMap::new();
             for component in &config.components {
-                let Ok(Meaning::Sensor(sensor)) = &component.meaning else { continue };
-                if self.named.iter().any(|filter| topic::matches(filter, &sensor.topic)) {
-                    continue;
-                }
                 let known = before.names.get(&component.key);
-                let quantity = self.name_series(&device, component, known);
-                names.insert(component.key.clone(), Arc::clone(&quantity));
-                let plan = Plan {
-                    config: topic.to_owned(),
-                    sensor: sensor.clone(),
-                    device: Arc::clone(&device),
-                    quantity,
-                };
-                self.plans.entry(sensor.topic.clone()).or_default().push(plan);
+                if let Some(fate) = self.fate((&at, &device), component, known) {
+                    self.waiting += usize::from(fate.is_waiting());
+                    fates.insert(component.key.clone(), fate);
+                }
             }
-            Known { config, device, names }
+            Known { config, device, is_given, fates }
         });
         self.bytes += text.len();
         self.entries.insert(topic.to_owned(), Entry { order, text: text.to_owned(), said });
     }
 
+    /// What becomes of a thing; `None`: nothing can.
+    fn fate(
+        &mut self,
+        (config, device): (&Arc<str>, &Arc<str>),
+        component: &Component,
+        before: Option<&String>,
+    ) -> Option<Fate> {
+        let meaning = component.meaning.as_ref().ok()?;
+        if matches!(meaning, Meaning::Other) {
+            return None;
+        }
+        let unique_id = component.unique_id.clone().map(|id| (component.platform.clone(), id));
+        if let Some(of) = unique_id.as_ref().and_then(|id| self.unique.get(id)) {
+            return Some(Fate::NotUnique(Arc::clone(of)));
+        }
+        let fate = match meaning {
+            Meaning::Sensor(sensor) => match (self.around.cover)(&sensor.topic) {
+                Cover::Past => Fate::Past,
+                Cover::Named => Fate::Named,
+                cover => {
+                    let plans = self.plans.entry(sensor.topic.clone()).or_default();
+                    if plans.all.len() >= PLANS_LEN_MAX {
+                        return Some(Fate::TooMany);
+                    }
+                    let quantity = self.names.series(device, (component, sensor), before);
+                    let plans = Arc::make_mut(plans);
+                    plans.is_second = cover == Cover::Everything;
+                    plans.all.push(Plan {
+                        config: Arc::clone(config),
+                        sensor: sensor.clone(),
+                        device: Arc::clone(device),
+                        quantity: Arc::clone(&quantity),
+                    });
+                    if plans.is_second { Fate::Second(quantity) } else { Fate::Read(quantity) }
+                }
+            },
+            _ => Fate::Switch,
+        };
+        if let Some(id) = unique_id {
+            self.unique.insert(id, Arc::clone(config));
+        }
+        Some(fate)
+    }
+
     /// Forgets a config, and gives back its names.
     pub(super) fn forget(&mut self, topic: &str) -> Heard {
-        let Some(entry) = self.entries.remove(topic) else { return Heard::Same };
-        self.bytes -= entry.text.len();
-        if let Ok(Known { config, device, names }) = entry.said {
-            if let Some((_, count)) = self.devices.get_mut(&device) {
-                *count -= 1;
-                if *count == 0 {
-                    self.devices.remove(&device);
-                }
-            }
-            for quantity in names.into_values() {
-                self.series.remove(&(Arc::clone(&device), quantity));
-            }
-            for component in &config.components {
-                let Ok(Meaning::Sensor(sensor)) = &component.meaning else { continue };
-                if let Some(plans) = self.plans.get_mut(&sensor.topic) {
-                    plans.retain(|plan| plan.config != topic);
-                    if plans.is_empty() {
-                        self.plans.remove(&sensor.topic);
-                    }
-                }
-            }
+        if self.remove(topic).is_none() {
+            return Heard::Same;
         }
+        self.look_again();
         Heard::Changed
     }
 
-    /// The device's own name, with its identifier behind it where another has that name.
-    fn name_device(&mut self, device: &Device, before: &str) -> Arc<str> {
-        let whole = format!("{} ({})", device.name, device.id);
-        let candidates = [device.name.as_str(), whole.as_str()];
-        let before = candidates.into_iter().find(|name| *name == before);
-        let is_free = |name: &&str| match self.devices.get(*name) {
-            Some((id, _)) => *id == device.id,
-            None => true,
+    fn remove(&mut self, topic: &str) -> Option<Entry> {
+        let entry = self.entries.remove(topic)?;
+        self.bytes -= entry.text.len();
+        let Ok(Known { config, device, is_given, fates }) = &entry.said else { return Some(entry) };
+        self.waiting -= fates.values().filter(|fate| fate.is_waiting()).count();
+        if *is_given {
+            self.names.release(device, fates.values().filter_map(Fate::quantity));
+        }
+        for component in &config.components {
+            if let Some(id) = &component.unique_id {
+                let id = (component.platform.clone(), id.clone());
+                if self.unique.get(&id).is_some_and(|of| **of == *topic) {
+                    self.unique.remove(&id);
+                }
+            }
+            let Some(sensor) = sensor(component) else { continue };
+            let Some(plans) = self.plans.get_mut(&sensor.topic) else { continue };
+            if plans.all.iter().any(|plan| *plan.config == *topic) {
+                Arc::make_mut(plans).all.retain(|plan| *plan.config != *topic);
+            }
+            if plans.all.is_empty() {
+                self.plans.remove(&sensor.topic);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Whether there is room now for what had waited, in the order of the configs.
+    fn look_again(&mut self) {
+        if self.waiting == 0 {
+            return;
+        }
+        let is_waiting = |entry: &Entry| {
+            let known = entry.said.as_ref().ok();
+            known.is_some_and(|known| known.fates.values().any(Fate::is_waiting))
         };
-        let name = before.into_iter().chain(candidates).find(is_free).unwrap_or(&whole);
-        let name: Arc<str> = Arc::from(name);
-        self.devices.entry(Arc::clone(&name)).or_insert_with(|| (device.id.clone(), 0)).1 += 1;
-        name
+        let entries = self.in_order().into_iter();
+        let topics: Vec<_> = entries
+            .filter(|(_, entry)| is_waiting(entry))
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        for topic in topics {
+            let Some(mut entry) = self.entries.remove(&topic) else { continue };
+            if let Ok(Known { config, device, fates, .. }) = &mut entry.said {
+                let at: Arc<str> = topic.as_str().into();
+                for component in &config.components {
+                    let Some(fate) = fates.get_mut(&component.key) else { continue };
+                    if fate.is_waiting()
+                        && let Some(new) = self.fate((&at, device), component, None)
+                    {
+                        self.waiting -= usize::from(!new.is_waiting());
+                        *fate = new;
+                    }
+                }
+            }
+            self.entries.insert(topic, entry);
+        }
     }
 
-    /// The first of its names that no other thing of the device has.
-    fn name_series(
-        &mut self,
-        device: &Arc<str>,
-        component: &Component,
-        before: Option<&String>,
-    ) -> Arc<str> {
-        let numbered = (2..).map(|number: u32| format!("{} {number}", component.key));
-        let is_known = |name: &&String| component.names.contains(name);
-        let before = before.filter(is_known).cloned();
-        let mut names = before.into_iter().chain(component.names.iter().cloned()).chain(numbered);
-        let name = names.find_map(|name| {
-            let name: Arc<str> = name.trim().into();
-            self.series.insert((Arc::clone(device), Arc::clone(&name))).then_some(name)
-        });
-        name.expect("numbers never end")
+    /// Whether a reading that came without a config is of somebody else who is called as a discovered device.
+    pub(super) fn is_of_another(&self, series: (&Arc<str>, &Arc<str>), topic: &str) -> bool {
+        self.names.are_given_to_another(series.0, series.1, topic)
     }
 
-    pub(super) fn plans(&self, topic: &str) -> Option<&[Plan]> {
-        self.plans.get(topic).map(Vec::as_slice)
+    /// Calls the device otherwise that has this name.
+    pub(super) fn rename(&mut self, device: &Arc<str>) {
+        let Some(id) = self.names.give_up(device) else { return };
+        let is_its = |entry: &Entry| {
+            let known = entry.said.as_ref().ok();
+            known.is_some_and(|known| known.is_given && known.config.device.id == id)
+        };
+        let entries = self.in_order().into_iter();
+        let topics: Vec<_> =
+            entries.filter(|(_, entry)| is_its(entry)).map(|(topic, _)| topic.clone()).collect();
+        let lines: Vec<_> = topics.iter().filter_map(|topic| self.line(topic)).collect();
+        let entries: Vec<_> = topics.iter().filter_map(|topic| self.remove(topic)).collect();
+        for (entry, line) in entries.into_iter().zip(lines) {
+            let line = Line { device: String::new(), ..line };
+            let said = entry.said.map(|known| known.config);
+            self.take(&line.topic, entry.order, &entry.text, said, &line);
+        }
+    }
+
+    pub(super) fn plans(&self, topic: &str) -> Option<Arc<Plans>> {
+        self.plans.get(topic).map(Arc::clone)
     }
 
     pub(super) fn topics(&self) -> BTreeSet<String> {
@@ -314,12 +349,15 @@ impl Book {
     fn line(&self, topic: &str) -> Option<Line> {
         let entry = self.entries.get(topic)?;
         let known = entry.said.as_ref().ok()?;
-        let names = known.names.iter().map(|(key, name)| (key.clone(), name.to_string()));
+        let name =
+            |(key, fate): (&String, &Fate)| Some((key.clone(), fate.quantity()?.to_string()));
+        // One that was not given is nobody's.
+        let device = if known.is_given { known.device.to_string() } else { String::new() };
         Some(Line {
             topic: topic.to_owned(),
             config: entry.text.clone(),
-            device: known.device.to_string(),
-            names: names.collect(),
+            device,
+            names: known.fates.iter().filter_map(name).collect(),
         })
     }
 
@@ -341,37 +379,44 @@ impl Book {
         all.collect()
     }
 
+    /// Walks over all things, and copies none.
     pub(super) fn counts(&self) -> Counts {
         let configs = self.entries.len() as u64;
         let mut counts = Counts { configs, refused: self.refused, ..Counts::default() };
-        for one in self.list() {
-            match one.standing {
-                Standing::Read { .. } => counts.sensors += 1,
-                Standing::Switch { .. } => counts.switches += 1,
-                Standing::NotUnderstood { .. } => counts.not_understood += 1,
-                Standing::Named { .. } => {}
+        for entry in self.entries.values() {
+            let Ok(known) = &entry.said else {
+                counts.not_understood += 1;
+                continue;
+            };
+            for component in &known.config.components {
+                match (&component.meaning, known.fates.get(&component.key)) {
+                    (Err(_), _) => counts.not_understood += 1,
+                    (_, Some(Fate::Read(_))) => counts.sensors += 1,
+                    (_, Some(Fate::Switch)) => counts.switches += 1,
+                    (_, Some(Fate::Named | Fate::Second(_))) => {}
+                    (_, Some(Fate::Past | Fate::TooMany | Fate::NotUnique(_))) => {
+                        counts.not_read += 1;
+                    }
+                    (Ok(_), None) => counts.others += 1,
+                }
             }
         }
-        let known = self.entries.values().filter_map(|entry| entry.said.as_ref().ok());
-        let things = known.flat_map(|known| &known.config.components);
-        counts.others = things.filter(|one| one.meaning == Ok(Meaning::Other)).count() as u64;
         counts
     }
 }
 
+fn sensor(component: &Component) -> Option<&Sensor> {
+    match &component.meaning {
+        Ok(Meaning::Sensor(sensor)) => Some(sensor),
+        _ => None,
+    }
+}
+
 fn shown(topic: &str, known: &Known, component: &Component) -> Option<Shown> {
-    let standing = match &component.meaning {
-        Ok(Meaning::Sensor(sensor)) => match known.names.get(&component.key) {
-            Some(quantity) => Standing::Read {
-                topic: sensor.topic.clone(),
-                quantity: quantity.to_string(),
-                unit: sensor.unit.symbol(),
-            },
-            None => Standing::Named { topic: sensor.topic.clone() },
-        },
-        Ok(Meaning::Switch(switch)) => Standing::Switch { link: switch.link() },
-        Ok(Meaning::Other) => return None,
-        Err(reason) => not_understood(reason),
+    let standing = match (&component.meaning, known.fates.get(&component.key)) {
+        (Err(reason), _) => not_understood(reason),
+        (Ok(meaning), Some(fate)) => fate.standing(meaning)?,
+        (Ok(_), None) => return None,
     };
     Some(Shown {
         config: topic.to_owned(),
@@ -381,8 +426,4 @@ fn shown(topic: &str, known: &Known, component: &Component) -> Option<Shown> {
         platform: component.platform.clone(),
         standing,
     })
-}
-
-fn not_understood(reason: &NotUnderstood) -> Standing {
-    Standing::NotUnderstood { code: reason.code(), reason: reason.to_string() }
 }

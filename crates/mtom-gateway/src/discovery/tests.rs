@@ -1,19 +1,38 @@
 //! What is heard becomes readings, under names that stay.
 
-use super::{Counts, Discovered, Standing};
+use super::{Around, Counts, Cover, Discovered, Plans, Standing};
 use crate::settings::HomeAssistant;
 use bytes::Bytes;
-use mtom_broker::intake::Message;
+use mtom_broker::intake::{Delivery, Message};
+use mtom_protocol::payload::decode;
+use mtom_protocol::topic::matches;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 const TEMPERATURE: &str = r#"{"dev":{"ids":"k1","name":"Kitchen"},"stat_t":"kitchen/state","dev_cla":"temperature","unit_of_meas":"°C","val_tpl":"{{ value_json.t }}"}"#;
 
 fn open(dir: &Path, filters: &[&str]) -> Discovered {
+    among(dir, filters, &[])
+}
+
+/// With those filters of `ingest.topics`, and among series of others: device, quantity and topic.
+fn among(dir: &Path, filters: &[&str], known: &[[&str; 3]]) -> Discovered {
     let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
-    Discovered::open(dir, &HomeAssistant { discover: true, ..HomeAssistant::default() }, &filters)
+    let cover = move |name: &str| match filters.iter().find(|filter| matches(filter, name)) {
+        None => Cover::None,
+        Some(filter) if filter == "#" => Cover::Everything,
+        Some(_) => Cover::Named,
+    };
+    let known: Vec<_> = known.iter().map(|series| series.map(str::to_owned)).collect();
+    let known = move |device: &str, quantity: &str| {
+        let found = known.iter().find(|[of, what, _]| of == device && what == quantity)?;
+        Some(found[2].as_str().into())
+    };
+    let around = Around { cover: Arc::new(cover), known: Arc::new(known) };
+    Discovered::open(dir, &HomeAssistant { discover: true, ..HomeAssistant::default() }, around)
 }
 
 /// Hears configs on `sensor/<topic>`.
@@ -26,20 +45,28 @@ fn hear(discovered: &Discovered, configs: &[(&str, &str)]) {
 
 /// What a message says; `None`: it is nobody's who was discovered.
 fn said(discovered: &Discovered, topic: &str, payload: &str) -> Option<String> {
-    let message = Message {
-        topic: topic.into(),
-        payload: Bytes::copy_from_slice(payload.as_bytes()),
-        retained_copy: false,
-        properties: Vec::new(),
-    };
-    assert_eq!(discovered.listens(topic), discovered.decode(&message).is_some());
+    told(&delivery(discovered, topic, payload, false))
+}
+
+/// A message as it comes through the door.
+fn delivery(discovered: &Discovered, topic: &str, payload: &str, retained_copy: bool) -> Delivery {
+    let payload = Bytes::copy_from_slice(payload.as_bytes());
+    let message = Message { topic: topic.into(), payload, retained_copy, properties: Vec::new() };
+    Delivery::unawaited(message).with(discovered.note(topic))
+}
+
+/// What it says when it is read.
+fn told(delivery: &Delivery) -> Option<String> {
     let mut out = String::new();
-    for outcome in discovered.decode(&message)? {
+    for outcome in Plans::of(delivery)?.decode(&delivery.message) {
         let _ = match outcome {
             Ok(reading) => {
                 let (device, quantity) = (&reading.device, &reading.quantity);
                 let unit = reading.unit.symbol();
-                write!(out, "{device} | {quantity} | {} {unit}; ", reading.value)
+                let at = reading.taken_at.map(|at| format!(" at {}", at.0)).unwrap_or_default();
+                let key = reading.key.map(|key| format!(" {}#{}", key.boot, key.seq));
+                let key = key.unwrap_or_default();
+                write!(out, "{device} | {quantity} | {} {unit}{at}{key}; ", reading.value)
             }
             Err(reason) => write!(out, "{}; ", reason.code()),
         };
@@ -94,7 +121,8 @@ fn what_is_no_config_is_not_taken_for_one() {
         assert!(!discovered.heard(topic, payload), "{topic}");
     }
     let off = HomeAssistant { discover: false, ..HomeAssistant::default() };
-    let off = Discovered::open(dir.path(), &off, &[]);
+    let around = Around { cover: Arc::new(|_| Cover::None), known: Arc::new(|_, _| None) };
+    let off = Discovered::open(dir.path(), &off, around);
     assert!(!off.heard("homeassistant/sensor/k1/config", TEMPERATURE.as_bytes()));
     assert!(off.filters().is_empty());
 }
@@ -135,15 +163,179 @@ async fn names_outlive_the_process_and_who_had_them_first() {
 #[test]
 fn a_topic_that_a_filter_names_is_read_as_it_always_was() {
     let dir = tempfile::tempdir().unwrap();
-    for (filter, is_named) in
-        [("kitchen/#", true), ("#", false), ("+/state", false), ("attic/#", false)]
-    {
-        let discovered = open(dir.path(), &[filter]);
+    for (filters, is_named) in [
+        (&["kitchen/#"][..], true),
+        (&["+/state"], true),
+        (&["+/#"], true),
+        (&["attic/#"], false),
+        (&["#"], false),
+    ] {
+        let discovered = open(dir.path(), filters);
         hear(&discovered, &[("k1", TEMPERATURE)]);
-        assert_eq!(discovered.listens("kitchen/state"), !is_named, "{filter}");
+        assert_eq!(discovered.note("kitchen/state").is_none(), is_named, "{filters:?}");
         let standing = discovered.list().remove(0).standing;
-        assert_eq!(matches!(standing, Standing::Named { .. }), is_named, "{standing:?}");
+        let is_shown = matches!(standing, Standing::Named { second: None, .. });
+        assert_eq!(is_shown, is_named, "{standing:?}");
     }
+}
+
+#[test]
+fn with_everything_a_config_adds_only_what_nobody_reads_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &["#"]);
+    hear(&discovered, &[("k1", TEMPERATURE)]);
+    let topic = "kitchen/state";
+    for payload in [r#"{"t":21.5,"battery":3}"#, "21.5 °C", r#"{"t":"21.5","battery":3}"#] {
+        let delivery = delivery(&discovered, topic, payload, false);
+        let without = decode(topic, payload.as_bytes());
+        let plans = Plans::of(&delivery).unwrap();
+        assert!(plans.is_second());
+        assert_eq!(plans.decode(&delivery.message), without, "{payload}");
+    }
+    let said = |payload| said(&discovered, topic, payload).unwrap();
+    assert_eq!(said(r#"{"t":"21.5"}"#), "Kitchen | temperature | 21.5 °C; ");
+    assert_eq!(said(r#"{"t":"warm"}"#), "no_number; ");
+    let standing = discovered.list().remove(0).standing;
+    let second = Some(("temperature".to_owned(), "°C"));
+    assert_eq!(standing, Standing::Named { topic: topic.into(), second });
+    // Its own readings there are not somebody else's.
+    let named = TEMPERATURE.replace("\"Kitchen\"", "\"kitchen/state\"").replace("dev_cla", "x");
+    hear(&discovered, &[("k1", &named.replace("sensor", "x"))]);
+    let before = discovered.list();
+    for reading in decode(topic, br#"{"k1":21.5}"#) {
+        discovered.meets(&reading.unwrap());
+    }
+    assert_eq!(discovered.list(), before);
+}
+
+#[test]
+fn how_a_message_is_read_is_decided_when_it_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    hear(&discovered, &[("k1", TEMPERATURE)]);
+    let waiting = delivery(&discovered, "kitchen/state", r#"{"t":21.5}"#, false);
+    hear(&discovered, &[("k1", "")]);
+    // Of what comes now nobody wants anything.
+    assert!(discovered.note("kitchen/state").is_none());
+    assert_eq!(told(&waiting).unwrap(), "Kitchen | temperature | 21.5 °C; ");
+}
+
+#[test]
+fn a_message_says_its_time_and_its_key_as_plain_json_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let out = TEMPERATURE.replace("value_json.t ", "value_json.out ");
+    hear(&discovered, &[("in", TEMPERATURE), ("out", &out)]);
+    let topic = "kitchen/state";
+    let reads = |payload, is_kept| told(&delivery(&discovered, topic, payload, is_kept)).unwrap();
+    let payload = r#"{"t":20,"out":5,"time":"1970-01-01T00:00:01Z","boot":"b1","seq":7}"#;
+    let both =
+        "Kitchen | temperature | 20 °C at 1000000 b1#7; Kitchen | out | 5 °C at 1000000 b1#7; ";
+    assert_eq!((reads(payload, false).as_str(), reads(payload, true).as_str()), (both, both));
+    // It was not written for us: what cannot be read is not meant.
+    for payload in [
+        r#"{"t":20,"time":"12:30"}"#,
+        r#"{"t":20,"time":12}"#,
+        r#"{"t":20,"seq":7}"#,
+        r#"{"t":20,"boot":"","seq":7}"#,
+        r#"{"t":20,"boot":"b1","seq":-7}"#,
+    ] {
+        assert_eq!(reads(payload, false), "Kitchen | temperature | 20 °C; ", "{payload}");
+        assert_eq!(reads(payload, true), "", "when it was measured is unknown");
+    }
+    let bee = TEMPERATURE.replace("kitchen/state", "zigbee2mqtt/bee").replace("k1", "k2");
+    let plug = TEMPERATURE.replace("kitchen/state", "tele/plug/SENSOR").replace("k1", "k3");
+    hear(&discovered, &[("bee", &bee), ("plug", &plug)]);
+    let said = |topic: &str, payload: &str| said(&discovered, topic, payload).unwrap();
+    assert_eq!(
+        said("zigbee2mqtt/bee", r#"{"t":20,"last_seen":1000}"#),
+        "Kitchen (k2) | temperature | 20 °C at 1000000; "
+    );
+    let plug = |time: &str| said("tele/plug/SENSOR", &format!(r#"{{"t":20,"Time":"{time}"}}"#));
+    assert_eq!(
+        plug("1970-01-01T01:00:01+01:00"),
+        "Kitchen (k3) | temperature | 20 °C at 1000000; "
+    );
+    assert_eq!(plug("1970-01-01T01:00:01"), "Kitchen (k3) | temperature | 20 °C; ");
+}
+
+/// What is not read, with its word.
+fn not_read(discovered: &Discovered) -> Vec<(String, &'static str)> {
+    let codes = discovered.list().into_iter().filter_map(|shown| match shown.standing {
+        Standing::NotRead { code, .. } => Some((shown.key, code)),
+        _ => None,
+    });
+    codes.collect()
+}
+
+#[test]
+fn sensors_that_are_too_many_for_one_topic_say_so_and_are_read_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let most = super::fate::PLANS_LEN_MAX;
+    for number in 0..=most {
+        hear(&discovered, &[(&format!("s{number}"), TEMPERATURE)]);
+    }
+    assert_eq!(not_read(&discovered), [(format!("s{most}"), "too_many")]);
+    let counts = discovered.counts();
+    assert_eq!((counts.sensors, counts.not_read), (most as u64, 1));
+    // Of the others every one is read.
+    let said = said(&discovered, "kitchen/state", r#"{"t":20}"#).unwrap();
+    assert_eq!(said.matches("20 °C").count(), most);
+    hear(&discovered, &[("s3", "")]);
+    assert!(not_read(&discovered).is_empty());
+    assert_eq!(discovered.counts().sensors, most as u64);
+}
+
+#[test]
+fn one_identifier_is_one_thing() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let one = TEMPERATURE.replacen('{', r#"{"uniq_id":"u1","#, 1);
+    let two = one.replace("value_json.t ", "value_json.out ");
+    let switch = r#"{"cmd_t":"lamp/set","uniq_id":"u1"}"#;
+    hear(&discovered, &[("a", &one), ("b", &two)]);
+    assert!(discovered.heard("homeassistant/switch/c/config", switch.as_bytes()));
+    let said = || said(&discovered, "kitchen/state", r#"{"t":20,"out":5}"#).unwrap();
+    assert_eq!(not_read(&discovered), [("b".to_owned(), "unique_id")]);
+    assert_eq!(said(), "Kitchen | temperature | 20 °C; ");
+    // Said anew it is the same thing still.
+    hear(&discovered, &[("a", &one.replace("°C", "°F"))]);
+    assert_eq!(said(), "Kitchen | temperature | 20 °F; ");
+    hear(&discovered, &[("a", "")]);
+    assert_eq!(said(), "Kitchen | temperature | 5 °C; ");
+    assert!(not_read(&discovered).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_else_has_is_not_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = r#"{"t":20}"#;
+    let said = |discovered: &Discovered| said(discovered, "kitchen/state", message).unwrap();
+    // Somebody has sent under that name.
+    let known = [["Kitchen", "temperature", "Kitchen/temperature"]];
+    let discovered = among(dir.path(), &[], &known);
+    hear(&discovered, &[("k1", TEMPERATURE)]);
+    assert_eq!(said(&discovered), "Kitchen (k1) | temperature | 20 °C; ");
+    // It itself had.
+    let discovered = among(dir.path(), &[], &[["Kitchen", "temperature", "kitchen/state"]]);
+    hear(&discovered, &[("k1", TEMPERATURE)]);
+    assert_eq!(said(&discovered), "Kitchen | temperature | 20 °C; ");
+    // Somebody else of the same name begins to send.
+    let humidity = TEMPERATURE.replace("\"temperature\"", "\"humidity\"").replace("°C", "%");
+    hear(&discovered, &[("h", &humidity)]);
+    let meets = |topic: &str| {
+        for reading in decode(topic, b"20") {
+            discovered.meets(&reading.unwrap());
+        }
+    };
+    meets("Kitchen/pressure");
+    assert!(said(&discovered).starts_with("Kitchen | temperature"));
+    meets("Kitchen/temperature");
+    let both = "Kitchen (k1) | temperature | 20 °C; Kitchen (k1) | humidity | 20 %; ";
+    assert_eq!(said(&discovered), both);
+    kept(&discovered).await;
+    assert_eq!(said(&open(dir.path(), &[])), both);
 }
 
 #[test]
@@ -152,7 +344,7 @@ fn what_gateways_say_themselves_is_nobodys_reading() {
     let discovered = open(dir.path(), &[]);
     let own = TEMPERATURE.replacen('{', r#"{"o":{"name":"mtom"},"#, 1);
     hear(&discovered, &[("own", &own)]);
-    assert!(discovered.list().is_empty() && !discovered.listens("kitchen/state"));
+    assert!(discovered.list().is_empty() && discovered.note("kitchen/state").is_none());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::house::Hearing;
 use super::house_line::HouseLine;
-use super::session::Session;
+use super::session::{Session, Wished};
 use super::{StartError, own_client_id};
 use crate::Clock;
 use crate::discovery::{self, Discovered};
@@ -197,7 +197,7 @@ fn client_settings(
         filters,
         filters_wished,
         filters_again,
-        filters_given_up: house.discovered.given_up().into_iter().collect(),
+        filters_given_up: Vec::new(),
         receive_max,
         is_known: false,
         will: None,
@@ -212,11 +212,14 @@ fn external(
     clock: &Clock,
 ) -> (Feeder, String, Outlets) {
     let address = settings.target.endpoint.address();
-    let wishes = wishes(&house.discovered, &settings.filters);
     let kept = [settings.filters.clone(), settings.filters_wished.clone()].concat();
     let session = Session::new(dir, &settings.target, &settings.client_id, &kept);
+    let wished = Wished::new(dir, &settings.target, &settings.client_id);
+    let wishes = wishes(&house.discovered, &settings.filters);
+    let wishes =
+        wishes.noting(wished.noted(), kept.into_iter().collect(), move |all| wished.note(all));
     settings.is_known = session.is_known();
-    settings.filters_given_up.extend(session.given_up());
+    settings.filters_given_up = session.given_up();
     settings.filters_wished.extend(presence::FILTERS.map(str::to_owned));
     let (line, told) = HouseLine::new(&settings, house).unzip();
     let (outlet, outgoings) = Outlet::external();

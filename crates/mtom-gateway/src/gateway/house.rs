@@ -1,10 +1,11 @@
 //! Home Assistant and its devices: what is heard of them, and what is told.
 
+use super::listening::cover;
 use super::{StartError, own_client_id};
 use crate::Clock;
 use crate::announce::{Announcer, Ears, Talk, Words};
 use crate::control::Control;
-use crate::discovery::{Discovered, plain};
+use crate::discovery::{Around, Discovered, plain};
 use crate::links;
 use crate::settings::{HomeAssistant, Settings, Source};
 use crate::view::View;
@@ -42,16 +43,19 @@ pub(super) struct House {
 }
 
 impl Hearing {
-    pub(super) fn new(settings: &Settings) -> Result<Self, StartError> {
+    pub(super) fn new(settings: &Settings, view: &View) -> Result<Self, StartError> {
         let spoken = links::topics(&settings.actuators);
         let is_external = matches!(settings.source, Source::External { .. });
         let is_apart = is_external && settings.home_assistant.announce;
         let Settings { data_dir: folder, home_assistant: settings, topics, .. } = settings;
         let filters = topics.clone();
         let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
-        let discovered = Discovered::open(folder, settings, &topics);
         let id = own_client_id(folder)?;
         let (ears, words, again) = Ears::new(&settings.prefix, &id, settings.announce);
+        let (cover, view) = (cover(&topics, ears.prefix(), &spoken), view.clone());
+        let known = move |device: &str, quantity: &str| view.topic_of(device, quantity);
+        let around = Around { cover: Arc::new(cover), known: Arc::new(known) };
+        let discovered = Discovered::open(folder, settings, around);
         let (settings, folder) = (settings.clone(), folder.clone());
         let again = (words, again);
         Ok(Self {

@@ -3,7 +3,9 @@
 use super::house::Hearing;
 use crate::Clock;
 use crate::announce::is_ours;
+use crate::discovery::Cover;
 use crate::relay::INTAKE_LEN;
+use crate::sparkplug::Sparkplug;
 use crate::view::View;
 use mtom_broker::intake::{Delivery, Intake};
 use mtom_protocol::payload::{availability, availability_filters};
@@ -36,8 +38,9 @@ pub(super) fn intake(
         !name.starts_with(REPLAY_PREFIX)
             && !of_gateways(name)
             && !of_switch.iter().any(|topic| topic == name)
-            && (topics.iter().any(|filter| is_for(filter, name)) || found.listens(name))
+            && topics.iter().any(|filter| is_for(filter, name))
     });
+    let intake = intake.noting(move |name| found.note(name));
     // Whose readings are listened to is also heard where it says that it is there, be it a switch.
     let intake = intake.also(move |name, payload| {
         let is_about = || about_them.iter().any(|filter| topic::matches(filter, name));
@@ -71,6 +74,29 @@ pub(super) fn intake(
         is_aside
     });
     (intake, deliveries)
+}
+
+/// How topics are read that no config of a device is about: by those filters, without the groups that share them, and
+/// past the readings where switches are `spoken` to.
+pub(super) fn cover(
+    filters: &[String],
+    prefix: Arc<str>,
+    spoken: &[String],
+) -> impl Fn(&str) -> Cover + use<> {
+    let (filters, spoken) = (filters.to_vec(), spoken.to_vec());
+    move |name| {
+        let is_past = name.starts_with(REPLAY_PREFIX)
+            || is_ours(&prefix, name)
+            || Sparkplug::is_of(name)
+            || spoken.iter().any(|topic| topic == name);
+        let by = || filters.iter().filter(|filter| is_for(filter, name));
+        match by().next() {
+            _ if is_past => Cover::Past,
+            None => Cover::None,
+            Some(_) if by().all(|filter| filter == "#") => Cover::Everything,
+            Some(_) => Cover::Named,
+        }
+    }
 }
 
 /// Whether a filter of the configuration is meant for a topic. One that begins with a wildcard leaves out what

@@ -1,4 +1,5 @@
-use super::listening::is_for;
+use super::listening::{cover, is_for};
+use crate::discovery::Cover;
 
 #[test]
 fn a_filter_that_begins_with_a_wildcard_leaves_out_what_devices_say_about_themselves() {
@@ -26,5 +27,27 @@ fn a_filter_that_begins_with_a_wildcard_leaves_out_what_devices_say_about_themse
         ("#", "$SYS/broker/uptime", false),
     ] {
         assert_eq!(is_for(filter, name), expected, "{filter} {name}");
+    }
+}
+
+#[test]
+fn a_topic_is_covered_by_every_filter_that_is_meant_for_it() {
+    let filters = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let spoken = filters(&["lamp/state"]);
+    for (list, name, expected) in [
+        (&["Environ/#"][..], "kitchen/state", Cover::None),
+        (&["Environ/#"], "Environ/Temperature", Cover::Named),
+        (&["+/+"], "kitchen/state", Cover::Named),
+        (&["+/#"], "kitchen/state", Cover::Named),
+        (&["#"], "kitchen/state", Cover::Everything),
+        (&["#", "kitchen/#"], "kitchen/state", Cover::Named),
+        // What nobody reads there without a config is not covered.
+        (&["#"], "mtom/a/state", Cover::None),
+        (&["#"], "lamp/state", Cover::Past),
+        (&["#"], "spBv1.0/G/DDATA/E/D", Cover::Past),
+        (&["Environ/#"], "mtom/mtom-0123abcd/reading/a/b", Cover::Past),
+    ] {
+        let found = cover(&filters(list), "homeassistant".into(), &spoken)(name);
+        assert_eq!(found, expected, "{list:?} {name}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a message says: readings, reasons why something is none, or that a device is there or has gone.
 
 use crate::availability::Heard;
-use crate::discovery::Discovered;
+use crate::discovery::{Discovered, Plans};
 use crate::sparkplug::Sparkplug;
 use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::payload::{NotAReading, availability, decode, describe};
@@ -19,7 +19,8 @@ pub(super) struct Decoded {
     pub(super) heard: Vec<Heard>,
 }
 
-/// Decodes a message behind so many readings of its batch. Data of Sparkplug mean what the births before them say.
+/// Decodes a message behind so many readings of its batch: as was noted when it came, else as its topic says. Data of
+/// Sparkplug mean what the births before them say.
 pub(super) fn decoded(
     delivery: &Delivery,
     behind: usize,
@@ -27,16 +28,22 @@ pub(super) fn decoded(
     now: UnixMicros,
 ) -> Decoded {
     let message = &delivery.message;
-    if Sparkplug::is_of(&message.topic) {
+    let plans = Plans::of(delivery);
+    if plans.is_none() && Sparkplug::is_of(&message.topic) {
         let found = sparkplug.read(message, now);
         // Before its own readings: they are later than what it says of being there.
         let heard = found.said.into_iter().map(|(who, is)| Heard::now(who, is, behind)).collect();
         let outcomes = described(found.outcomes, message);
         return Decoded { outcomes, past: found.past, heard };
     }
-    let found = discovered.decode(message);
-    let found = found.unwrap_or_else(|| decode(&message.topic, &message.payload));
+    let found = match plans {
+        Some(plans) => plans.decode(message),
+        None => decode(&message.topic, &message.payload),
+    };
     let outcomes = described(found, message);
+    if plans.is_none_or(Plans::is_second) {
+        outcomes.iter().flatten().for_each(|reading| discovered.meets(reading));
+    }
     let heard = if outcomes.is_empty() { heard(message, behind) } else { None };
     Decoded { outcomes, past: BTreeSet::new(), heard: heard.into_iter().collect() }
 }

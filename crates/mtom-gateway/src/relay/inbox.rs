@@ -4,6 +4,7 @@ use super::{BATCH_LEN_MAX, OUTCOME_DELAY, Relay};
 use crate::alerts::Note;
 use crate::board::Outcome;
 use crate::control::Request;
+use crate::discovery::Plans;
 use crate::forwarded::lines::Forwarding;
 use mtom_broker::intake::Delivery;
 use mtom_protocol::payload::sparkplug::METRICS_LEN_MAX;
@@ -60,6 +61,8 @@ impl Work {
         let mut sum = 0_usize;
         let is_too_much = |delivery: &Delivery| {
             let most = (delivery.message.payload.len() / OUTCOME_LEN).clamp(1, METRICS_LEN_MAX);
+            // Each sensor may find one in the same few bytes.
+            let most = most.max(Plans::of(delivery).map_or(0, Plans::len));
             sum = sum.saturating_add(most);
             sum > OUTCOMES_MAX
         };

@@ -113,6 +113,7 @@ fn happened(packet: Packet) -> Happened {
             receipt: (publish.qos != QoS::AtMostOnce).then(|| Receipt::V3(Box::new(publish))),
             properties: Vec::new(),
         }),
+        Packet::UnsubAck(_) => Happened::GivenUp,
         _ => Happened::Other,
     }
 }

@@ -140,6 +140,7 @@ fn happened(packet: Packet) -> Happened {
             properties: publish.properties.take().unwrap_or_default().user_properties,
             receipt: (publish.qos != QoS::AtMostOnce).then(|| Receipt::V5(Box::new(publish))),
         }),
+        Packet::UnsubAck(_) => Happened::GivenUp,
         _ => Happened::Other,
     }
 }

@@ -71,6 +71,7 @@ async fn account(mtom: &Mtom) -> (u64, u64) {
 }
 
 const DISCOVER: &str = "homeassistant.discover=true";
+const OFF: &str = "homeassistant.discover=false";
 const SERIES: [&str; 3] =
     ["Bath | humidity | % 61.0", "Bath | temperature | °F 70.3", "Kitchen | temperature | °C 22.6"];
 
@@ -102,8 +103,9 @@ async fn what_devices_tell_home_assistant_makes_them_devices_by_themselves() {
             "Bath sensor not_understood - - - template",
         ]
     );
-    let counts = ["configs", "sensors", "switches", "not_understood", "others", "refused"];
-    assert_eq!(counts.map(|key| found["counts"][key].as_u64().unwrap()), [3, 3, 1, 1, 0, 0]);
+    let counts =
+        ["configs", "sensors", "switches", "not_read", "not_understood", "others", "refused"];
+    assert_eq!(counts.map(|key| found["counts"][key].as_u64().unwrap()), [3, 3, 1, 0, 1, 0, 0]);
     say(mtom.ready.mqtt, "22.6");
     assert_eq!(series(&mtom, 3).await, SERIES);
     // After a restart the embedded broker has kept nothing, and the devices say nothing again.
@@ -151,6 +153,65 @@ async fn an_external_broker_is_asked_for_what_was_discovered_and_says_it_again_a
     broker.restart(program);
     heard(&mtom, broker.address).await;
     assert_eq!(account(&mtom).await.1, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_wished_for_any_more_is_given_up_whoever_has_asked_for_it() {
+    let Some(program) = program() else { return };
+    let broker = Mosquitto::start(program);
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("broker.url=mqtt://{}", broker.address);
+    let start = |more: &[&str]| {
+        let all: Vec<_> = [url.as_str()].iter().chain(more).copied().collect();
+        Mtom::serve("gateway", dir.path(), &all)
+    };
+    if !announce(broker.address) {
+        return;
+    }
+    let mut mtom = start(&[DISCOVER]);
+    heard(&mtom, broker.address).await;
+    // It has no time to say good-bye to anything.
+    mtom.kill();
+    // Another one names that topic itself: that it was discovered before is forgotten, and it is heard on.
+    let named = format!("ingest.topics=[\"{KITCHEN_STATE}\",\"Environ/#\"]");
+    let mut mtom = start(&[OFF, &named]);
+    heard(&mtom, broker.address).await;
+    assert!(mtom.stop("-TERM").success());
+    let mut mtom = start(&[DISCOVER]);
+    heard(&mtom, broker.address).await;
+    mtom.kill();
+    // The next one wants nothing of all that, and has said so when it hears its own.
+    let mut mtom = start(&[OFF]);
+    temperature(&mtom, broker.address).await;
+    given_up(&mtom.dir).await;
+    assert!(mtom.stop("-TERM").success());
+    // So nothing of it waits for the last one.
+    say(broker.address, "22.6");
+    assert!(mosquitto_pub(broker.address, "Environ/Temperature", "23.4 °C".as_bytes()));
+    let mtom = start(&[OFF]);
+    temperature(&mtom, broker.address).await;
+    assert_eq!(mtom.get("/api/v1/audit").await["ignored"], 0);
+}
+
+/// Waits until no discovered topic is noted as asked for.
+async fn given_up(dir: &Path) {
+    soon("all is given up", async {
+        while std::fs::read_to_string(dir.join("broker-wishes")).unwrap().lines().count() > 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Says another temperature until it is heard.
+async fn temperature(mtom: &Mtom, broker: SocketAddr) {
+    let (before, _) = account(mtom).await;
+    soon("a temperature", async {
+        while account(mtom).await.0 == before {
+            assert!(mosquitto_pub(broker, "Environ/Temperature", "23.4 °C".as_bytes()));
+        }
+    })
+    .await;
 }
 
 /// Says a temperature until it is heard: the gateway asks for the topic in its own time.

@@ -1,0 +1,136 @@
+//! What discovered devices and their series are called. No I/O.
+//!
+//! Names are given once: who came first keeps the plain one, also after a restart, so that a series is never two and two
+//! are never one. One under which somebody else's readings are known, on another topic, is not given; and where such
+//! readings come later the name is given up, because theirs is the topic's and cannot be another.
+
+use mtom_protocol::discovery::{Component, Device, Sensor};
+use mtom_protocol::payload::TOPIC_LEN_MAX;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// On which topic the newest reading of a series came, told its device and its quantity; `None`: there is none.
+pub(crate) type KnownSeries = dyn Fn(&str, &str) -> Option<Arc<str>> + Send + Sync;
+
+/// The names that are given.
+pub(super) struct Names {
+    known: Arc<KnownSeries>,
+    /// Who is called so, and in how many configs.
+    devices: HashMap<Arc<str>, (String, usize)>,
+    /// On which topic each comes.
+    series: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
+    /// Devices' names that are somebody else's.
+    given_up: HashSet<Arc<str>>,
+}
+
+impl Names {
+    pub(super) fn new(known: Arc<KnownSeries>) -> Self {
+        let (devices, series) = (HashMap::new(), HashMap::new());
+        Self { known, devices, series, given_up: HashSet::new() }
+    }
+
+    /// The device's own name; with its identifier behind it where another has that name. `before` is the one that it
+    /// had.
+    pub(super) fn device<'a>(
+        &mut self,
+        device: &Device,
+        before: &str,
+        sensors: impl Iterator<Item = (&'a Component, &'a Sensor)> + Clone,
+    ) -> Arc<str> {
+        let Device { name, id } = device;
+        let is_own = |text: &str| {
+            text.strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let whole = format!("{name} ({id})");
+        let is_name = whole.len() <= TOPIC_LEN_MAX && !whole.chars().any(char::is_control);
+        let whole = is_name.then_some(whole);
+        let before = Some(before.to_owned()).filter(|before| is_own(before));
+        let plain = || Some(name.clone()).into_iter().chain(whole.clone());
+        let holds = |text: &String| self.devices.get(text.as_str()).is_some_and(|(of, _)| of == id);
+        let is_free = |text: &String| {
+            !self.given_up.contains(text.as_str()) && !self.devices.contains_key(text.as_str())
+        };
+        let is_others = |text: &String| {
+            sensors.clone().any(|(component, sensor)| {
+                let first = component.names.first().unwrap_or(&component.key);
+                self.is_others(text, first, &sensor.topic)
+            })
+        };
+        let held = || before.clone().into_iter().chain(plain()).find(holds);
+        let had = || before.clone().filter(is_free);
+        let numbered = (2..).map(|number: u32| format!("{name} {number}"));
+        let new = || plain().chain(numbered).find(|text| is_free(text) && !is_others(text));
+        let found = held().or_else(had).or_else(new).expect("numbers never end");
+        let found: Arc<str> = found.into();
+        self.devices.entry(Arc::clone(&found)).or_insert_with(|| (id.clone(), 0)).1 += 1;
+        found
+    }
+
+    /// The first of its names that no other thing of the device has.
+    pub(super) fn series(
+        &mut self,
+        device: &Arc<str>,
+        (component, sensor): (&Component, &Sensor),
+        before: Option<&String>,
+    ) -> Arc<str> {
+        let numbered = (2..).map(|number: u32| format!("{} {number}", component.key));
+        let is_own = |name: &&String| {
+            component.names.contains(name) || name.starts_with(&format!("{} ", component.key))
+        };
+        let before = before.filter(is_own).map(|name| (name.clone(), true));
+        let others = component.names.iter().cloned().chain(numbered).map(|name| (name, false));
+        let found = before.into_iter().chain(others).find_map(|(name, was_so)| {
+            let name: Arc<str> = name.trim().into();
+            let is_free = !self.series.contains_key(&(Arc::clone(device), Arc::clone(&name)))
+                && (was_so || !self.is_others(device, &name, &sensor.topic));
+            is_free.then_some(name)
+        });
+        let name = found.expect("numbers never end");
+        let topic = sensor.topic.as_str().into();
+        self.series.insert((Arc::clone(device), Arc::clone(&name)), topic);
+        name
+    }
+
+    /// Somebody else's readings are known under that name.
+    fn is_others(&self, device: &str, quantity: &str, topic: &str) -> bool {
+        (self.known)(device, quantity).is_some_and(|at| *at != *topic)
+    }
+
+    /// A config is gone that had these.
+    pub(super) fn release<'a>(
+        &mut self,
+        device: &Arc<str>,
+        quantities: impl Iterator<Item = &'a Arc<str>>,
+    ) {
+        if let Some((_, count)) = self.devices.get_mut(device) {
+            *count -= 1;
+            if *count == 0 {
+                self.devices.remove(device);
+            }
+        }
+        for quantity in quantities {
+            self.series.remove(&(Arc::clone(device), Arc::clone(quantity)));
+        }
+    }
+
+    /// Whether a reading on that topic is of somebody else who is called so.
+    pub(super) fn are_given_to_another(
+        &self,
+        device: &Arc<str>,
+        quantity: &Arc<str>,
+        topic: &str,
+    ) -> bool {
+        let series = self.series.get(&(Arc::clone(device), Arc::clone(quantity)));
+        series.is_some_and(|given| **given != *topic)
+    }
+
+    /// A name is somebody else's; who had it is told by its identifier.
+    pub(super) fn give_up(&mut self, device: &Arc<str>) -> Option<String> {
+        self.given_up.insert(Arc::clone(device));
+        self.devices.get(device).map(|(id, _)| id.clone())
+    }
+}
+
+/// The names that the things of one config have, by their keys.
+pub(super) type Given = BTreeMap<String, String>;
