@@ -20,6 +20,7 @@ mod keys;
 mod sensor;
 mod switch;
 pub mod template;
+pub mod there;
 
 pub use sensor::{Sensor, State};
 pub use switch::Switch;
@@ -73,6 +74,8 @@ pub struct Component {
     pub platform: String,
     /// What its readings may be called, the best first: the kind of quantity, its name, its key.
     pub names: Vec<String>,
+    /// Where it says whether it is there; `None`: nowhere.
+    pub there: Option<there::There>,
     /// What tells it from all others of its platform.
     pub unique_id: Option<String>,
     /// What it means here.
@@ -205,6 +208,7 @@ fn component(key: &str, platform: &str, keys: &Keys<'_>) -> Component {
         key: key.to_owned(),
         platform: platform.to_owned(),
         names: names.collect(),
+        there: there::read(keys),
         unique_id: keys.word("unique_id", "uniq_id"),
         meaning,
     }

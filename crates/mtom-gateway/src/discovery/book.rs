@@ -5,7 +5,7 @@
 
 use super::fate::{Fate, PLANS_LEN_MAX, not_understood};
 use super::names::{Given, KnownSeries, Names};
-use super::plans::{Plan, Plans};
+use super::plans::{Plan, Plans, Said, Word};
 use super::shown::{Counts, Shown};
 use mtom_protocol::discovery::{
     CONFIG_LEN_MAX, Component, Config, Meaning, NotUnderstood, Place, Sensor, read,
@@ -185,10 +185,33 @@ impl Book {
                     fates.insert(component.key.clone(), fate);
                 }
             }
-            Known { config, device, is_given, fates }
+            let known = Known { config, device, is_given, fates };
+            self.listen(&at, &known);
+            known
         });
         self.bytes += text.len();
         self.entries.insert(topic.to_owned(), Entry { order, text: text.to_owned(), said });
+    }
+
+    /// Listens to where the device says whether it is there. Its first sensor that is read speaks for it.
+    fn listen(&mut self, config: &Arc<str>, known: &Known) {
+        let is_read =
+            |component: &&Component| matches!(known.fates.get(&component.key), Some(Fate::Read(_)));
+        let read = known.config.components.iter().filter(is_read);
+        let Some(there) = read.filter_map(|component| component.there.as_ref()).next() else {
+            return;
+        };
+        let said = Arc::new(Said::new(there));
+        for (at, place) in there.topics.iter().enumerate() {
+            let cover = (self.around.cover)(&place.topic);
+            if cover == Cover::Past {
+                continue;
+            }
+            let plans = Arc::make_mut(self.plans.entry(place.topic.clone()).or_default());
+            plans.is_second = cover != Cover::None;
+            let (config, device) = (Arc::clone(config), Arc::clone(&known.device));
+            plans.there.push(Word { config, device, at, said: Arc::clone(&said) });
+        }
     }
 
     /// What becomes of a thing; `None`: nothing can.
@@ -259,13 +282,16 @@ impl Book {
                     self.unique.remove(&id);
                 }
             }
-            let Some(sensor) = sensor(component) else { continue };
-            let Some(plans) = self.plans.get_mut(&sensor.topic) else { continue };
-            if plans.all.iter().any(|plan| *plan.config == *topic) {
-                Arc::make_mut(plans).all.retain(|plan| *plan.config != *topic);
-            }
-            if plans.all.is_empty() {
-                self.plans.remove(&sensor.topic);
+            let there = component.there.iter().flat_map(|there| &there.topics);
+            let topics = there.map(|place| &place.topic);
+            for at in topics.chain(sensor(component).map(|sensor| &sensor.topic)) {
+                let Some(plans) = self.plans.get_mut(at) else { continue };
+                if plans.has(topic) {
+                    Arc::make_mut(plans).forget(topic);
+                }
+                if plans.is_empty() {
+                    self.plans.remove(at);
+                }
             }
         }
         Some(entry)

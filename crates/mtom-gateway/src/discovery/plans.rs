@@ -5,12 +5,14 @@
 //! used where they stand in it as in plain JSON; what is there and is none of these is somebody else's word. A copy that
 //! the broker had kept is a reading only with such a time.
 
+use crate::availability::{Heard, Who};
 use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::discovery::Sensor;
 use mtom_protocol::discovery::template::Payload;
+use mtom_protocol::discovery::there::There;
 use mtom_protocol::payload::{NotAReading, Own, decode, text_of};
 use mtom_protocol::reading::Reading;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The sensors of one topic.
 #[derive(Clone, Default)]
@@ -18,6 +20,31 @@ pub(crate) struct Plans {
     /// It is read as it always was wherever that finds a reading; else as the sensors say.
     pub(super) is_second: bool,
     pub(super) all: Vec<Plan>,
+    /// Devices that say here whether they are there, one for each of their configs.
+    pub(super) there: Vec<Word>,
+}
+
+/// One topic of those on which a device says whether it is there.
+#[derive(Clone)]
+pub(crate) struct Word {
+    pub(super) config: Arc<str>,
+    pub(super) device: Arc<str>,
+    pub(super) at: usize,
+    pub(super) said: Arc<Said>,
+}
+
+/// What such a device has said last on each of its topics.
+pub(crate) struct Said {
+    there: There,
+    // A std lock: held for a few instructions.
+    words: Mutex<Vec<Option<bool>>>,
+}
+
+impl Said {
+    pub(super) fn new(there: &There) -> Self {
+        let words = Mutex::new(vec![None; there.topics.len()]);
+        Self { there: there.clone(), words }
+    }
 }
 
 /// How one sensor's messages become readings.
@@ -30,7 +57,7 @@ pub(crate) struct Plan {
     pub(super) quantity: Arc<str>,
 }
 
-type Said = Vec<Result<Reading, NotAReading>>;
+type Outcomes = Vec<Result<Reading, NotAReading>>;
 
 impl Plans {
     /// Those that were noted when the message came.
@@ -49,7 +76,7 @@ impl Plans {
     }
 
     /// What a message says; without anything: nothing, by design.
-    pub(crate) fn decode(&self, message: &Message) -> Said {
+    pub(crate) fn decode(&self, message: &Message) -> Outcomes {
         if !self.is_second {
             return self.said(message);
         }
@@ -61,7 +88,46 @@ impl Plans {
         if said.iter().any(Result::is_ok) { said } else { found }
     }
 
-    fn said(&self, message: &Message) -> Said {
+    /// Who says with it whether it is there, behind so many readings of its batch.
+    pub(crate) fn heard(&self, message: &Message, behind: usize) -> Vec<Heard> {
+        let text = std::str::from_utf8(&message.payload).ok();
+        let Some(text) = text.filter(|_| !self.there.is_empty()) else { return Vec::new() };
+        let payload = Payload::new(text);
+        let heard = self.there.iter().filter_map(|Word { device, at, said, .. }| {
+            let newest = said.there.topics.get(*at)?.says(&payload)?;
+            let mut words = said.words.lock().unwrap_or_else(PoisonError::into_inner);
+            *words.get_mut(*at)? = Some(newest);
+            let is_available = said.there.is_there(&words, newest)?;
+            let who = Who::Device(Arc::clone(device));
+            Some(Heard { behind, who, is_available, is_kept: message.retained_copy })
+        });
+        let mut heard: Vec<_> = heard.collect();
+        // Each config of a device says the same.
+        heard.dedup();
+        heard
+    }
+
+    /// Nobody needs it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.there.is_empty()
+    }
+
+    /// Something of it is of that config.
+    pub(super) fn has(&self, config: &str) -> bool {
+        self.all.iter().any(|plan| *plan.config == *config)
+            || self.there.iter().any(|word| *word.config == *config)
+    }
+
+    /// Without what is of that config.
+    pub(super) fn forget(&mut self, config: &str) {
+        self.all.retain(|plan| *plan.config != *config);
+        self.there.retain(|word| *word.config != *config);
+    }
+
+    fn said(&self, message: &Message) -> Outcomes {
+        if self.all.is_empty() {
+            return Vec::new();
+        }
         if let Err(mistake) = text_of(&message.topic, &message.payload) {
             return vec![Err(mistake)];
         }
@@ -80,7 +146,7 @@ impl Plans {
             });
             Some(reading)
         });
-        let mut said: Said = said.collect();
+        let mut said: Outcomes = said.collect();
         // One message that is no JSON is one mistake, however many had looked into it.
         let mut has_said = false;
         let is_whole =

@@ -1,6 +1,7 @@
 //! What is heard becomes readings, under names that stay.
 
 use super::{Around, Counts, Cover, Discovered, Plans, Standing};
+use crate::availability::Who;
 use crate::settings::HomeAssistant;
 use bytes::Bytes;
 use mtom_broker::intake::{Delivery, Message};
@@ -361,4 +362,70 @@ fn configs_are_bounded_and_those_that_are_not_taken_are_counted() {
     // Those that are known are heard on.
     hear(&discovered, &[("s0", TEMPERATURE), ("s1", "")]);
     assert_eq!(discovered.counts().configs, counts.configs - 1);
+}
+
+/// Who says with a message whether it is there.
+fn heard(discovered: &Discovered, topic: &str, payload: &str) -> Vec<(String, bool)> {
+    let delivery = delivery(discovered, topic, payload, true);
+    let heard = Plans::of(&delivery).unwrap().heard(&delivery.message, 0).into_iter();
+    heard
+        .map(|one| match one.who {
+            Who::Device(name) => (name.to_string(), one.is_available),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_device_says_whether_it_is_there_as_its_config_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &["#"]);
+    let lwt = TEMPERATURE.replacen(
+        '{',
+        r#"{"avty_t":"kitchen/up","pl_avail":"yes","pl_not_avail":0,"#,
+        1,
+    );
+    hear(&discovered, &[("a", &lwt)]);
+    assert!(discovered.note("kitchen/up").is_none(), "its readings are not by its config");
+    let discovered = open(dir.path(), &["kitchen/up"]);
+    let other = lwt.replace("\"temperature\"", "\"humidity\"");
+    hear(&discovered, &[("a", &lwt), ("b", &other)]);
+    let kitchen = |is_available| vec![("Kitchen".to_owned(), is_available)];
+    for (word, expected) in
+        [("yes", kitchen(true)), ("0", kitchen(false)), ("online", vec![]), ("", vec![])]
+    {
+        assert_eq!(heard(&discovered, "kitchen/up", word), expected, "{word}");
+    }
+    // What the topic says else is as it always was.
+    let delivery = delivery(&discovered, "kitchen/up", "23.4 °C", false);
+    let found = Plans::of(&delivery).unwrap().decode(&delivery.message);
+    assert_eq!(found, decode("kitchen/up", "23.4 °C".as_bytes()));
+    hear(&discovered, &[("a", ""), ("b", "")]);
+    assert!(discovered.note("kitchen/up").is_none() && discovered.topics().is_empty());
+}
+
+#[test]
+fn of_several_topics_all_any_or_the_latest_count() {
+    let avty = r#"{"~":"kitchen","avty":[{"t":"~/up"},{"t":"bridge","val_tpl":"{{ value_json.state }}"}],"#;
+    let bridge = |word: &str| format!(r#"{{"state":"{word}"}}"#);
+    let (on, off) = (bridge("online"), bridge("offline"));
+    let up = "kitchen/up";
+    for (mode, expected) in [
+        ("", "+ - + -"),
+        (r#""avty_mode":"latest","#, "+ - + -"),
+        (r#""avty_mode":"all","#, "? - + -"),
+        (r#""avty_mode":"any","#, "+ + + +"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let discovered = open(dir.path(), &[]);
+        hear(&discovered, &[("a", &TEMPERATURE.replacen('{', &format!("{avty}{mode}"), 1))]);
+        assert_eq!(discovered.topics().len(), 3);
+        let words = [(up, "online"), ("bridge", &off), ("bridge", &on), (up, "offline")];
+        let said = words.map(|(topic, word)| match heard(&discovered, topic, word).as_slice() {
+            [] => "?",
+            [(_, true)] => "+",
+            _ => "-",
+        });
+        assert_eq!(said.join(" "), expected, "{mode}");
+    }
 }

@@ -44,8 +44,11 @@ pub(super) fn decoded(
     if plans.is_none_or(Plans::is_second) {
         outcomes.iter().flatten().for_each(|reading| discovered.meets(reading));
     }
-    let heard = if outcomes.is_empty() { heard(message, behind) } else { None };
-    Decoded { outcomes, past: BTreeSet::new(), heard: heard.into_iter().collect() }
+    let mut by_configs = plans.map(|plans| plans.heard(message, behind)).unwrap_or_default();
+    if outcomes.is_empty() && plans.is_none_or(Plans::is_second) {
+        by_configs.extend(heard(message, behind));
+    }
+    Decoded { outcomes, past: BTreeSet::new(), heard: by_configs }
 }
 
 impl Decoded {

@@ -10,9 +10,10 @@ use alloc::string::String;
 use serde_json::{Map, Value};
 
 /// What may be said once for all things of a device.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 9] = [
     "availability",
     "availability_mode",
+    "availability_template",
     "availability_topic",
     "command_topic",
     "encoding",
@@ -59,6 +60,12 @@ impl<'a> Keys<'a> {
         Some(Keys::new(self.get(long, short)?.as_object()?, None))
     }
 
+    /// An object in this one, for which `~` stands for the same.
+    pub(super) fn inner(&self, own: &'a Map<String, Value>) -> Keys<'a> {
+        let around = self.around.filter(|_| !self.own.contains_key("~"));
+        Keys::new(own, around.or(Some(self.own)))
+    }
+
     /// A topic with what `~` stands for.
     pub(super) fn topic(&self, long: &str, short: &str) -> Option<String> {
         let text = self.text(long, short)?;
@@ -79,7 +86,7 @@ impl<'a> Keys<'a> {
                 Value::Array(items) if items.len() == 1 => items.first()?,
                 one => one,
             };
-            said = Keys::new(one.as_object()?, Some(self.own));
+            said = self.inner(one.as_object()?);
             key = ("topic", "t");
         }
         let is = |long, short, word| said.text(long, short).is_none_or(|found| found == word);

@@ -62,6 +62,8 @@ pub(super) fn round(number: f64, places: i32, method: Method) -> f64 {
         Method::Common => to_places(number, places.unsigned_abs()),
         Method::Floor => floor(number * multiplier) / multiplier,
         Method::Ceil => -floor(-(number * multiplier)) / multiplier,
+        // To no places what comes of it is made whole, at last.
+        Method::Half if places == 0 => whole(to_places(number * 2.0, 0) / 2.0),
         Method::Half => to_places(number * 2.0, 0) / 2.0,
     }
 }
