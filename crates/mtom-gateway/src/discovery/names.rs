@@ -38,14 +38,12 @@ impl Names {
         sensors: impl Iterator<Item = (&'a Component, &'a Sensor)> + Clone,
     ) -> Arc<str> {
         let Device { name, id } = device;
-        let is_own = |text: &str| {
-            text.strip_prefix(name.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-        };
         let whole = format!("{name} ({id})");
         let is_name = whole.len() <= TOPIC_LEN_MAX && !whole.chars().any(char::is_control);
         let whole = is_name.then_some(whole);
-        let before = Some(before.to_owned()).filter(|before| is_own(before));
+        let is_own =
+            |text: &String| text == name || Some(text) == whole.as_ref() || is_numbered(text, name);
+        let before = Some(before.to_owned()).filter(is_own);
         let plain = || Some(name.clone()).into_iter().chain(whole.clone());
         let holds = |text: &String| self.devices.get(text.as_str()).is_some_and(|(of, _)| of == id);
         let is_free = |text: &String| {
@@ -75,9 +73,8 @@ impl Names {
         before: Option<&String>,
     ) -> Arc<str> {
         let numbered = (2..).map(|number: u32| format!("{} {number}", component.key));
-        let is_own = |name: &&String| {
-            component.names.contains(name) || name.starts_with(&format!("{} ", component.key))
-        };
+        let is_own =
+            |name: &&String| component.names.contains(name) || is_numbered(name, &component.key);
         let before = before.filter(is_own).map(|name| (name.clone(), true));
         let others = component.names.iter().cloned().chain(numbered).map(|name| (name, false));
         let found = before.into_iter().chain(others).find_map(|(name, was_so)| {
@@ -130,6 +127,12 @@ impl Names {
         self.given_up.insert(Arc::clone(device));
         self.devices.get(device).map(|(id, _)| id.clone())
     }
+}
+
+/// Whether it is that name with a number behind it.
+fn is_numbered(text: &str, name: &str) -> bool {
+    let number = text.strip_prefix(name).and_then(|rest| rest.strip_prefix(' '));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// The names that the things of one config have, by their keys.

@@ -135,6 +135,11 @@ async fn an_external_broker_is_asked_for_what_was_discovered_and_says_it_again_a
     heard(&mtom, broker.address).await;
     say(broker.address, "22.6");
     assert_eq!(series(&mtom, 3).await, SERIES);
+    // It says itself that it goes, and a reading that it is back.
+    assert!(mosquitto_pub(broker.address, "kitchen/status", b"offline"));
+    there(&mtom, false).await;
+    heard(&mtom, broker.address).await;
+    there(&mtom, true).await;
     let (before, rejected) = account(&mtom).await;
     assert_eq!(rejected, 0);
     // What comes while it is away waits in its session, and is understood before any config is said again.
@@ -191,6 +196,22 @@ async fn what_is_not_wished_for_any_more_is_given_up_whoever_has_asked_for_it() 
     let mtom = start(&[OFF]);
     temperature(&mtom, broker.address).await;
     assert_eq!(mtom.get("/api/v1/audit").await["ignored"], 0);
+}
+
+/// Waits until the kitchen is known to be there, or to have gone.
+async fn there(mtom: &Mtom, is_available: bool) {
+    soon("who is there", async {
+        loop {
+            let devices = mtom.get("/api/v1/devices").await;
+            let all = devices["devices"].as_array().unwrap();
+            let kitchen = all.iter().find(|one| one["name"] == "Kitchen").unwrap();
+            if kitchen["availability"]["available"] == is_available {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// Waits until no discovered topic is noted as asked for.
