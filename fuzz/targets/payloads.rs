@@ -2,14 +2,17 @@
 //! a panic; each reading could have been measured, and the same message says the same again.
 //!
 //! The first line is the topic, the second are user properties as `name=value` with commas between them, and
-//! what follows is the payload: text, JSON, SenML, line protocol, what another system says, or Sparkplug B.
+//! what follows is the payload: text, JSON, SenML, line protocol, what another system says, or Sparkplug B. Where the
+//! topic is one of a config for Home Assistant the payload is that, and the second line is a message of its sensors.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use mtom_protocol::discovery::template::{Payload as Message, Template};
+use mtom_protocol::discovery::{self, COMPONENTS_LEN_MAX, Meaning};
 use mtom_protocol::payload::sparkplug::{self, METRICS_LEN_MAX, Payload};
 use mtom_protocol::payload::{
-    NotAReading, READINGS_LEN_MAX, TOPIC_LEN_MAX, Whose, availability, availability_filters,
-    decode, describe,
+    NotAReading, Own, READINGS_LEN_MAX, TOPIC_LEN_MAX, Whose, availability,
+    availability_filters, decode, describe,
 };
 use mtom_protocol::reading::Reading;
 use mtom_protocol::topic::check_filter;
@@ -30,6 +33,7 @@ fuzz_target!(|input: &[u8]| {
     let payload = line();
     there(topic, payload);
     node(topic, payload);
+    told_to_home_assistant(topic, properties, payload);
     let found = decode(topic, payload);
     assert_eq!(found, decode(topic, payload), "the same message says the same again");
     assert!(found.len() <= OUTCOMES_LEN_MAX, "{} outcomes", found.len());
@@ -68,6 +72,39 @@ fn there(topic: &str, payload: &[u8]) {
     }
     for filter in availability_filters(&[topic.to_owned()]) {
         assert_eq!(check_filter(&filter), Ok(()), "{filter:?}");
+    }
+}
+
+/// A config leads to a bounded number of things, and whatever their sensors find in a message could have been measured
+/// or is refused. A template means the same twice.
+fn told_to_home_assistant(topic: &str, message: &str, config: &[u8]) {
+    let Some(place) = discovery::place("homeassistant", topic) else { return };
+    let payload = Message::new(message);
+    let own = payload.object().map(|object| Own::of(topic, object)).unwrap_or_default();
+    if let Some(template) = std::str::from_utf8(config).ok().and_then(Template::parse) {
+        // By what is shown: one that is not a number is not itself.
+        let found = || format!("{:?}", template.find(&payload));
+        assert_eq!(found(), found());
+    }
+    let Ok(config) = discovery::read(&place, config) else { return };
+    assert!(config.components.len() <= COMPONENTS_LEN_MAX);
+    for component in &config.components {
+        match &component.meaning {
+            Ok(Meaning::Sensor(sensor)) => {
+                let names = (&topic.into(), &"a".into(), &"b".into());
+                let said = sensor.state(&payload).map(|state| {
+                    state.and_then(|(number, unit)| own.reading(names, number, unit))
+                });
+                match said {
+                    Some(Ok(reading)) => check(&reading, topic),
+                    Some(Err(reason)) => named(&reason),
+                    None => {}
+                }
+            }
+            Ok(Meaning::Switch(switch)) => assert!(switch.link().starts_with("mqtt:")),
+            Ok(Meaning::Other) => {}
+            Err(reason) => assert!((1..=CODE_LEN_MAX).contains(&reason.code().len())),
+        }
     }
 }
 
