@@ -189,8 +189,7 @@ impl<'a> Connection<'a> {
         // In order, as the messages came [MQTT-4.6.0-2]. The broker's window bounds it.
         let mut unsafe_yet = FuturesOrdered::new();
         let mut under_way = HashSet::new();
-        let mut asked = Asked::default();
-        let spoken = self.spoken;
+        let (mut asked, spoken) = (Asked::default(), self.spoken);
         loop {
             tokio::select! {
                 event = self.mqtt.next() => match event {
