@@ -210,7 +210,7 @@ impl Relay {
         self.drop_lost(work);
         let batch_len = work.len();
         match self.write(work, now, &mut effects) {
-            Ok(false) => {}
+            Ok(false) => self.journal.sum_up(),
             Ok(true) => {
                 // Before the sync, which takes most of the time: a person waits for the light.
                 if batch_len > 0 && !effects.wanted.is_empty() {

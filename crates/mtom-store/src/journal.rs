@@ -286,6 +286,7 @@ impl Drop for Journal {
             }
             return;
         }
+        self.sum_up();
         if let Err(cause) = self.latencies.write(&self.connection) {
             tracing::warn!(%cause, "the last latencies are not kept");
         }

@@ -27,6 +27,8 @@ pub(crate) struct Sums {
     minutes: HashMap<Span, Rollup>,
     temperatures: HashMap<i64, i64>,
     opens: open::Opens,
+    /// They could not be written last time, and that was said.
+    pub(crate) are_late: bool,
 }
 
 /// A series, and the number of a span.

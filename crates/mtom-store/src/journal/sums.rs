@@ -4,21 +4,33 @@
 //! lies between the two, and whether this process sees the second, does not matter: the file says up to which reading
 //! the sums have everything.
 
-use super::{Journal, Totals};
+use super::{BUSY_TIMEOUT, Journal, Totals};
 use crate::error::StoreError;
 use rusqlite::TransactionBehavior;
+use std::time::Duration;
 
 impl Journal {
-    /// Writes the sums that [`Batch::write_ahead`] left for later. What the disk does not take now comes with the
-    /// next batch.
+    /// Writes the sums that [`Batch::write_ahead`] left for later; nothing where there are none. What the disk does
+    /// not take now comes with the next batch or the next call. Another program that keeps the file is not waited for.
     pub fn sum_up(&mut self) {
-        if self.has_sums() {
+        if self.has_sums() || self.log.check().is_err() {
             return;
         }
-        if let Err(cause) = self.write_sums() {
-            tracing::warn!(%cause, "the sums are written later");
-            self.sums.roll_back();
-            self.is_full |= matches!(StoreError::from(cause), StoreError::Full(_));
+        let written = self
+            .connection
+            .busy_timeout(Duration::ZERO)
+            .and_then(|()| self.write_sums())
+            .and_then(|()| self.connection.busy_timeout(BUSY_TIMEOUT));
+        match written {
+            Ok(()) => self.sums.are_late = false,
+            Err(cause) => {
+                let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
+                if !std::mem::replace(&mut self.sums.are_late, true) {
+                    tracing::warn!(%cause, "charts and counts lack the newest readings for now");
+                }
+                self.sums.roll_back();
+                self.is_full |= matches!(StoreError::from(cause), StoreError::Full(_));
+            }
         }
     }
 

@@ -151,6 +151,9 @@ fn lines(audit: &Audit) -> Vec<String> {
             totals.stored, audit.readings, audit.readings_deleted
         ),
     ];
+    if audit.unsummed > 0 {
+        lines.push(format!("in no chart and count until the next start: {}", audit.unsummed));
+    }
     let name =
         |device: &str, quantity: &str| format!("{device}/{quantity}").escape_debug().to_string();
     lines.push(String::new());

@@ -1,4 +1,5 @@
 use crate::batch::tests::check_sums;
+use crate::file::beside;
 use crate::journal::Journal;
 use crate::retention::Keep;
 use crate::testing::{Folder, SECOND, after, celsius, store};
@@ -54,8 +55,33 @@ fn a_process_that_ends_before_the_sums_leaves_them_to_the_next() {
     store(&mut journal, &[(celsius("a", 20.0), after(0))]);
     ahead(&mut journal, &[(21.0, SECOND), (30.0, -4_000 * SECOND)]);
     ahead(&mut journal, &[(22.0, 3_600 * SECOND)]);
+    let copy = Folder::new();
+    for suffix in ["", "-wal"] {
+        std::fs::copy(beside(&folder.path(), suffix), beside(&copy.path(), suffix)).unwrap();
+    }
+    assert_eq!(unsummed(&copy.open()), 0);
+    check_sums(&copy);
+    // One that ends by itself leaves nothing.
     drop(journal);
-    let journal = folder.open();
+    let left: i64 = folder
+        .plain()
+        .query_row("SELECT reading_id_last - summed_reading_id FROM total", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0);
+    check_sums(&folder);
+}
+
+#[test]
+fn a_program_that_keeps_the_file_is_not_waited_for() {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    ahead(&mut journal, &[(21.0, SECOND)]);
+    let other = folder.plain();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    journal.sum_up();
+    assert_eq!(unsummed(&journal), 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    journal.sum_up();
     assert_eq!(unsummed(&journal), 0);
     check_sums(&folder);
 }
