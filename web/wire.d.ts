@@ -762,7 +762,11 @@ sensors: number,
 /**
  * They can be actuators.
  */
-switches: number, not_understood: number,
+switches: number,
+/**
+ * Understood, and not read for another reason.
+ */
+not_read: number, not_understood: number,
 /**
  * Neither sensors nor switches; they are not listed.
  */
@@ -813,7 +817,7 @@ unit: string | null,
  */
 link: string | null,
 /**
- * Why it is not understood: one stable word.
+ * Why it is not read or not understood: one stable word.
  */
 code: string | null,
 /**
@@ -824,7 +828,7 @@ reason: string | null, };
 /**
  * What a thing is here.
  */
-export type DiscoveredStanding = "read" | "named" | "switch" | "not_understood";
+export type DiscoveredStanding = "read" | "named" | "switch" | "not_read" | "not_understood";
 
 /**
  * `GET /api/v1/path`. Rates are over the last minute, latencies those of the newest that passed; null:

@@ -235,11 +235,13 @@ export const en = {
   "house.found": "Found by what others tell it",
   "house.tally":
     "Configs: {configs}, sensors: {sensors}, switches: {switches}, not understood: {missed}",
+  "house.tally.unread": "not read for another reason: {unread}",
   "house.tally.refused": "not taken, because there are too many: {refused}",
   "house.none": "No config has come.",
   "house.read": "read as {quantity}",
   "house.named": "read as ingest.topics says",
   "house.switch": "can be an actuator with this link",
+  "house.not_read": "not read: {reason}",
   "house.not_understood": "not understood: {reason}",
   "house.rest": "And {count} more: /api/v1/discovered has them all.",
 

@@ -21,7 +21,7 @@ const PERIOD_MILLIS = 3_000;
 /** Things that are listed; the API has all of them. */
 const LIST_MAX = 300;
 /** What a person can do something about comes first. */
-const ORDER = /** @type {const} */ (["not_understood", "switch", "read", "named"]);
+const ORDER = /** @type {const} */ (["not_understood", "not_read", "switch", "read", "named"]);
 
 /**
  * How it stands, in one word.
@@ -61,6 +61,8 @@ export function standing({ standing, quantity, unit, topic, link, reason, config
       return { said: t("house.named"), code: plain(topic ?? "") };
     case "switch":
       return { said: t("house.switch"), code: plain(link ?? "") };
+    case "not_read":
+      return { said: t("house.not_read", { reason: plain(reason ?? "") }), code: plain(config) };
     default:
       return {
         said: t("house.not_understood", { reason: plain(reason ?? "") }),
@@ -153,17 +155,20 @@ export function createHouse(page, isOpen) {
  * @param {Translate} t
  * @param {Language} language
  */
-function tally({ configs, sensors, switches, not_understood: missed, refused }, t, language) {
+function tally(counts, t, language) {
+  const { configs, sensors, switches, not_understood: missed, not_read: unread, refused } = counts;
   if (configs === 0 && refused === 0) return t("house.none");
   const shown = (/** @type {number} */ count) => number(count, language);
-  const all = t("house.tally", {
+  const first = t("house.tally", {
     configs: shown(configs),
     sensors: shown(sensors),
     switches: shown(switches),
     missed: shown(missed),
   });
-  if (refused === 0) return all;
-  return `${all}${t("text.comma")}${t("house.tally.refused", { refused: shown(refused) })}`;
+  const all = [first];
+  if (unread > 0) all.push(t("house.tally.unread", { unread: shown(unread) }));
+  if (refused > 0) all.push(t("house.tally.refused", { refused: shown(refused) }));
+  return all.join(t("text.comma"));
 }
 
 /**

@@ -222,11 +222,13 @@ export const zh = {
   "house.not.heard": "代理服务器不让 mtom 接收 {filter}",
   "house.found": "从别的设备告诉它的内容中发现",
   "house.tally": "配置 {configs} 份、传感器 {sensors} 个、开关 {switches} 个、读不懂 {missed} 个",
+  "house.tally.unread": "因别的原因未读取 {unread} 个",
   "house.tally.refused": "因数量过多未收：{refused}",
   "house.none": "还没有收到配置。",
   "house.read": "读作 {quantity}",
   "house.named": "按 ingest.topics 读取",
   "house.switch": "用这条链路可成为执行器",
+  "house.not_read": "未读取：{reason}",
   "house.not_understood": "读不懂：{reason}",
   "house.rest": "另有 {count} 个：全部见 /api/v1/discovered。",
 

@@ -55,4 +55,10 @@ test("what is not understood comes first, with its reason and its config", () =>
   const missed = standing(thing({}), en);
   assert.equal(missed.said, "not understood: the template is not understood");
   assert.equal(missed.code, "homeassistant/device/bath/config");
+  const second = thing({ standing: "not_read", code: "unique_id", reason: "another has it" });
+  assert.deepEqual(
+    inOrder([read, second, thing({})]).map((one) => one.standing),
+    ["not_understood", "not_read", "read"],
+  );
+  assert.equal(standing(second, en).said, "not read: another has it");
 });

@@ -246,6 +246,7 @@ impl Page {
             ("configs", counts.configs, "Configs of others for Home Assistant that are known."),
             ("sensors", counts.sensors, "Sensors in them whose readings come."),
             ("switches", counts.switches, "Switches in them that can be actuators."),
+            ("not_read", counts.not_read, "Things in them that are understood and not read."),
             ("not_understood", counts.not_understood, "Things in them that lead to nothing."),
         ];
         for (name, value, help) in found {
