@@ -61,6 +61,23 @@ pub enum PairError {
          power, so switch it off and on, and pair it again"
     )]
     Refused,
+    /// The numbers are not the same, as it was said here.
+    #[error(
+        "not paired: the numbers are not the same, so somebody may be in between; pair it again, and give it a \
+         key instead if they differ again: mtom actuator key"
+    )]
+    Different,
+    /// The number was not confirmed at the device.
+    #[error(
+        "not paired: nobody has said at the device that the numbers are the same; pair it again, and press its \
+         button while both show them"
+    )]
+    NotConfirmed,
+    /// Nobody has compared the numbers here, and the system waits no longer.
+    #[error(
+        "not paired: nobody has said here in time whether the numbers are the same; pair it again"
+    )]
+    NotCompared,
     /// It can show nothing.
     #[error(
         "the device has nothing to show or to compare, so that anybody could be paired in its place; \

@@ -30,7 +30,7 @@ mod line;
 mod serve;
 mod talk;
 
-pub use button::{BOUNCE, Contact};
+pub use button::{BOUNCE, COMPARE_WAIT, Contact};
 pub use lamp::BLOCK_LEN;
 #[cfg(feature = "model")]
 pub use lamp::model;
@@ -40,6 +40,7 @@ pub use talk::CONVERSATION_WAIT;
 
 use crate::flash::{Bond, Bonds, FlashError, Keep};
 use crate::settings::{Passkey, Settings};
+use button::Question;
 use core::cell::{Cell, RefCell};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
@@ -66,6 +67,8 @@ const LINKS_LEN: usize = 4;
 pub struct Pairing {
     /// What is typed at the other end; `None`: a new one each time.
     pub passkey: Option<Passkey>,
+    /// Both ends show a number, which is compared here and there.
+    pub is_compared: bool,
     /// Nobody is let in any more from then on.
     pub until: Instant,
 }
@@ -139,6 +142,7 @@ pub struct Actuator<P, M> {
     key: Option<Key>,
     draw: Draw,
     pairing: Option<Pairing>,
+    question: Question,
     // Never borrowed across an await.
     lamp: RefCell<Lamp<P>>,
     /// Links that wait for something to do. Full: all are woken, and those that still wait come again.
@@ -159,12 +163,14 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
         let lamp = Lamp::new(pin, settings.safe, lease, last_number, now);
         let window = Duration::from_secs(settings.pairing_seconds.into());
         let until = now.saturating_add(window);
-        let pairing = (until > now).then_some(Pairing { passkey: settings.passkey, until });
+        let (passkey, is_compared) = (settings.passkey, settings.pairing_compare);
+        let pairing = (until > now).then_some(Pairing { passkey, is_compared, until });
         Self {
             name: settings.name.clone(),
             key: settings.key.clone(),
             draw,
             pairing,
+            question: Question::default(),
             lamp: RefCell::new(lamp),
             waiting: RefCell::new(MultiWakerRegistration::new()),
             memory: Mutex::new(memory),
@@ -177,8 +183,12 @@ impl<P: Pin, M: Memory> Actuator<P, M> {
         &self.name
     }
 
-    /// Somebody has pressed the button: the LED is the other way now, and every link says so at once.
+    /// Somebody has pressed the button: the LED is the other way now, and every link says so at once. While
+    /// numbers are compared ([`Served::is_same`]) it says yes instead.
     pub fn press(&self) {
+        if self.question.is_answered() {
+            return;
+        }
         self.lamp.borrow_mut().press(Instant::now());
         self.waiting.borrow_mut().wake();
     }

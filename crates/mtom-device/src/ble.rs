@@ -23,7 +23,7 @@ use crate::flash::BONDS_MAX;
 use advertising::Commands;
 use core::convert::Infallible;
 use core::pin::pin;
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::pipe::Pipe;
 use embassy_sync::signal::Signal;
@@ -31,7 +31,7 @@ use embassy_time::{Duration, Timer};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use fair::Fair;
 use heapless::Vec;
-use pairing::{Door, Unwanted, Visit};
+use pairing::{Door, Turn, Unwanted, Visit};
 use trouble_host::att::AttClient;
 use trouble_host::prelude::{
     Address, AttErrorCode, AttributeServer, AttributeTable, BleHostError, Characteristic,
@@ -222,6 +222,7 @@ impl<'a> Uart<'a> {
         door: &Door<'_, '_, C, impl Served>,
         mut visit: Visit,
     ) {
+        let mut person = pin!(None);
         loop {
             let due = async {
                 match visit.until {
@@ -229,12 +230,26 @@ impl<'a> Uart<'a> {
                     None => core::future::pending().await,
                 }
             };
-            let event = match select(connection.next(), due).await {
-                Either::First(event) => event,
-                Either::Second(()) => return end(connection).await,
+            let said = async {
+                match person.as_mut().as_pin_mut() {
+                    Some(is_same) => is_same.await,
+                    None => core::future::pending().await,
+                }
             };
-            if door.saw(&mut visit, &event).await.is_err() {
-                return end(connection).await;
+            let event = match select3(connection.next(), said, due).await {
+                Either3::First(event) => event,
+                Either3::Second(is_same) => {
+                    person.set(None);
+                    pairing::tell(connection, is_same);
+                    continue;
+                }
+                Either3::Third(()) => return end(connection).await,
+            };
+            match door.saw(&mut visit, &event).await {
+                Ok(Turn::GoOn) => {}
+                Ok(Turn::Ask) => person.set(Some(door.actuator.is_same())),
+                Ok(Turn::AskNoMore) => person.set(None),
+                Err(Unwanted) => return end(connection).await,
             }
             let event = match event {
                 GattConnectionEvent::Disconnected { .. } => return,

@@ -69,6 +69,8 @@ pub struct Settings {
     pub pairing_seconds: u16,
     /// What is typed at the other end to pair it; `None`: a new one each time, which its log shows.
     pub passkey: Option<Passkey>,
+    /// Pair by comparing: both ends show a number, and a press of its button says that it is the same.
+    pub pairing_compare: bool,
 }
 
 /// Six digits.
@@ -148,6 +150,7 @@ impl Default for Settings {
             key: None,
             pairing_seconds: 0,
             passkey: None,
+            pairing_compare: false,
         }
     }
 }
@@ -198,6 +201,7 @@ impl Settings {
                 put(&mut self.safe, safe)
             }
             "pairing_seconds" => number(&mut self.pairing_seconds, value, 0..=PAIRING_SECONDS_MAX),
+            "pairing_compare" => put(&mut self.pairing_compare, truth(value)),
             "passkey" => put(&mut self.passkey, Passkey::parse(value).map(Some)),
             "key" => put(&mut self.key, Key::parse(value).ok().map(Some)),
             // Of a newer firmware.
@@ -209,7 +213,7 @@ impl Settings {
 }
 
 /// What each key takes; every key of [`Settings::set`] stands here.
-const EXPECTED: [(&str, &str); 21] = [
+const EXPECTED: [(&str, &str); 22] = [
     ("id", "at most 32 letters, digits, - and _"),
     ("wifi_ssid", "1 to 32 bytes"),
     ("wifi_password", "nothing, or 8 to 63 characters (64 hexadecimal digits)"),
@@ -229,6 +233,7 @@ const EXPECTED: [(&str, &str); 21] = [
     ("lease_millis", "0 to 86400000 milliseconds, 0 for none"),
     ("safe", "on or off"),
     ("pairing_seconds", "0 to 600 seconds, 0 for none"),
+    ("pairing_compare", "on or off"),
     ("passkey", "six digits"),
     ("key", "64 hexadecimal digits"),
 ];
@@ -263,6 +268,7 @@ impl fmt::Display for Settings {
         writeln!(f, "lease_millis={}", self.lease_millis)?;
         writeln!(f, "safe={}", on_off(self.safe == Led::On))?;
         writeln!(f, "pairing_seconds={}", self.pairing_seconds)?;
+        writeln!(f, "pairing_compare={}", on_off(self.pairing_compare))?;
         if let Some(passkey) = &self.passkey {
             writeln!(f, "passkey={passkey}")?;
         }

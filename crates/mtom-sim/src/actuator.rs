@@ -17,13 +17,13 @@ pub use serial_profile::SerialProfile;
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read};
 use fault::{Faults, Heard, Trouble};
-use mtom_device::actuator::{Actuator, Memory, Pin, Served};
-use mtom_device::flash::{Bond, Bonds, FlashError, Keep};
+use mtom_device::actuator::{Actuator, Pin, Served};
+use mtom_device::flash::Bonds;
 use mtom_device::settings::{Passkey, Settings as DeviceSettings, SettingsError};
 use mtom_protocol::link::Led;
 use mtom_protocol::link::keyed::{Key, NONCE_LEN, Nonce};
 use original::Original;
-use state::StateFile;
+use state::Kept;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub struct Settings {
     pub pairing: Option<Duration>,
     /// What is typed to pair it; `None`: a new one each time, which its log shows.
     pub passkey: Option<Passkey>,
+    /// Pair by comparing numbers, and what its person says then.
+    pub compare: Option<Compare>,
     /// What goes wrong.
     pub faults: Faults,
     /// The same seed gives the same faults.
@@ -82,10 +84,23 @@ impl Default for Settings {
             key: None,
             pairing: None,
             passkey: None,
+            compare: None,
             faults: Faults::default(),
             seed: 1,
         }
     }
+}
+
+/// What the person at a device says of two numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// That they are the same by a press of the button, and else nothing.
+    #[default]
+    Ask,
+    /// At once that they are the same, whatever they are.
+    Same,
+    /// At once that they are not.
+    Different,
 }
 
 /// Where gateways reach it.
@@ -290,6 +305,7 @@ async fn on_pty<F>(_device: &Device<F>, _pty: Option<Pty>) -> ! {
 /// The device behind its links.
 struct Device<F> {
     kind: Kind<F>,
+    compare: Compare,
     trouble: Trouble,
 }
 
@@ -302,8 +318,9 @@ impl<F: Fn(Led)> Device<F> {
     async fn new(settings: Settings, observe: F) -> Result<Self, ActuatorError> {
         let led = Observed { observe, led: Led::Off };
         let trouble = Trouble::new(settings.faults.clone(), settings.seed);
+        let compare = settings.compare.unwrap_or_default();
         if settings.original || settings.faults.legacy {
-            return Ok(Self { kind: Kind::Original(Original::new(led)), trouble });
+            return Ok(Self { kind: Kind::Original(Original::new(led)), compare, trouble });
         }
         let device = settings.for_device()?;
         let (memory, last_number) = match settings.state {
@@ -314,7 +331,7 @@ impl<F: Fn(Led)> Device<F> {
             },
         };
         let actuator = Box::new(Actuator::new(&device, last_number, led, memory, draw));
-        Ok(Self { kind: Kind::Second(actuator), trouble })
+        Ok(Self { kind: Kind::Second(actuator), compare, trouble })
     }
 
     /// Serves one connection after the other until there is none; a newer one takes the place of an
@@ -355,14 +372,17 @@ impl<F: Fn(Led)> Device<F> {
         let tx = FromTokio::new(tx);
         match &self.kind {
             Kind::Original(original) => original.serve(Heard::new(rx, &self.trouble)).await,
-            Kind::Second(actuator) => drop(self.trouble.around(actuator).serve(rx, tx).await),
+            Kind::Second(actuator) => {
+                let device = self.trouble.around(actuator, self.compare);
+                device.serve(rx, tx).await;
+            }
         }
     }
 
     async fn on_bluetooth(&self, bluetooth: Option<Bluetooth>) -> ! {
         match (&self.kind, bluetooth) {
             (Kind::Second(actuator), Some(bluetooth)) => {
-                bluetooth.serve(&self.trouble.around(actuator)).await
+                bluetooth.serve(&self.trouble.around(actuator, self.compare)).await
             }
             (Kind::Original(_), _) | (_, None) => pending().await,
         }
@@ -399,6 +419,7 @@ impl Settings {
         let mut settings = DeviceSettings { safe, key, passkey, ..DeviceSettings::default() };
         let pairing_seconds = self.pairing.map_or(0, |window| window.as_secs());
         settings.set("pairing_seconds", &pairing_seconds.to_string())?;
+        settings.pairing_compare = self.compare.is_some();
         settings.set("name", &self.name)?;
         let lease_millis = self.lease.map_or(0, |lease| lease.as_millis());
         settings.set("lease_millis", &lease_millis.to_string())?;
@@ -425,46 +446,6 @@ impl<F: Fn(Led)> Pin for Observed<F> {
             self.led = led;
             (self.observe)(led);
         }
-    }
-}
-
-/// Where the last number is kept, and whom it was paired with.
-enum Kept {
-    /// Until the end of the process.
-    Nowhere(Bonds),
-    File(Keep<StateFile>),
-}
-
-impl Kept {
-    async fn open(path: &std::path::Path) -> io::Result<(Self, u64)> {
-        let file = StateFile::open(path)?;
-        let mut keep = Keep::new(file, state::RANGE).ok_or(io::ErrorKind::InvalidInput)?;
-        let last_number = keep.last_number().await.map_err(io::Error::other)?;
-        Ok((Self::File(keep), last_number))
-    }
-}
-
-impl Memory for Kept {
-    async fn keep(&mut self, number: u64) -> Result<(), FlashError> {
-        match self {
-            Self::Nowhere(_) => Ok(()),
-            Self::File(keep) => keep.keep(number).await,
-        }
-    }
-
-    async fn bonds(&mut self) -> Result<Bonds, FlashError> {
-        match self {
-            Self::Nowhere(bonds) => Ok(bonds.clone()),
-            Self::File(keep) => keep.bonds().await,
-        }
-    }
-
-    async fn keep_bonds(&mut self, new: &[Bond]) -> Result<(), FlashError> {
-        match self {
-            Self::Nowhere(bonds) => *bonds = new.iter().copied().collect(),
-            Self::File(keep) => keep.set_bonds(new).await?,
-        }
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use mtom_device::settings::{Format, PAIRING_SECONDS_MAX, Passkey};
 use mtom_protocol::link::Led;
 use mtom_sim::actuator::fault::Faults as ActuatorFaults;
-use mtom_sim::actuator::{Bluetooth, SerialProfile};
+use mtom_sim::actuator::{Bluetooth, Compare, SerialProfile};
 use mtom_sim::sensor::fault::Faults;
 use mtom_sim::sensor::profile::Profile;
 use std::path::PathBuf;
@@ -237,8 +237,12 @@ pub(crate) struct Actuator {
     /// What is typed to pair it, six digits; without it a new one each time, which its log shows
     #[arg(long, value_name = "DIGITS", value_parser = passkey, requires = "pairing")]
     pub(crate) passkey: Option<Passkey>,
+    /// Pair by comparing numbers instead: its log shows one, and ask waits for SIGUSR1, the press of its
+    /// button that says it is the same
+    #[arg(long, value_name = "ask|same|different", num_args = 0..=1, default_missing_value = "ask", value_parser = compare, requires = "pairing", conflicts_with = "passkey")]
+    pub(crate) compare: Option<Compare>,
     /// Be an original device: takes h and c, never answers, has no lease
-    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state", "key_file", "pairing"])]
+    #[arg(long, conflicts_with_all = ["ble", "lease", "safe", "state", "key_file", "pairing", "compare"])]
     pub(crate) original: bool,
     /// What goes wrong: drop=0.1 (lines lost), die-after=20 (lines), slow=300ms, legacy (as --original)
     #[arg(long, value_name = "FAULTS", default_value = "", hide_default_value = true)]
@@ -264,9 +268,9 @@ pub(crate) enum ActuatorCommand {
         after_help = "Examples:\n  mtom actuator set TEMP_LED on --for 10m\n  mtom actuator set TEMP_LED auto\n\nExit code 1 when the device does not say in time that it obeyed."
     )]
     Set(SetByHand),
-    /// Pairs a device over Bluetooth LE, by six digits that it shows; the gateway must run
+    /// Pairs a device over Bluetooth LE, by six digits that it shows or compares; the gateway must run
     #[command(
-        after_help = "Example: mtom actuator pair TEMP_LED\n\nOne of our devices is paired within its first minutes of power, when it was given --pairing. Its log shows\nthe digits: on USB, or in the terminal of mtom actuator. A pairing ends by itself after 120 s."
+        after_help = "Example: mtom actuator pair TEMP_LED\n\nOne of our devices is paired within its first minutes of power, when it was given --pairing. Its log shows\nthe digits: on USB, or in the terminal of mtom actuator. One with --compare shows a number that is compared with\nthe one here: answer yes here, and press its button there. A pairing ends by itself after 120 s."
     )]
     Pair(Pair),
     /// Makes a key for one device and its gateway, so that nobody else can speak for either
@@ -380,6 +384,15 @@ pub(crate) fn pairing(text: &str) -> Result<Duration, String> {
     let span = time_span(text)?;
     let range = 1..=u64::from(PAIRING_SECONDS_MAX);
     range.contains(&span.as_secs()).then_some(span).ok_or_else(|| "expected 1s to 10m".into())
+}
+
+fn compare(text: &str) -> Result<Compare, String> {
+    match text {
+        "ask" => Ok(Compare::Ask),
+        "same" => Ok(Compare::Same),
+        "different" => Ok(Compare::Different),
+        _ => Err("expected ask, same or different".into()),
+    }
 }
 
 pub(crate) fn passkey(text: &str) -> Result<Passkey, String> {

@@ -38,6 +38,7 @@ pub(crate) fn actuator(arguments: &cli::Actuator) -> Result<(), Failure> {
         key,
         pairing: arguments.pairing,
         passkey: arguments.passkey,
+        compare: arguments.compare,
         faults: arguments.fault.clone(),
         seed: arguments.seed,
     };

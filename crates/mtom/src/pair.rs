@@ -57,22 +57,52 @@ async fn follow(page: SocketAddr, path: &str, arguments: &cli::Pair) -> anyhow::
             continue;
         }
         let number = text(&told, "number");
-        let answer = match state.as_str() {
+        match state.as_str() {
             "paired" => return Ok(plain(text(&told, "link"))),
             "failed" => bail!("{}", plain(text(&told, "reason"))),
-            "passkey" => Some(json!({ "passkey": passkey(arguments).await? })),
-            "compare" => Some(json!({ "same": is_same(number, arguments).await? })),
-            _ => {
-                if let Some(words) = words(&state, number) {
-                    report::line(&words);
-                }
-                None
+            _ => {}
+        }
+        let answer = tokio::select! {
+            biased;
+            answer = answer(&state, number, arguments) => answer?,
+            // It may end before the person has answered.
+            ended = changed(page, path, &state) => {
+                ended?;
+                // The question stands there without an end.
+                report::line("");
+                continue;
             }
         };
         if let Some(answer) = answer {
             ask(page, request(Method::PUT, path, answer.to_string())).await?;
         }
         said = state;
+    }
+}
+
+/// What is asked in this state, once the person has answered; nothing where nobody is asked.
+async fn answer(state: &str, number: &str, arguments: &cli::Pair) -> anyhow::Result<Option<Value>> {
+    match state {
+        "passkey" => Ok(Some(json!({ "passkey": passkey(arguments).await? }))),
+        "compare" => Ok(Some(json!({ "same": is_same(number, arguments).await? }))),
+        _ => {
+            if let Some(words) = words(state, number) {
+                report::line(&words);
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Until it is in another state.
+async fn changed(page: SocketAddr, path: &str, state: &str) -> anyhow::Result<()> {
+    let mut turns = interval(LOOK_EVERY);
+    loop {
+        turns.tick().await;
+        let told = ask(page, request(Method::GET, path, String::new())).await?;
+        if told.is_none_or(|told| text(&told, "state") != state) {
+            return Ok(());
+        }
     }
 }
 

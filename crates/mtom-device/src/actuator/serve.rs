@@ -48,6 +48,10 @@ pub trait Served {
     /// How it is paired over Bluetooth LE; `None`: it obeys anybody there.
     fn pairing(&self) -> Option<Pairing>;
 
+    /// Whether its person says that the other end shows the same number; no, when nobody says so within
+    /// [`COMPARE_WAIT`](super::COMPARE_WAIT).
+    async fn is_same(&self) -> bool;
+
     /// Whom it was paired with.
     ///
     /// # Errors
@@ -72,6 +76,10 @@ impl<P: Pin, M: Memory> Served for Actuator<P, M> {
 
     fn pairing(&self) -> Option<Pairing> {
         self.pairing
+    }
+
+    async fn is_same(&self) -> bool {
+        self.question.is_yes().await
     }
 
     async fn bonds(&self) -> Result<Bonds, FlashError> {

@@ -1,7 +1,9 @@
-//! Whom a device that wants to be paired lets in: LE Secure Connections with a passkey, for some seconds
-//! after its power came.
+//! Whom a device that wants to be paired lets in: LE Secure Connections with a passkey or with numbers that
+//! are compared, for some seconds after its power came.
 //!
-//! The passkey stands in the device's log, or is the one of its settings; the other end types it. A
+//! The passkey stands in the device's log, or is the one of its settings; the other end types it. With
+//! `pairing_compare` both ends show a number instead, and both their persons say that it is the same: the
+//! device's by its button. An end that can neither show nor take digits is not paired. A
 //! window after power came needs no button, which not every board has, and who can reach the plug may
 //! pair. Whoever is paired is known for good, by the keys that are kept in flash, and encrypts its
 //! connection soon; a stranger is let go of outside the window, and so is one who knows the address
@@ -11,17 +13,33 @@
 //! listens in between betrays a part of it; the window limits that, a passkey that the log shows ends it.
 
 use super::{Connection, ENCRYPTION_WAIT, Event, STRANGER_WAIT};
-use crate::actuator::{Pairing, Served};
+use crate::actuator::{COMPARE_WAIT, Pairing, Served};
 use crate::flash::{BONDS_MAX, Bond};
 use embassy_time::Instant;
 use trouble_host::prelude::{
-    AddrKind, Address, BdAddr, BondInformation, Controller, DefaultPacketPool, Identity,
-    IdentityResolvingKey, IoCapabilities, LongTermKey, SecurityLevel, Stack,
+    AddrKind, Address, BdAddr, BondInformation, Controller, DefaultPacketPool, Error, Identity,
+    IdentityResolvingKey, IoCapabilities, LongTermKey, PairingFailedReason, SecurityLevel, Stack,
 };
 
 /// Let go of the central.
 #[derive(Debug)]
 pub(super) struct Unwanted;
+
+/// What follows from what was seen.
+#[derive(Debug)]
+pub(super) enum Turn {
+    GoOn,
+    /// A number is to be compared by the device's person, whatever was asked before.
+    Ask,
+    /// The person need not answer any more.
+    AskNoMore,
+}
+
+/// Says what the device's person has said.
+pub(super) fn tell(connection: &Connection<'_, '_>, is_same: bool) {
+    // What becomes of it is an event.
+    let _ = if is_same { connection.pass_key_confirm() } else { connection.pass_key_cancel() };
+}
 
 /// The one who decides.
 pub(super) struct Door<'a, 's, C, A> {
@@ -47,17 +65,27 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
     /// Tells the host whom it knows and what it can show.
     pub(super) async fn open(&self) {
         let Some(pairing) = self.actuator.pairing() else { return };
-        self.stack.set_io_capabilities(IoCapabilities::DisplayOnly);
+        self.stack.set_io_capabilities(if pairing.is_compared {
+            IoCapabilities::DisplayYesNo
+        } else {
+            IoCapabilities::DisplayOnly
+        });
         self.stack.set_passkey(pairing.passkey.map(|passkey| passkey.number()));
+        let bonds_len = self.know().await;
+        log::info!("paired with {bonds_len} others; more can be for {} s", left(pairing));
+    }
+
+    /// Tells the host whom it is paired with, and how many they are.
+    async fn know(&self) -> usize {
         let bonds = self.actuator.bonds().await.unwrap_or_else(|error| {
             log::error!("whom it was paired with is lost: {error}");
             crate::flash::Bonds::new()
         });
-        log::info!("paired with {} others; more can be for {} s", bonds.len(), left(pairing));
         for bond in &bonds {
             // There is room for all that are kept.
             let _ = self.stack.add_bond_information(information(bond));
         }
+        bonds.len()
     }
 
     /// Lets a central in, or not.
@@ -89,46 +117,67 @@ impl<C: Controller, A: Served> Door<'_, '_, C, A> {
         &self,
         visit: &mut Visit,
         event: &Event<'_, '_>,
-    ) -> Result<(), Unwanted> {
-        let Some(pairing) = self.actuator.pairing() else { return Ok(()) };
+    ) -> Result<Turn, Unwanted> {
+        let Some(pairing) = self.actuator.pairing() else { return Ok(Turn::GoOn) };
         let is_open = Instant::now() < pairing.until;
         match event {
             Event::PassKeyDisplay(passkey) if is_open => {
                 log::info!("passkey {passkey}: type it where mtom actuator pair asks for it");
                 // A person types it.
                 visit.until = Some(pairing.until);
-                Ok(())
+                Ok(Turn::GoOn)
+            }
+            Event::PassKeyConfirm(number) if is_open => {
+                let limit = COMPARE_WAIT.as_secs();
+                log::info!(
+                    "number {number}: if mtom actuator pair shows the same, say so there and press the \
+                     button here, within {limit} s"
+                );
+                visit.until = Some(pairing.until);
+                Ok(Turn::Ask)
             }
             // Somebody under the address of one that it knows.
-            Event::PassKeyDisplay(_) | Event::BondLost if !is_open => {
+            Event::PassKeyDisplay(_) | Event::PassKeyConfirm(_) | Event::BondLost if !is_open => {
                 log::warn!("not paired: its window is closed; switch it off and on");
                 visit.ends_soon();
-                Ok(())
+                Ok(Turn::AskNoMore)
             }
             Event::PairingComplete { security_level, bond } => {
-                let Some(bond) = bond else {
-                    log::warn!("not paired: the other end does not keep what was agreed on");
-                    return Err(Unwanted);
-                };
-                if !is_open || !security_level.authenticated() {
-                    let _ = self.stack.remove_bond_information(bond.identity);
-                    log::warn!("not paired: without a passkey it might be anybody");
-                    return Err(Unwanted);
-                }
+                self.completed(is_open && security_level.authenticated(), bond.as_ref()).await?;
                 visit.until = None;
-                self.keep(bond).await;
-                Ok(())
+                Ok(Turn::AskNoMore)
             }
             Event::PairingFailed(error) => {
-                log::warn!("not paired: {error:?}");
-                Ok(())
+                match error {
+                    Error::Security(PairingFailedReason::NumericComparisonFailed) => log::warn!(
+                        "not paired: it was not said at both ends that the numbers are the same"
+                    ),
+                    error => log::warn!("not paired: {error:?}"),
+                }
+                Ok(Turn::AskNoMore)
             }
             Event::Encrypted { security_level, .. } if security_level.authenticated() => {
                 visit.until = None;
-                Ok(())
+                Ok(Turn::GoOn)
             }
-            _ => Ok(()),
+            _ => Ok(Turn::GoOn),
         }
+    }
+
+    /// Keeps who is paired; who `may` not be is forgotten, and whom the host took him for is known as before.
+    async fn completed(&self, may: bool, bond: Option<&BondInformation>) -> Result<(), Unwanted> {
+        let Some(bond) = bond else {
+            log::warn!("not paired: the other end does not keep what was agreed on");
+            return Err(Unwanted);
+        };
+        if !may {
+            let _ = self.stack.remove_bond_information(bond.identity);
+            self.know().await;
+            log::warn!("not paired: without digits that a person has seen it might be anybody");
+            return Err(Unwanted);
+        }
+        self.keep(bond).await;
+        Ok(())
     }
 
     async fn keep(&self, new: &BondInformation) {

@@ -30,7 +30,7 @@ fn valid() -> impl Strategy<Value = Settings> {
     );
     let key = prop_oneof![Just(None), any::<[u8; 32]>().prop_map(|key| Some(Key::new(key)))];
     let passkey = prop_oneof![Just(None), "[0-9]{6}".prop_map(|digits| Passkey::parse(&digits))];
-    let pairing = (0..=600_u16, passkey);
+    let pairing = (0..=600_u16, passkey, any::<bool>());
     let actuator = (text("[!-~]{1,20}"), 0..=86_400_000_u32, any::<bool>(), key, pairing);
     (text("[A-Za-z0-9_-]{0,32}"), network, broker, sensor, actuator).prop_map(
         |(id, network, broker, sensor, actuator)| Settings {
@@ -55,6 +55,7 @@ fn valid() -> impl Strategy<Value = Settings> {
             key: actuator.3,
             pairing_seconds: actuator.4.0,
             passkey: actuator.4.1,
+            pairing_compare: actuator.4.2,
         },
     )
 }
@@ -88,7 +89,7 @@ proptest! {
     }
 }
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "id",
     "wifi_ssid",
     "wifi_password",
@@ -108,6 +109,7 @@ const KEYS: [&str; 21] = [
     "lease_millis",
     "safe",
     "pairing_seconds",
+    "pairing_compare",
     "passkey",
     "key",
 ];
@@ -129,6 +131,7 @@ fn nothing_is_the_defaults() {
         lease_millis=30000
         safe=off
         pairing_seconds=0
+        pairing_compare=off
     "]]
     .assert_eq(&Settings::default().to_string());
 }
@@ -137,7 +140,7 @@ fn nothing_is_the_defaults() {
 const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// Values that their keys refuse.
-const BAD: [(&str, &str); 41] = [
+const BAD: [(&str, &str); 42] = [
     ("id", "living room"),
     ("id", "0123456789abcdef0123456789abcdef0"),
     ("wifi_ssid", ""),
@@ -173,6 +176,7 @@ const BAD: [(&str, &str); 41] = [
     ("lease_millis", "86400001"),
     ("safe", "dark"),
     ("pairing_seconds", "601"),
+    ("pairing_compare", "yes"),
     ("passkey", "12345"),
     ("passkey", "1234567"),
     ("passkey", "+12345"),
@@ -214,6 +218,7 @@ fn every_key_says_what_it_expects() {
         lease_millis: expected 0 to 86400000 milliseconds, 0 for none
         safe: expected on or off
         pairing_seconds: expected 0 to 600 seconds, 0 for none
+        pairing_compare: expected on or off
         passkey: expected six digits
         key: expected 64 hexadecimal digits
     "#]]
@@ -293,6 +298,7 @@ fn the_longest_settings_fit_into_their_place() {
         ("lease_millis", "86400000".into()),
         ("safe", "off".into()),
         ("pairing_seconds", "600".into()),
+        ("pairing_compare", "off".into()),
         ("passkey", "000000".into()),
         ("key", "0".repeat(64)),
     ] {

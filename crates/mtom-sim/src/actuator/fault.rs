@@ -4,6 +4,7 @@
 //! whose own code knows nothing of them. One that has died leaves its links open and says nothing more, on
 //! none of them: what it was told last is what the LED stays.
 
+use super::Compare;
 use crate::fault::{A_PART, FaultError, part_of_one};
 use embedded_io_async::{ErrorType, Read, Write};
 use fastrand::Rng;
@@ -78,12 +79,13 @@ impl Trouble {
         trouble
     }
 
-    /// The device as its links meet it.
+    /// The device and its person, as its links meet them.
     pub(super) fn around<'a, P: Pin, M: Memory>(
         &'a self,
         actuator: &'a Actuator<P, M>,
+        compare: Compare,
     ) -> impl Served + 'a {
-        Troubled { actuator, trouble: self }
+        Troubled { actuator, compare, trouble: self }
     }
 
     /// Returns when the device has died.
@@ -123,6 +125,7 @@ impl Trouble {
 /// A device behind its trouble.
 struct Troubled<'a, P, M> {
     actuator: &'a Actuator<P, M>,
+    compare: Compare,
     trouble: &'a Trouble,
 }
 
@@ -138,6 +141,14 @@ impl<P: Pin, M: Memory> Served for Troubled<'_, P, M> {
 
     fn pairing(&self) -> Option<Pairing> {
         self.actuator.pairing()
+    }
+
+    async fn is_same(&self) -> bool {
+        match self.compare {
+            Compare::Ask => self.actuator.is_same().await,
+            Compare::Same => true,
+            Compare::Different => false,
+        }
     }
 
     async fn bonds(&self) -> Result<Bonds, FlashError> {

@@ -4,6 +4,8 @@
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+use mtom_device::actuator::Memory;
+use mtom_device::flash::{Bond, Bonds, FlashError, Keep};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -11,7 +13,51 @@ use std::path::Path;
 
 const PAGE_LEN: u32 = 4_096;
 /// Two pages: the fewest that survive a loss of power in the middle of a write.
-pub(super) const RANGE: Range<u32> = 0..2 * PAGE_LEN;
+const RANGE: Range<u32> = 0..2 * PAGE_LEN;
+
+/// Where the last number is kept, and whom it was paired with.
+pub(super) enum Kept {
+    /// Until the end of the process.
+    Nowhere(Bonds),
+    File(Keep<StateFile>),
+}
+
+impl Kept {
+    /// Opens the file; and the number of the last command in it.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or is something else.
+    pub(super) async fn open(path: &Path) -> io::Result<(Self, u64)> {
+        let file = StateFile::open(path)?;
+        let mut keep = Keep::new(file, RANGE).ok_or(io::ErrorKind::InvalidInput)?;
+        let last_number = keep.last_number().await.map_err(io::Error::other)?;
+        Ok((Self::File(keep), last_number))
+    }
+}
+
+impl Memory for Kept {
+    async fn keep(&mut self, number: u64) -> Result<(), FlashError> {
+        match self {
+            Self::Nowhere(_) => Ok(()),
+            Self::File(keep) => keep.keep(number).await,
+        }
+    }
+
+    async fn bonds(&mut self) -> Result<Bonds, FlashError> {
+        match self {
+            Self::Nowhere(bonds) => Ok(bonds.clone()),
+            Self::File(keep) => keep.bonds().await,
+        }
+    }
+
+    async fn keep_bonds(&mut self, new: &[Bond]) -> Result<(), FlashError> {
+        match self {
+            Self::Nowhere(bonds) => *bonds = new.iter().copied().collect(),
+            Self::File(keep) => keep.set_bonds(new).await?,
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct StateFile {

@@ -84,6 +84,9 @@ pub(crate) struct Actuator {
     /// What is typed to pair it, six digits; without it a new one each time, which its log shows
     #[arg(long, value_name = "DIGITS", value_parser = crate::cli::passkey, requires = "pairing")]
     pub(crate) passkey: Option<Passkey>,
+    /// It is paired by comparing numbers instead: its log shows one, and a press of its button (BOOT) says that it is the same
+    #[arg(long, requires = "pairing", conflicts_with = "passkey")]
+    pub(crate) compare: bool,
     #[command(flatten)]
     pub(crate) board: Board,
 }

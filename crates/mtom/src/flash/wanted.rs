@@ -107,6 +107,9 @@ pub(super) fn actuator(arguments: &Actuator, mistakes: &mut Mistakes) -> BoardSe
     if let Some(passkey) = arguments.passkey {
         mistakes.set(&mut settings, "--passkey", "passkey", &passkey.to_string());
     }
+    if arguments.compare {
+        mistakes.set(&mut settings, "--compare", "pairing_compare", "on");
+    }
     settings
 }
 

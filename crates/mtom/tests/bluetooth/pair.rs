@@ -143,3 +143,140 @@ pub(crate) fn outside_its_window_a_stranger_is_not_let_in(guest: &mut Guest) {
     assert!(!paired().contains("TEMP_LED"), "{}", paired());
     assert_eq!(lamp.said_since(), [""; 0], "it obeys nobody");
 }
+
+pub(crate) fn by_a_number_that_is_compared_at_both_ends_and_for_good(guest: &mut Guest) {
+    guest.start(2);
+    let state = "/tmp/compared.state";
+    let _ = std::fs::remove_file(state);
+    let mut lamp_new = lamp(guest, &["--state", state, "--pairing", "10m", "--compare"]);
+    let mut gateway = Gateway::up(guest, LINK);
+    let number = compared(guest, &gateway, 1);
+    // The button is asked, and the LED has nothing to do with it.
+    lamp_new.signal("USR1");
+    gateway.ask("PUT", PATH, r#"{"same":true}"#);
+    let told = ended(&gateway);
+    assert_eq!(told["state"], "paired", "{number}: {told}");
+    assert!(paired().contains("TEMP_LED"), "{}", paired());
+    assert_eq!(lamp_new.said_since(), [""; 0], "a press was an answer");
+    gateway.publish("25.0");
+    gateway.lamp_is("on");
+    lamp_new.says("LED on");
+    // Both start again, outside of any window: the bond is kept on both sides.
+    gateway.stop();
+    assert!(lamp_new.stop().success());
+    let mut lamp = lamp(guest, &["--state", state, "--pairing", "1s", "--compare"]);
+    let gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    gateway.lamp_is("on");
+    lamp.says("LED on");
+    assert!(log(guest).contains("paired with 1 others"), "{}", log(guest));
+}
+
+pub(crate) fn by_numbers_that_differ_it_is_not_and_obeys_nobody(guest: &mut Guest) {
+    guest.start(2);
+    let says = |word| lamp(guest, &["--pairing", "10m", "--compare", word]);
+    let mut there = says("different");
+    let gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    gateway.ask("POST", PATH, "{}");
+    let told = ended(&gateway);
+    assert_eq!(told["state"], "failed", "{told}");
+    let reason = told["reason"].as_str().unwrap();
+    assert!(reason.contains("nobody has said at the device that the numbers"), "{reason}");
+    is_obeyed_by_nobody(&gateway, &mut there);
+    let said = log(guest);
+    assert_eq!(said.matches("not paired").count(), 1, "one error, and a clear one: {said}");
+    assert!(said.contains("not said at both ends that the numbers are the same"), "{said}");
+    assert!(there.stop().success());
+    let mut lamp = says("same");
+    compared(guest, &gateway, 2);
+    gateway.ask("PUT", PATH, r#"{"same":false}"#);
+    let told = ended(&gateway);
+    let reason = told["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("the numbers are not the same"), "{told}");
+    is_obeyed_by_nobody(&gateway, &mut lamp);
+    // And what was a mistake is made good.
+    compared(guest, &gateway, 3);
+    gateway.ask("PUT", PATH, r#"{"same":true}"#);
+    assert_eq!(ended(&gateway)["state"], "paired");
+    gateway.lamp_is("on");
+    lamp.says("LED on");
+}
+
+pub(crate) fn a_number_that_nobody_compares_ends_by_itself(guest: &mut Guest) {
+    guest.start(2);
+    let mut there = lamp(guest, &["--pairing", "10m", "--compare", "ask"]);
+    let gateway = Gateway::up(guest, LINK);
+    gateway.publish("25.0");
+    compared(guest, &gateway, 1);
+    gateway.ask("PUT", PATH, r#"{"same":true}"#);
+    let told = ended(&gateway);
+    let reason = told["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("nobody has said at the device that the numbers"), "{told}");
+    is_obeyed_by_nobody(&gateway, &mut there);
+    assert!(there.stop().success());
+    let mut lamp = lamp(guest, &["--pairing", "10m", "--compare", "same"]);
+    compared(guest, &gateway, 2);
+    let told = ended(&gateway);
+    let reason = told["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("nobody has said here in time"), "{told}");
+    is_obeyed_by_nobody(&gateway, &mut lamp);
+}
+
+pub(crate) fn an_end_that_can_show_nothing_is_not_paired(guest: &mut Guest) {
+    guest.start(2);
+    let state = "/tmp/shown.state";
+    let _ = std::fs::remove_file(state);
+    let arguments = ["--state", state, "--pairing", "10m", "--compare", "same"];
+    let mut first = lamp(guest, &arguments);
+    let mut gateway = Gateway::up(guest, LINK);
+    let address = until("the daemon knows it", || {
+        let said = said_by("bluetoothctl", &["devices"]);
+        let line = said.lines().find(|line| line.ends_with(" TEMP_LED"))?;
+        line.split(' ').nth(1).map(str::to_owned)
+    });
+    gateway.stop();
+    until("the one without a display is refused", || {
+        // NoInputNoOutput, and a random address.
+        said_by("btmgmt", &["--index", "0", "pair", "-c", "3", "-t", "2", &address]);
+        log(guest).contains("without digits that a person has seen").then_some(())
+    });
+    assert!(first.stop().success());
+    let mut lamp = lamp(guest, &arguments);
+    until("it says whom it knows", || {
+        (log(guest).matches("paired with ").count() == 2).then_some(())
+    });
+    assert_eq!(log(guest).matches("paired with 0 others").count(), 2, "{}", log(guest));
+    assert_eq!(lamp.said_since(), [""; 0], "it obeys nobody");
+}
+
+/// A pairing begins, and both ends show one number, for the `time`th time at the device.
+fn compared(guest: &Guest, gateway: &Gateway, time: usize) -> String {
+    let begun = gateway.ask("POST", PATH, "{}");
+    assert_eq!(begun["state"], "begun", "{begun}");
+    let told = until("the numbers are shown", || {
+        let told = gateway.ask("GET", PATH, "");
+        ["compare", "failed"].iter().any(|word| told["state"] == *word).then_some(told)
+    });
+    assert_eq!(told["state"], "compare", "{told}");
+    let there = until("the device shows it", || {
+        let said = log(guest);
+        let shown = said.split("number ").nth(time)?;
+        Some(shown.get(..6)?.to_owned())
+    });
+    assert_eq!(told["number"], there.as_str(), "{told}");
+    there
+}
+
+fn ended(gateway: &Gateway) -> Value {
+    until("the pairing ends", || {
+        let told = gateway.ask("GET", PATH, "");
+        ["paired", "failed"].iter().any(|word| told["state"] == *word).then_some(told)
+    })
+}
+
+fn is_obeyed_by_nobody(gateway: &Gateway, lamp: &mut Process) {
+    assert!(!paired().contains("TEMP_LED"), "{}", paired());
+    assert_eq!(gateway.lamp()["reported"], Value::Null);
+    assert_eq!(lamp.said_since(), [""; 0], "it obeys nobody");
+}

@@ -142,9 +142,14 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// As the shell's `kill` does.
+    pub(crate) fn signal(&self, name: &str) {
+        said_by("kill", &[&format!("-{name}"), &self.child.id().to_string()]);
+    }
+
     /// Asks it to end.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        said_by("kill", &["-TERM", &self.child.id().to_string()]);
+        self.signal("TERM");
         let name = self.name.clone();
         until(&format!("{name} ends"), || self.child.try_wait().unwrap())
     }

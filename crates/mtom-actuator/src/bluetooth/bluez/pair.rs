@@ -13,8 +13,8 @@ use crate::settings::Settings;
 use bluer::agent::{Agent, ReqError, ReqResult};
 use bluer::{Address, Error, ErrorKind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep};
@@ -46,6 +46,7 @@ pub(crate) async fn pair(
         say,
         answers: Mutex::new(answers),
         was_asked: AtomicBool::new(false),
+        compared: StdMutex::new(Compared::Not),
     });
     let _agent = bluez.session.register_agent(person.clone().agent()).await.map_err(other)?;
     // Else nothing would be kept.
@@ -54,7 +55,7 @@ pub(crate) async fn pair(
     let paired = tokio::select! {
         biased;
         why = &mut over => Err(why),
-        paired = device.pair() => paired.map_err(|error| reason(&error)),
+        paired = device.pair() => paired.map_err(|error| person.reason(&error)),
     };
     let is_proven = person.was_asked.load(Ordering::SeqCst);
     let outcome = paired.and(if is_proven { Ok(()) } else { Err(PairError::Unproven) });
@@ -129,6 +130,16 @@ struct Person {
     answers: Mutex<mpsc::Receiver<Answer>>,
     /// Without that the device has proven nothing.
     was_asked: AtomicBool,
+    // A std mutex: never held across an await.
+    compared: StdMutex<Compared>,
+}
+
+/// How far two numbers were compared here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    Not,
+    Asked,
+    Said(bool),
 }
 
 type Asked<T> = Pin<Box<dyn Future<Output = ReqResult<T>> + Send>>;
@@ -168,12 +179,39 @@ impl Person {
 
     async fn compare(&self, device: Address, number: u32) -> ReqResult<()> {
         self.ask(device, Step::Compare(number))?;
+        self.set_compared(Compared::Asked);
         loop {
-            match self.answer().await? {
-                Answer::Same(true) => return Ok(()),
-                Answer::Same(false) => return Err(ReqError::Rejected),
-                Answer::Passkey(_) => {}
+            if let Answer::Same(is_same) = self.answer().await? {
+                self.set_compared(Compared::Said(is_same));
+                return if is_same { Ok(()) } else { Err(ReqError::Rejected) };
             }
+        }
+    }
+
+    fn set_compared(&self, compared: Compared) {
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = compared;
+    }
+
+    /// Why it is not paired: the daemon does not tell who has said no.
+    fn reason(&self, error: &Error) -> PairError {
+        use ErrorKind::{
+            AuthenticationCanceled, AuthenticationFailed, AuthenticationRejected,
+            AuthenticationTimeout, ConnectionAttemptFailed,
+        };
+        let compared = *self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_refused = matches!(error.kind, AuthenticationFailed | AuthenticationRejected);
+        let is_late = matches!(error.kind, AuthenticationCanceled | AuthenticationTimeout);
+        match compared {
+            Compared::Said(false) if is_refused || is_late => PairError::Different,
+            Compared::Said(true) if is_refused || is_late => PairError::NotConfirmed,
+            Compared::Asked if is_refused => PairError::NotConfirmed,
+            Compared::Asked if is_late => PairError::NotCompared,
+            _ => match error.kind {
+                AuthenticationTimeout => PairError::TooLate,
+                ConnectionAttemptFailed => PairError::Refused,
+                _ if is_refused || is_late => PairError::Refused,
+                _ => PairError::Other(error.to_string()),
+            },
         }
     }
 
@@ -192,17 +230,6 @@ impl Person {
 
     async fn answer(&self) -> ReqResult<Answer> {
         self.answers.lock().await.recv().await.ok_or(ReqError::Canceled)
-    }
-}
-
-fn reason(error: &Error) -> PairError {
-    match error.kind {
-        ErrorKind::AuthenticationFailed
-        | ErrorKind::AuthenticationRejected
-        | ErrorKind::AuthenticationCanceled
-        | ErrorKind::ConnectionAttemptFailed => PairError::Refused,
-        ErrorKind::AuthenticationTimeout => PairError::TooLate,
-        _ => PairError::Other(error.to_string()),
     }
 }
 

@@ -1,9 +1,11 @@
 //! A contact that bounces, on the virtual clock.
 
-use super::{BOUNCE, Contact};
+use super::{BOUNCE, COMPARE_WAIT, Contact};
+use crate::actuator::Served;
 use crate::actuator::tests::actuator;
+use embassy_futures::join::join;
 use embassy_futures::select::select;
-use embassy_time::Timer;
+use embassy_time::{Instant, Timer};
 use tokio::sync::watch;
 
 struct Wire(watch::Receiver<bool>);
@@ -48,6 +50,38 @@ async fn what_is_shorter_than_a_bounce_is_no_press() {
     mtom_time::run(async {
         let short = BOUNCE.as_millis() - 1;
         assert_eq!(told_after(&[short, 200, short, 200]).await, "-");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_press_says_that_the_numbers_are_the_same_and_leaves_the_led_alone() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(0);
+        let press = async {
+            Timer::after_secs(20).await;
+            actuator.press();
+        };
+        assert!(join(actuator.is_same(), press).await.0);
+        assert_eq!(told.text(), "-");
+        actuator.press();
+        assert_eq!(told.text(), "-+", "nobody asks any more");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_presses_nothing_has_said_no_and_an_earlier_press_is_no_answer() {
+    mtom_time::run(async {
+        let (actuator, told) = actuator(0);
+        // Asked, and given up before it was answered.
+        select(actuator.is_same(), Timer::after_secs(1)).await;
+        actuator.press();
+        let begun = Instant::now();
+        assert!(!actuator.is_same().await);
+        assert_eq!(begun.elapsed(), COMPARE_WAIT);
+        actuator.press();
+        assert_eq!(told.text(), "-+-");
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! What the daemon may ask, and what the person says to it.
 
-use super::{BACK_MAX, Person, patiently};
+use super::{BACK_MAX, Compared, Person, patiently};
 use crate::bluetooth::trouble::Trouble;
 use crate::pairing::{Answer, PairError, Step};
 use bluer::agent::ReqError;
@@ -26,6 +26,7 @@ fn person(answers: &[Answer]) -> (Arc<Person>, Arc<Mutex<Vec<Step>>>) {
         say: Arc::new(move |step| seen.lock().unwrap().push(step)),
         answers: tokio::sync::Mutex::new(receiver),
         was_asked: AtomicBool::new(false),
+        compared: Mutex::new(Compared::Not),
     };
     (Arc::new(person), steps)
 }
@@ -63,6 +64,7 @@ async fn a_number_on_both_sides_is_compared() {
         let (person, steps) = person(&[Answer::Passkey(7), Answer::Same(same)]);
         assert_eq!(person.compare(DEVICE, 123).await, outcome);
         assert_eq!(*steps.lock().unwrap(), [Step::Compare(123)]);
+        assert_eq!(*person.compared.lock().unwrap(), Compared::Said(same));
     }
 }
 
@@ -86,10 +88,23 @@ async fn nobody_else_is_asked_for_and_who_is_gone_answers_nothing() {
 
 #[test]
 fn what_the_daemon_says_leads_to_the_next_step() {
-    let told = |kind: ErrorKind| super::reason(&Error { kind, message: "no".into() });
+    let (person, _) = person(&[]);
+    let told = |kind: ErrorKind| person.reason(&Error { kind, message: "no".into() });
     for kind in [ErrorKind::AuthenticationFailed, ErrorKind::ConnectionAttemptFailed] {
         assert_eq!(told(kind), PairError::Refused);
     }
     assert_eq!(told(ErrorKind::AuthenticationTimeout), PairError::TooLate);
     assert!(matches!(told(ErrorKind::Failed), PairError::Other(_)));
+    for (compared, refused, late) in [
+        (Compared::Asked, PairError::NotConfirmed, PairError::NotCompared),
+        (Compared::Said(true), PairError::NotConfirmed, PairError::NotConfirmed),
+        (Compared::Said(false), PairError::Different, PairError::Different),
+    ] {
+        person.set_compared(compared);
+        assert_eq!(told(ErrorKind::AuthenticationFailed), refused, "{compared:?}");
+        assert_eq!(told(ErrorKind::AuthenticationRejected), refused, "{compared:?}");
+        assert_eq!(told(ErrorKind::AuthenticationCanceled), late, "{compared:?}");
+        assert_eq!(told(ErrorKind::AuthenticationTimeout), late, "{compared:?}");
+        assert_eq!(told(ErrorKind::ConnectionAttemptFailed), PairError::Refused);
+    }
 }
