@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Sensor(Sensor),
     /// A simulated actuator with an LED, on TCP, a serial port, a new pseudo terminal and Bluetooth; SIGUSR1 presses its button
     #[command(
-        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state\n  mtom actuator --spp hci0 --original\n  mtom actuator --pty --fault drop=0.1,slow=300ms\n  mtom actuator scan"
+        after_help = "Examples:\n  mtom actuator --listen 127.0.0.1:7000\n  mtom actuator --serial /dev/ttyUSB1 --original\n  mtom actuator --ble hci0 --state led.state\n  mtom actuator --ble hci0 --pairing --compare same\n  mtom actuator --spp hci0 --original\n  mtom actuator --pty --fault drop=0.1,slow=300ms\n  mtom actuator scan"
     )]
     Actuator(Actuator),
     /// Puts the firmware on a real board, with its settings, and waits until it works

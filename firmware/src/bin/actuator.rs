@@ -2,8 +2,8 @@
 //!
 //! It obeys Bluetooth, UART0 and USB at once. It works as it comes; `mtom flash actuator` gives it a
 //! name, a lease and a safe state beside this image. The button that every board has beside its chip
-//! (BOOT) turns the LED. The log stands between the answers, on USB where
-//! a computer listens there, else on UART0; whoever reads answers passes over it.
+//! (BOOT) turns the LED, or says that numbers which are compared are the same. The log stands between the answers,
+//! on USB where a computer listens there, else on UART0; whoever reads answers passes over it.
 
 #![no_std]
 #![no_main]
