@@ -34,6 +34,7 @@ pub(crate) async fn bodies(
     if !is_late.load(Ordering::Relaxed) {
         return response;
     }
+    shared.tallies.body_late();
     let detail = format!("the body is not complete after {} s", limit.as_secs_f64());
     let next = "send as many bytes as Content-Length says, at once";
     let mut response = Problem::new(StatusCode::REQUEST_TIMEOUT, detail, next).into_response();

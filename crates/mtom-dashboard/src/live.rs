@@ -23,6 +23,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
+use mtom_forward::tally::Present;
 use mtom_gateway::view::Feed;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -52,8 +53,12 @@ const GONE: Duration = Duration::from_secs(44);
 
 /// Why a viewer's time is over.
 enum End {
-    /// Its socket failed, or takes nothing.
+    /// Its socket failed.
     Gone,
+    /// Nobody is there.
+    Silent,
+    /// Its socket takes nothing.
+    Stalled,
     /// It said goodbye.
     Closed,
     /// We go: 1001.
@@ -95,6 +100,7 @@ pub(crate) async fn upgrade(
     };
     // Full: refused, so that those who watch already go on undisturbed.
     let place = Arc::clone(&shared.viewers).try_acquire_owned().map_err(|_| {
+        shared.tallies.viewers.refused();
         let detail = format!("{} viewers watch already", shared.limits.viewers_max);
         Problem::unavailable(detail, "close another page, then reload")
     })?;
@@ -102,7 +108,7 @@ pub(crate) async fn upgrade(
     // Begun before the answer: the server's end waits for this viewer from here on.
     let tasks = shared.tasks.clone();
     tasks.spawn(async move {
-        let _kept = place;
+        let _present = Present::new(Arc::clone(&shared.tallies.viewers), place);
         if let Ok(upgraded) = on_upgrade.await {
             Viewer::new(Socket::new(upgraded).await, &shared, batch).run(peer).await;
         }
@@ -144,12 +150,14 @@ impl<'a> Viewer<'a> {
         let close = match self.watch().await {
             End::Asked(said) => {
                 if let Some(lines) = &self.shared.lines {
-                    let wire = LiveWire::new(self.socket);
+                    let wire = LiveWire::new(self.socket, &self.shared.tallies);
                     lines.follow(wire, peer, said, self.shared.stop.child_token()).await;
                 }
                 return;
             }
             End::Gone => return,
+            End::Silent => return self.shared.tallies.viewer_gone(),
+            End::Stalled => return self.shared.tallies.viewers.closed_slow(),
             End::Closed => None,
             End::Stopping => Some((CloseCode::Away, "the gateway stops")),
             End::Spoke => Some((CloseCode::Policy, "expected {\"subscribe\":…} or nothing")),
@@ -219,7 +227,7 @@ impl<'a> Viewer<'a> {
     async fn tick(&mut self) -> Result<(), End> {
         let now = Instant::now();
         if now >= self.socket.gone_at() {
-            return Err(End::Gone);
+            return Err(End::Silent);
         }
         if now >= self.ping_at {
             // As many are missed as fit a write that took long.
@@ -289,7 +297,9 @@ impl<'a> Viewer<'a> {
 impl From<Fault> for End {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Gone | Fault::Stalled => Self::Gone,
+            Fault::Gone => Self::Gone,
+            Fault::Silent => Self::Silent,
+            Fault::Stalled => Self::Stalled,
             Fault::Closed => Self::Closed,
             Fault::Broken(code, reason) => Self::Broken(code, reason),
         }

@@ -3,6 +3,8 @@
 //! Names of devices are labels, escaped as the format says; at most so many series are told.
 
 use crate::past::backlog;
+use crate::server::PageStats;
+use mtom_forward::tally::PortStats;
 use mtom_gateway::announce::{Line, TalkStanding, ToldCounts};
 use mtom_gateway::discovery;
 use mtom_gateway::sparkplug::SparkplugCounts;
@@ -10,7 +12,7 @@ use mtom_gateway::view::Snapshot;
 use mtom_gateway::view::forwarded::Forwarded;
 use mtom_protocol::time::UnixMicros;
 use mtom_store::history::Size;
-use mtom_store::maria::drain::Link;
+use mtom_store::maria::drain::{DrainState, Link};
 use std::fmt::Write;
 
 /// The content type of the format.
@@ -26,59 +28,78 @@ pub(crate) struct House {
     pub(crate) discovered: Option<discovery::Counts>,
 }
 
-pub(crate) fn text(snapshot: &Snapshot, size: Size, house: &House, now: UnixMicros) -> String {
-    let mut page = Page(String::new());
-    let counts = snapshot.counts;
-    for (name, help, value) in [
-        ("mtom_messages_received_total", "Readings and rejects that arrived.", counts.received),
-        ("mtom_readings_stored_total", "Readings in the history.", counts.stored),
-        ("mtom_readings_duplicate_total", "Readings that were there already.", counts.duplicate),
-        ("mtom_messages_rejected_total", "Messages that were no reading.", counts.rejected),
-        (
-            "mtom_messages_ignored_total",
-            "Messages that no filter matches, or that are no readings by design.",
-            counts.ignored,
-        ),
-    ] {
-        page.one(name, "counter", help, value);
-    }
-    let in_flight = counts.in_flight;
-    page.one("mtom_messages_in_flight", "gauge", "Messages that wait for the disk.", in_flight);
-    let help = "How often an external broker had forgotten our session, since the start.";
-    page.one("mtom_broker_sessions_lost_total", "counter", help, snapshot.broker_sessions_lost);
-    page.one("mtom_journal_bytes", "gauge", "Bytes of the journal and its log.", size.len);
-    page.one("mtom_journal_readings", "gauge", "Readings in the journal.", size.readings);
-    let alerts = snapshot.alerts;
-    page.one("mtom_alerts_waiting", "gauge", "Alerts of rules that wait.", alerts.waiting);
-    let help = "Alerts of rules that were taken, since the start.";
-    page.one("mtom_alerts_delivered_total", "counter", help, alerts.delivered);
-    let help = "Alerts of rules that nobody takes, since the start.";
-    page.one("mtom_alerts_given_up_total", "counter", help, alerts.given_up);
+/// A metric of one value: the end of its name, what it is and says, and the value.
+type Family<'a> = (&'a str, Kind, &'a str, u64);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Gauge,
+    /// Since the start, but for what the journal holds.
+    Counter,
+}
+use Kind::{Counter, Gauge};
+
+pub(crate) fn text(
+    snapshot: &Snapshot,
+    (page, house): (PageStats, &House),
+    size: Size,
+    now: UnixMicros,
+) -> String {
+    let mut text = Page(String::new());
+    let (counts, alerts) = (snapshot.counts, snapshot.alerts);
+    text.all(
+        "",
+        [
+            ("messages_received", Counter, "Readings and rejects that arrived.", counts.received),
+            ("readings_stored", Counter, "Readings in the history.", counts.stored),
+            ("readings_duplicate", Counter, "Readings that were there already.", counts.duplicate),
+            ("messages_rejected", Counter, "Messages that were no reading.", counts.rejected),
+            (
+                "messages_ignored",
+                Counter,
+                "Messages that no filter matches, or that are no readings by design.",
+                counts.ignored,
+            ),
+            ("messages_in_flight", Gauge, "Messages that wait for the disk.", counts.in_flight),
+            (
+                "broker_sessions_lost",
+                Counter,
+                "How often an external broker had forgotten our session, since the start.",
+                snapshot.broker_sessions_lost,
+            ),
+            ("journal_bytes", Gauge, "Bytes of the journal and its log.", size.len),
+            ("journal_readings", Gauge, "Readings in the journal.", size.readings),
+            ("alerts_waiting", Gauge, "Alerts of rules that wait.", alerts.waiting),
+            (
+                "alerts_delivered",
+                Counter,
+                "Alerts of rules that were taken, since the start.",
+                alerts.delivered,
+            ),
+            (
+                "alerts_given_up",
+                Counter,
+                "Alerts of rules that nobody takes, since the start.",
+                alerts.given_up,
+            ),
+        ],
+    );
     if let Some(drain) = &snapshot.drain {
-        let is_up = u64::from(matches!(drain.link, Link::Connected { .. }));
-        page.one("mtom_database_up", "gauge", "1: the other database takes readings.", is_up);
-        let help = "Readings that the other database lacks.";
-        page.one("mtom_database_backlog_readings", "gauge", help, backlog(drain));
-        let help = "How old the oldest reading is that the other database lacks.";
-        let age = drain.age(now).as_secs_f64();
-        page.head("mtom_database_backlog_age_seconds", "gauge", help);
-        page.line(format_args!("mtom_database_backlog_age_seconds {age}"));
-        let help = "How often the other database went away.";
-        page.one("mtom_database_outages_total", "counter", help, drain.outages);
-        page.one("mtom_database_rows_total", "counter", "Readings copied there.", drain.rows);
+        text.database(drain, now);
     }
     if let Some(forwarded) = &snapshot.forwarded {
-        page.forwarded(forwarded);
+        text.forwarded(forwarded);
     }
-    page.series(snapshot);
-    page.availability(snapshot);
-    page.sparkplug(snapshot.sparkplug);
-    page.actuators(snapshot);
-    page.house(&house.standing);
+    text.page(page);
+    text.series(snapshot);
+    text.availability(snapshot);
+    text.sparkplug(snapshot.sparkplug);
+    text.actuators(snapshot);
+    text.house(&house.standing);
     if let Some(counts) = house.discovered {
-        page.discovered(counts);
+        text.discovered(counts);
     }
-    page.0
+    text.0
 }
 
 struct Page(String);
@@ -89,63 +110,126 @@ impl Page {
         self.line(format_args!("# TYPE {name} {kind}"));
     }
 
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
-        self.head(name, kind, help);
-        self.line(format_args!("{name} {value}"));
-    }
-
     fn line(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing into memory does not fail.
         let _ = writeln!(self.0, "{text}");
     }
 
-    fn forwarded(&mut self, Forwarded { live, tcp, udp }: &Forwarded) {
-        let gauge = |name, value, help| (name, "gauge", value, help);
-        let counter = |name, value, help| (name, "counter", value, help);
-        for (name, kind, value, help) in [
-            gauge("live_viewers", live.viewers, "Viewers at the original's live port."),
-            counter("live_viewers_refused_total", live.refused, "Viewers that were refused."),
-            counter(
-                "live_viewers_slow_total",
-                live.closed_slow,
-                "Viewers cut off: they took nothing.",
-            ),
-            counter("live_readings_sent_total", live.sent, "Readings sent to viewers."),
-            counter(
-                "live_readings_skipped_total",
-                live.skipped,
-                "Readings that slow viewers missed.",
-            ),
-            gauge("tcp_clients", tcp.open, "Programs that are connected by TCP."),
-            gauge("tcp_clients_waiting", tcp.waiting, "Those that wait to read the history."),
-            counter("tcp_clients_refused_total", tcp.refused, "Programs that found no place."),
-            counter(
-                "tcp_clients_slow_total",
-                tcp.closed_slow,
-                "Programs cut off: they took nothing.",
-            ),
-            counter(
-                "tcp_readings_sent_total",
-                tcp.sent,
-                "Readings sent to programs as lines, by TCP and /live.",
-            ),
-            gauge("udp_subscribers", udp.subscribers, "Programs that have subscribed by UDP."),
-            counter("udp_subscribers_refused_total", udp.refused, "Programs that found no place."),
-            counter(
-                "udp_requests_unanswered_total",
-                udp.unanswered,
-                "No requests, or too short ones.",
-            ),
-            counter("udp_readings_sent_total", udp.sent, "Readings sent by UDP."),
-            counter("udp_readings_dropped_total", udp.dropped, "Readings the system did not take."),
-            counter(
-                "udp_readings_skipped_total",
-                udp.passed_over,
-                "Readings that came too fast to send.",
-            ),
-        ] {
-            self.one(&format!("mtom_{name}"), kind, help, value);
+    /// Those whose names begin with `of`.
+    fn all<'a>(&mut self, of: &str, families: impl IntoIterator<Item = Family<'a>>) {
+        for (name, kind, help, value) in families {
+            let (kind, end) = match kind {
+                Gauge => ("gauge", ""),
+                Counter => ("counter", "_total"),
+            };
+            let name = format!("mtom_{of}{name}{end}");
+            self.head(&name, kind, help);
+            self.line(format_args!("{name} {value}"));
         }
+    }
+
+    fn database(&mut self, drain: &DrainState, now: UnixMicros) {
+        let is_up = u64::from(matches!(drain.link, Link::Connected { .. }));
+        let help = "How old the oldest reading is that the other database lacks.";
+        let age = drain.age(now).as_secs_f64();
+        self.head("mtom_database_backlog_age_seconds", "gauge", help);
+        self.line(format_args!("mtom_database_backlog_age_seconds {age}"));
+        self.all(
+            "database_",
+            [
+                ("up", Gauge, "1: the other database takes readings.", is_up),
+                (
+                    "backlog_readings",
+                    Gauge,
+                    "Readings that the other database lacks.",
+                    backlog(drain),
+                ),
+                ("outages", Counter, "How often the other database went away.", drain.outages),
+                ("rows", Counter, "Readings copied there.", drain.rows),
+            ],
+        );
+    }
+
+    fn forwarded(&mut self, Forwarded { live, history, tcp, udp }: &Forwarded) {
+        self.port("live_viewers", "Viewers at the original's live port", &live.port);
+        self.doorstep("live_", &live.port);
+        self.all(
+            "live_readings_",
+            [
+                ("sent", Counter, "Readings sent to viewers.", live.sent),
+                ("skipped", Counter, "Readings that slow viewers missed.", live.skipped),
+            ],
+        );
+        self.port("history_clients", "Clients of the original's history port", history);
+        self.doorstep("history_", history);
+        self.port("tcp_clients", "Programs by TCP", &tcp.port);
+        let help = "Programs, by TCP and /live, that wait to read the history.";
+        self.all(
+            "tcp_",
+            [
+                ("clients_waiting", Gauge, help, tcp.waiting),
+                (
+                    "readings_sent",
+                    Counter,
+                    "Readings sent to programs as lines, by TCP and /live.",
+                    tcp.sent,
+                ),
+            ],
+        );
+        self.all(
+            "udp_",
+            [
+                ("subscribers", Gauge, "Programs that have subscribed by UDP.", udp.subscribers),
+                ("subscribers_refused", Counter, "Programs that found no place.", udp.refused),
+                ("requests_unanswered", Counter, "No requests, or too short ones.", udp.unanswered),
+                ("readings_sent", Counter, "Readings sent by UDP.", udp.sent),
+                ("readings_dropped", Counter, "Readings the system did not take.", udp.dropped),
+                (
+                    "readings_skipped",
+                    Counter,
+                    "Readings that came too fast to send.",
+                    udp.passed_over,
+                ),
+            ],
+        );
+    }
+
+    fn page(&mut self, page: PageStats) {
+        self.port("page_connections", "Connections to the page", &page.connections);
+        self.doorstep("page_", &page.connections);
+        let help = "Requests refused: their body did not come in time (408).";
+        self.all("page_", [("bodies_late", Counter, help, page.bodies_late)]);
+        self.port("page_viewers", "Viewers of /live", &page.viewers);
+        let help = "Viewers of /live cut off: nobody was there.";
+        self.all("page_viewers_", [("gone", Counter, help, page.viewers_gone)]);
+    }
+
+    /// Those who have a place.
+    fn port(&mut self, name: &str, who: &str, port: &PortStats) {
+        let open = format!("{who} that have a place.");
+        let refused = format!("{who} that were refused.");
+        let slow = format!("{who} that were cut off: they took nothing.");
+        self.all(
+            name,
+            [
+                ("", Gauge, &*open, port.open),
+                ("_refused", Counter, &refused, port.refused),
+                ("_slow", Counter, &slow, port.closed_slow),
+            ],
+        );
+    }
+
+    /// Those who have none yet.
+    fn doorstep(&mut self, of: &str, port: &PortStats) {
+        let late = "Connections cut off: their request did not come in time.";
+        let crowded = "Connections cut off: too many others had said no request either.";
+        self.all(
+            of,
+            [
+                ("requests_late", Counter, late, port.late),
+                ("requests_crowded", Counter, crowded, port.crowded),
+            ],
+        );
     }
 
     fn series(&mut self, snapshot: &Snapshot) {
@@ -195,7 +279,7 @@ impl Page {
         }
         let help = "How often a device said that and was not noted, because there are too many.";
         let refused = snapshot.availability_refused;
-        self.one("mtom_device_availability_refused_total", "counter", help, refused);
+        self.all("device_", [("availability_refused", Counter, help, refused)]);
     }
 
     /// Nothing, where there never was a node.
@@ -204,16 +288,18 @@ impl Page {
             return;
         }
         let SparkplugCounts { nodes, births, rebirths, gaps, deaths_stale, refused } = counts;
-        self.one("mtom_sparkplug_nodes", "gauge", "Nodes that are born and have not died.", nodes);
-        for (name, value, help) in [
-            ("births", births, "Births of nodes and devices that were read."),
-            ("rebirths_requested", rebirths, "How often a node was to be asked for its births."),
-            ("sequence_gaps", gaps, "How often messages of a node were missing."),
-            ("deaths_stale", deaths_stale, "Deaths that came after the next birth."),
-            ("refused", refused, "Nodes and births for which there was no room."),
-        ] {
-            self.one(&format!("mtom_sparkplug_{name}_total"), "counter", help, value);
-        }
+        let asked = "How often a node was to be asked for its births.";
+        self.all(
+            "sparkplug_",
+            [
+                ("nodes", Gauge, "Nodes that are born and have not died.", nodes),
+                ("births", Counter, "Births of nodes and devices that were read.", births),
+                ("rebirths_requested", Counter, asked, rebirths),
+                ("sequence_gaps", Counter, "How often messages of a node were missing.", gaps),
+                ("deaths_stale", Counter, "Deaths that came after the next birth.", deaths_stale),
+                ("refused", Counter, "Nodes and births for which there was no room.", refused),
+            ],
+        );
     }
 
     /// Nothing, where it is not told.
@@ -222,38 +308,43 @@ impl Page {
             return;
         }
         let is_up = u64::from(!matches!(standing.line, Some(Line::Down(_))));
-        let help = "1: the broker through which Home Assistant is told can be reached.";
-        self.one("mtom_homeassistant_up", "gauge", help, is_up);
         let ToldCounts { devices, sensors, switches } = standing.told;
-        for (name, kind, value, help) in [
-            ("devices", "gauge", devices, "Devices with sensors that Home Assistant is told of."),
-            ("sensors", "gauge", sensors, "Their sensors."),
-            ("switches", "gauge", switches, "Actuators that Home Assistant is told of."),
-            ("commands_obeyed_total", "counter", standing.obeyed, "Its commands that were done."),
-            (
-                "commands_refused_total",
-                "counter",
-                standing.refused,
-                "Its commands that were not: wrong, kept or late ones, and those for nobody.",
-            ),
-        ] {
-            self.one(&format!("mtom_homeassistant_{name}"), kind, help, value);
-        }
+        let (obeyed, refused) = (standing.obeyed, standing.refused);
+        let up = "1: the broker through which Home Assistant is told can be reached.";
+        let not = "Its commands that were not: wrong, kept or late ones, and those for nobody.";
+        self.all(
+            "homeassistant_",
+            [
+                ("up", Gauge, up, is_up),
+                ("devices", Gauge, "Devices with sensors that Home Assistant is told of.", devices),
+                ("sensors", Gauge, "Their sensors.", sensors),
+                ("switches", Gauge, "Actuators that Home Assistant is told of.", switches),
+                ("commands_obeyed", Counter, "Its commands that were done.", obeyed),
+                ("commands_refused", Counter, not, refused),
+            ],
+        );
     }
 
     fn discovered(&mut self, counts: discovery::Counts) {
-        let found = [
-            ("configs", counts.configs, "Configs of others for Home Assistant that are known."),
-            ("sensors", counts.sensors, "Sensors in them whose readings come."),
-            ("switches", counts.switches, "Switches in them that can be actuators."),
-            ("not_read", counts.not_read, "Things in them that are understood and not read."),
-            ("not_understood", counts.not_understood, "Things in them that lead to nothing."),
-        ];
-        for (name, value, help) in found {
-            self.one(&format!("mtom_discovered_{name}"), "gauge", help, value);
-        }
-        let help = "Configs that were not taken, because there are too many.";
-        self.one("mtom_discovered_refused_total", "counter", help, counts.refused);
+        let all = "Configs of others for Home Assistant that are known.";
+        let nothing = "Things in them that lead to nothing.";
+        let many = "Configs that were not taken, because there are too many.";
+        self.all(
+            "discovered_",
+            [
+                ("configs", Gauge, all, counts.configs),
+                ("sensors", Gauge, "Sensors in them whose readings come.", counts.sensors),
+                ("switches", Gauge, "Switches in them that can be actuators.", counts.switches),
+                (
+                    "not_read",
+                    Gauge,
+                    "Things in them that are understood and not read.",
+                    counts.not_read,
+                ),
+                ("not_understood", Gauge, nothing, counts.not_understood),
+                ("refused", Counter, many, counts.refused),
+            ],
+        );
     }
 
     fn actuators(&mut self, snapshot: &Snapshot) {

@@ -341,7 +341,8 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
         standing: shared.talk.standing(),
         discovered: found.map(|found| found.counts()),
     };
-    let text = metrics::text(&shared.view.snapshot(), size, &house, (shared.clock)());
+    let pages = (shared.tallies.stats(), &house);
+    let text = metrics::text(&shared.view.snapshot(), pages, size, (shared.clock)());
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -23,6 +23,7 @@ use hyper_util::service::TowerToHyperService;
 use jiff::tz::TimeZone;
 use mtom_forward::doorstep::{Doorstep, Visitor};
 use mtom_forward::server::tune;
+use mtom_forward::tally::{Present, Tally};
 use mtom_gateway::Clock;
 use mtom_gateway::announce::Talk;
 use mtom_gateway::control::Control;
@@ -40,15 +41,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod taken;
+mod tallies;
 
 use taken::Taken;
+pub(crate) use tallies::PageStats;
+pub(crate) use tallies::Tallies;
 
 /// What can be seen, and what there is to say about the installation.
 pub struct Dashboard {
@@ -183,6 +187,7 @@ pub(crate) struct Shared {
     pub(crate) lines: Option<Lines>,
     pub(crate) simulator: Option<Simulator>,
     pub(crate) limits: Limits,
+    pub(crate) tallies: Tallies,
     /// One permit for each query of the history.
     pub(crate) readers: Semaphore,
     /// One permit: a replay keeps two threads busy. Taken: the next is refused with 429.
@@ -252,6 +257,7 @@ pub(crate) async fn serve_within(
         lines,
         simulator,
         limits,
+        tallies: Tallies::default(),
         readers: Semaphore::new(limits.readers_max),
         replays: Arc::new(Semaphore::new(1)),
         scans: Semaphore::new(1),
@@ -260,29 +266,36 @@ pub(crate) async fn serve_within(
         stop: end.clone(),
     });
     let router = routes::router(Arc::clone(&shared), access);
+    serve_connections(listener, router, &shared).await;
+    shared.tasks.close();
+    shared.tasks.wait().await;
+    Ok(())
+}
+
+async fn serve_connections(listener: TcpListener, router: Router, shared: &Shared) {
+    let Shared { limits, tallies, stop, .. } = shared;
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let doorstep = Doorstep::new(limits.visitors_max);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = end.cancelled() => break,
+            () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             (stream, peer) = next(&listener) => {
-                let (visitor, closed) = doorstep.enter(peer.ip());
-                if let Some(closed) = closed {
-                    tracing::debug!(closed, "closed a connection to the page that has not asked for anything");
+                let tally = Arc::clone(&tallies.connections);
+                let (visitor, is_crowded) = doorstep.enter(peer.ip());
+                if is_crowded {
+                    tally.crowded();
+                    tracing::debug!("closed a connection to the page that has not asked for anything: too many");
                 }
-                let places = Arc::clone(&places);
-                let router = router.clone();
-                connections.spawn(connection(stream, Peer(peer.ip()), visitor, places, router, limits, end.clone()));
+                let place = Place::new(visitor, Arc::clone(&places), tally);
+                let (peer, router) = (Peer(peer.ip()), router.clone());
+                connections.spawn(connection(stream, peer, place, router, *limits, stop.clone()));
             }
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
-    shared.tasks.close();
-    shared.tasks.wait().await;
-    Ok(())
 }
 
 /// The next connection.
@@ -303,23 +316,28 @@ struct Place {
     visitor: Mutex<Option<Visitor>>,
     has_asked: AtomicBool,
     places: Arc<Semaphore>,
-    taken: OnceCell<OwnedSemaphorePermit>,
+    tally: Arc<Tally>,
+    taken: OnceCell<Present>,
+    must_go: CancellationToken,
 }
 
 impl Place {
-    fn new(visitor: Visitor, places: Arc<Semaphore>) -> Self {
+    fn new(visitor: Visitor, places: Arc<Semaphore>, tally: Arc<Tally>) -> Self {
+        let must_go = visitor.end();
         let (visitor, taken) = (Mutex::new(Some(visitor)), OnceCell::new());
-        Self { visitor, has_asked: AtomicBool::new(false), places, taken }
+        Self { visitor, has_asked: AtomicBool::new(false), places, tally, taken, must_go }
     }
 
     /// Waits for a place, unless it has one. Until it has it counts among the visitors, and may have to go as they.
     async fn take(&self, limits: Limits) -> Result<(), Problem> {
         self.has_asked.store(true, Ordering::Relaxed);
         let place = || timeout(limits.wait, Arc::clone(&self.places).acquire_owned());
-        let taken = self
-            .taken
-            .get_or_try_init(async || place().await.map(|place| place.expect("nobody closes it")));
+        let present = |place| Present::new(Arc::clone(&self.tally), place);
+        let taken = self.taken.get_or_try_init(async || {
+            place().await.map(|place| present(place.expect("nobody closes it")))
+        });
         taken.await.map_err(|_| {
+            self.tally.refused();
             let detail = format!("{} connections are there already", limits.connections_max);
             Problem::unavailable(detail, "try again in a moment")
         })?;
@@ -338,8 +356,7 @@ fn refused(problem: Problem) -> Response {
 async fn connection(
     stream: TcpStream,
     peer: Peer,
-    visitor: Visitor,
-    places: Arc<Semaphore>,
+    place: Place,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
@@ -348,8 +365,7 @@ async fn connection(
         tracing::debug!(%error, "cannot tune a socket of the page");
     }
     let router = TowerToHyperService::new(router);
-    let must_go = visitor.end();
-    let place = Arc::new(Place::new(visitor, places));
+    let place = Arc::new(place);
     let asked = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
@@ -380,8 +396,8 @@ async fn connection(
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = must_go.cancelled() => return,
-        () = late => return,
+        () = place.must_go.cancelled() => return,
+        () = late => return place.tally.late(),
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             match timeout(limits.grace, served).await {
@@ -392,6 +408,11 @@ async fn connection(
         }
     };
     if let Err(cause) = ended {
+        if taken::has_stalled(&cause) {
+            place.tally.closed_slow();
+        } else if cause.is_timeout() && !place.has_asked.load(Ordering::Relaxed) {
+            place.tally.late();
+        }
         tracing::debug!(%cause, "a connection to the page ended early");
     }
 }

@@ -155,6 +155,13 @@ impl Server {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", self.address)).await
     }
 
+    /// The value of a metric that has one.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let page = self.get("/metrics").await.body;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name}: {page}")).parse().unwrap()
+    }
+
     pub(crate) async fn put(&self, path: &str, kind: &str, body: &str) -> Answer {
         self.send("PUT", path, kind, body).await
     }

@@ -23,7 +23,6 @@ struct Waiting {
     ends: BTreeMap<u64, CancellationToken>,
     /// The numbers of those from one machine; none is empty.
     from: HashMap<IpAddr, BTreeSet<u64>>,
-    closed: u64,
 }
 
 /// One who waits there until it is dropped.
@@ -41,9 +40,9 @@ impl Doorstep {
         Self { len_max: len_max.max(1), waiting: Arc::default() }
     }
 
-    /// One more, from there. When there are too many one has to go; then also how many have had to so far.
+    /// One more, from there, and whether there were too many, so that one has to go.
     #[must_use]
-    pub fn enter(&self, from: IpAddr) -> (Visitor, Option<u64>) {
+    pub fn enter(&self, from: IpAddr) -> (Visitor, bool) {
         let (end, from) = (CancellationToken::new(), machine(from));
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let number = waiting.next;
@@ -51,21 +50,23 @@ impl Doorstep {
         waiting.ends.insert(number, end.clone());
         waiting.from.entry(from).or_default().insert(number);
         let is_full = waiting.ends.len() > self.len_max;
-        let closed = if is_full { waiting.close_one() } else { None };
+        if is_full {
+            waiting.close_one();
+        }
         drop(waiting);
-        (Visitor { number, from, doorstep: self.clone(), end }, closed)
+        (Visitor { number, from, doorstep: self.clone(), end }, is_full)
     }
 }
 
 impl Waiting {
     /// The oldest from where most come; of several such machines, from where the oldest comes.
-    fn close_one(&mut self) -> Option<u64> {
+    fn close_one(&mut self) {
         let crowd =
             self.from.iter().max_by_key(|(_, numbers)| (numbers.len(), Reverse(numbers.first())));
-        let (from, number) = crowd.and_then(|(from, numbers)| Some((*from, *numbers.first()?)))?;
-        self.remove(number, from)?.cancel();
-        self.closed += 1;
-        Some(self.closed)
+        let oldest = crowd.and_then(|(from, numbers)| Some((*from, *numbers.first()?)));
+        if let Some(end) = oldest.and_then(|(from, number)| self.remove(number, from)) {
+            end.cancel();
+        }
     }
 
     fn remove(&mut self, number: u64, from: IpAddr) -> Option<CancellationToken> {
@@ -114,20 +115,20 @@ mod tests {
     #[test]
     fn the_oldest_has_to_go_when_there_are_too_many_and_those_who_have_left_count_no_more() {
         let doorstep = Doorstep::new(2);
-        let (first, none) = doorstep.enter(at("192.0.2.1"));
+        let (first, is_crowded) = doorstep.enter(at("192.0.2.1"));
         let (second, _) = doorstep.enter(at("192.0.2.1"));
-        assert_eq!(none, None);
+        assert!(!is_crowded);
         drop(first);
-        let (third, none) = doorstep.enter(at("192.0.2.1"));
-        assert_eq!(none, None);
-        let (fourth, closed) = doorstep.enter(at("192.0.2.1"));
-        assert_eq!(closed, Some(1));
+        let (third, is_crowded) = doorstep.enter(at("192.0.2.1"));
+        assert!(!is_crowded);
+        let (fourth, is_crowded) = doorstep.enter(at("192.0.2.1"));
+        assert!(is_crowded);
         let ends = [&second, &third, &fourth].map(|visitor| visitor.end().is_cancelled());
         assert_eq!(ends, [true, false, false]);
         // It went by itself, or was told to: nobody else has to for it.
         drop(second);
-        let (_fifth, closed) = doorstep.enter(at("192.0.2.1"));
-        assert_eq!(closed, Some(2));
+        let (_fifth, is_crowded) = doorstep.enter(at("192.0.2.1"));
+        assert!(is_crowded);
         assert!(third.end().is_cancelled());
     }
 

@@ -8,7 +8,7 @@ use crate::lines::{Request, Status, Wrong, WrongCode, line};
 use crate::origin::Origin;
 use crate::owners::{Claim, Hold};
 use crate::recent::{Piece, Recent, Room};
-use crate::server::Tally;
+use crate::tally::{PortStats, Tally};
 use crate::udp::{self, UdpStats};
 use mtom_protocol::reading::StoredReading;
 use std::borrow::Cow;
@@ -53,19 +53,15 @@ struct Shared {
     udp: Arc<udp::Tally>,
 }
 
-/// Counts since the feed was made. `open` is of this moment.
+/// Counts since the feed was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeedStats {
-    /// Open connections.
-    pub open: u64,
-    /// Those of them that wait for their turn to read the history.
+    /// Who is connected by TCP, and who was closed, by TCP and at `/live`.
+    pub port: PortStats,
+    /// Connections that wait for their turn to read the history.
     pub waiting: u64,
     /// Lines that were handed to sockets, over all connections.
     pub sent: u64,
-    /// Connections that were closed because a write made no progress.
-    pub closed_slow: u64,
-    /// Connections that were refused: no place.
-    pub refused: u64,
 }
 
 impl Feed {
@@ -113,11 +109,9 @@ impl Feed {
     pub fn stats(&self) -> FeedStats {
         let Shared { tally, sent, waiting, .. } = &*self.shared;
         FeedStats {
-            open: *tally.open.borrow(),
+            port: tally.stats(),
             waiting: waiting.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
-            closed_slow: tally.closed_slow.load(Ordering::Relaxed),
-            refused: tally.refused.load(Ordering::Relaxed),
         }
     }
 

@@ -20,7 +20,6 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -371,7 +370,7 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
                 return;
             }
             End::Stalled => {
-                self.desk.feed.tally().closed_slow.fetch_add(1, Ordering::Relaxed);
+                self.desk.feed.tally().closed_slow();
                 tracing::info!(%peer, "closed one who follows and took nothing");
                 self.wire.abort();
                 return;

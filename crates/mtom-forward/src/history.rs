@@ -4,8 +4,9 @@
 //! has been written. What the client asks for reaches the store as a number and nothing else.
 
 use crate::access::Access;
-use crate::server::{Limits, Tally, serve};
+use crate::server::{Limits, serve};
 use crate::socket::{Connection, End, Heard};
+use crate::tally::Tally;
 use jiff::tz::TimeZone;
 use mtom_protocol::original::{self, CLOSE, EMPTY, HELLO, HistoryRequest, Malformed, PAGE_LEN};
 use mtom_protocol::time::UnixMicros;
@@ -44,7 +45,8 @@ pub trait HistoryPages: Send + Sync + 'static {
     fn page(&self, offset: u64) -> impl Future<Output = Result<Vec<Row>, PageError>> + Send;
 }
 
-/// Serves pages until `stop`; then each client gets the close frame 1001. Times are shown in `zone`.
+/// Serves pages until `stop`; then each client gets the close frame 1001. Times are shown in `zone`. `tally` counts
+/// who comes and who is closed.
 ///
 /// # Errors
 /// When the listener is none. A lack of file descriptors is waited out.
@@ -54,11 +56,12 @@ pub async fn serve_history(
     zone: TimeZone,
     access: Access,
     limits: Limits,
+    tally: Arc<Tally>,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let archive = Arc::new(Archive { pages, zone, patience: limits.page });
     let talk = move |connection| talk(connection, archive.clone());
-    serve(listener, access, limits, Arc::<Tally>::default(), stop.child_token(), talk).await
+    serve(listener, access, limits, tally, stop.child_token(), talk).await
 }
 
 struct Archive<P> {
@@ -67,13 +70,15 @@ struct Archive<P> {
     patience: Duration,
 }
 
-async fn talk(mut connection: Connection, archive: Arc<Archive<impl HistoryPages>>) {
-    let end = loop {
+async fn talk(
+    mut connection: Connection,
+    archive: Arc<Archive<impl HistoryPages>>,
+) -> (Connection, End) {
+    loop {
         if let Err(end) = answer(&mut connection, &archive).await {
-            break end;
+            return (connection, end);
         }
-    };
-    Box::pin(connection.finish(end)).await;
+    }
 }
 
 async fn answer(

@@ -15,6 +15,7 @@ pub mod live;
 pub mod origin;
 pub mod owners;
 pub mod server;
+pub mod tally;
 pub mod tcp;
 pub mod udp;
 
@@ -26,3 +27,4 @@ pub mod replay;
 mod ring;
 mod seldom;
 mod socket;
+mod sweep;

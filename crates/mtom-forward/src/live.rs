@@ -1,21 +1,21 @@
 //! The live port: every viewer gets every temperature once, in order (`wire.md` §1.2).
 //!
-//! A frame is encoded once and its bytes are shared by all viewers. Offering never waits for a
-//! viewer: one that is too slow skips ahead to the newest frame of each series, and one whose
-//! socket takes nothing for [`Limits::stall`] is closed.
+//! A frame is encoded once and its bytes are shared by all viewers, to whom one task writes (`sweep.rs`).
+//! Offering never waits for a viewer: one that is too slow skips ahead to the newest frame of each series,
+//! and one whose socket takes nothing for [`Limits::stall`] is closed.
 
 use crate::access::Access;
-use crate::bell::{Bell, pass_on};
 use crate::replay::{Player, ReplayPages};
 use crate::ring::{Batch, Frame, Place, Ring};
-use crate::server::{Limits, Tally, serve};
-use crate::socket::{Connection, End, Heard};
+use crate::server::{Limits, serve};
+use crate::socket::{Connection, End, Heard, Show};
+use crate::sweep::{Entry, Sweep};
+use crate::tally::{PortStats, Tally};
 use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use mtom_protocol::original::{self, HELLO, LiveRequest, Malformed};
 use mtom_protocol::reading::{Reading, StoredReading};
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpListener;
@@ -41,7 +41,7 @@ struct Shared {
     zone: TimeZone,
     // `std`: held for a push or for copying one batch, never across an await.
     ring: RwLock<Ring>,
-    /// Rung after each push. Few listen: one for each port, which wakes its viewers.
+    /// Rung after each push. Few listen: one for each port, which writes to its viewers.
     bell: watch::Sender<()>,
     tally: Arc<Tally>,
     offered: AtomicU64,
@@ -49,21 +49,17 @@ struct Shared {
     skipped: AtomicU64,
 }
 
-/// Counts since the hub was made. `viewers` is of this moment.
+/// Counts since the hub was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveStats {
-    /// Open connections.
-    pub viewers: u64,
+    /// Who watches, and who was closed or refused.
+    pub port: PortStats,
     /// Temperatures that were offered.
     pub offered: u64,
     /// Frames that were handed to sockets, over all viewers.
     pub sent: u64,
     /// Frames that slow viewers missed, over all viewers.
     pub skipped: u64,
-    /// Viewers that were closed because a write made no progress.
-    pub closed_slow: u64,
-    /// Connections that were refused: Origin, Host, no WebSocket, no place.
-    pub refused: u64,
 }
 
 impl LiveHub {
@@ -115,12 +111,10 @@ impl LiveHub {
     pub fn stats(&self) -> LiveStats {
         let Shared { tally, offered, sent, skipped, .. } = &*self.shared;
         LiveStats {
-            viewers: *tally.open.borrow(),
+            port: tally.stats(),
             offered: offered.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
             skipped: skipped.load(Ordering::Relaxed),
-            closed_slow: tally.closed_slow.load(Ordering::Relaxed),
-            refused: tally.refused.load(Ordering::Relaxed),
         }
     }
 
@@ -138,12 +132,42 @@ impl LiveHub {
         let ring = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner);
         ring.next(place, BATCH_LEN_MAX)
     }
+}
 
-    fn written(&self, batch: &Batch) {
-        self.shared.sent.fetch_add(batch.frames, Ordering::Relaxed);
-        if batch.skipped > 0 {
-            self.shared.skipped.fetch_add(batch.skipped, Ordering::Relaxed);
+/// What comes next, for all who are at one place, and what has been written of it.
+struct Showing {
+    hub: LiveHub,
+    place: Option<Place>,
+    batch: Batch,
+    sent: u64,
+    skipped: u64,
+}
+
+impl Showing {
+    fn of(hub: &LiveHub) -> Self {
+        Self { hub: hub.clone(), place: None, batch: Batch::default(), sent: 0, skipped: 0 }
+    }
+}
+
+impl Show for Showing {
+    fn next(&mut self, place: Place) -> &Batch {
+        if self.place.replace(place) != Some(place) {
+            self.batch = self.hub.next(place);
         }
+        &self.batch
+    }
+
+    fn written(&mut self) {
+        self.sent += self.batch.frames;
+        self.skipped += self.batch.skipped;
+    }
+}
+
+impl Drop for Showing {
+    fn drop(&mut self) {
+        let Shared { sent, skipped, .. } = &*self.hub.shared;
+        sent.fetch_add(self.sent, Ordering::Relaxed);
+        skipped.fetch_add(self.skipped, Ordering::Relaxed);
     }
 }
 
@@ -160,23 +184,25 @@ pub async fn serve_live(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let player = Arc::new(Player::new(history, hub.shared.zone.clone(), limits.page));
-    let (bell, _) = watch::channel(Bell::More);
-    let bells = bell.clone();
+    let sweep = Arc::<Sweep>::default();
     let tally = hub.shared.tally.clone();
     let talk = {
-        let hub = hub.clone();
+        let (hub, sweep) = (hub.clone(), Arc::clone(&sweep));
         move |connection| {
-            Viewer::talk(connection, hub.clone(), Arc::clone(&player), bells.subscribe())
+            Viewer::new(connection, hub.clone(), Arc::clone(&player), Arc::clone(&sweep)).talk()
         }
     };
     // Of our own: the listener may fail while the rest of the process goes on.
     let end = stop.child_token();
     let served = serve(listener, access, limits, tally, end.clone(), talk);
-    let mut served = pin!(served);
-    tokio::select! {
-        outcome = &mut served => outcome,
-        () = pass_on(hub.shared.bell.subscribe(), bell, &end) => served.await,
-    }
+    let mut bell = hub.shared.bell.subscribe();
+    let swept = async {
+        while bell.changed().await.is_ok() {
+            sweep.round(|| Showing::of(&hub)).await;
+        }
+    };
+    let (outcome, _) = tokio::join!(served, end.run_until_cancelled(swept));
+    outcome
 }
 
 /// After so many batches in a row a viewer is listened to, whatever there is to show.
@@ -187,64 +213,55 @@ struct Viewer<P> {
     connection: Connection,
     hub: LiveHub,
     player: Arc<Player<P>>,
-    bell: watch::Receiver<Bell>,
-    /// Where it is; `None` until it has asked for `realtime`.
-    place: Option<Place>,
-    /// There is something to write without waiting for the bell.
+    sweep: Arc<Sweep>,
+    /// `None` until it has asked for `realtime`.
+    entry: Option<Entry>,
+    /// There may be something that it has to write itself.
     behind: bool,
     /// Batches since it was last listened to.
     shown: u32,
 }
 
 impl<P: ReplayPages> Viewer<P> {
-    async fn talk(
+    const fn new(
         connection: Connection,
         hub: LiveHub,
         player: Arc<Player<P>>,
-        bell: watch::Receiver<Bell>,
-    ) {
-        let mut viewer =
-            Self { connection, hub, player, bell, place: None, behind: false, shown: 0 };
-        let end = loop {
-            if let Err(end) = viewer.step().await {
-                break end;
+        sweep: Arc<Sweep>,
+    ) -> Self {
+        Self { connection, hub, player, sweep, entry: None, behind: false, shown: 0 }
+    }
+
+    async fn talk(mut self) -> (Connection, End) {
+        loop {
+            if let Err(end) = self.step().await {
+                return (self.connection, end);
             }
-        };
-        if matches!(end, End::Stalled) {
-            viewer.hub.shared.tally.closed_slow.fetch_add(1, Ordering::Relaxed);
         }
-        Box::pin(viewer.connection.finish(end)).await;
     }
 
     /// Answers one request or writes one batch.
     async fn step(&mut self) -> Result<(), End> {
-        let Self { connection, bell, place, behind, shown, .. } = self;
-        if place.is_none() {
-            let heard = connection.hear().await?;
-            return self.answer(heard).await;
+        let heard = if !self.behind {
+            self.connection.hear_or_share().await?
+        } else if self.shown < SHOWN_MAX {
+            self.shown += 1;
+            None
+        } else {
+            self.shown = 0;
+            self.connection.hear().now_or_never().transpose()?
+        };
+        match heard {
+            Some(heard) => self.answer(heard).await?,
+            None => self.behind = self.connection.share(|| Showing::of(&self.hub)).await?,
         }
-        if *shown >= SHOWN_MAX {
-            *shown = 0;
-            if let Some(heard) = connection.message().now_or_never() {
-                return self.answer(heard?).await;
-            }
-        }
-        tokio::select! {
-            // What is to be shown first: the way to it costs a thousand viewers least.
-            biased;
-            rung = rung(bell, *behind) => {
-                rung?;
-                *shown += 1;
-                self.show().await
-            }
-            heard = connection.message() => {
-                let heard = heard?;
-                self.answer(heard).await
-            }
-        }
+        Ok(())
     }
 
     async fn answer(&mut self, heard: Heard) -> Result<(), End> {
+        // A replay is not mixed with what comes.
+        self.connection.take_turn();
+        self.behind = self.entry.is_some();
         let mut next = Some(heard);
         while let Some(heard) = next {
             next = self.answer_one(heard).await?;
@@ -266,8 +283,9 @@ impl<P: ReplayPages> Viewer<P> {
             Ok(LiveRequest::Hello) => self.connection.say(HELLO).await,
             Ok(LiveRequest::Realtime) => {
                 // Asked again, it goes on: a second stream would show everything twice.
-                if self.place.is_none() {
-                    self.place = Some(self.hub.join());
+                if self.entry.is_none() {
+                    let seat = self.connection.sit_down(self.hub.join());
+                    self.entry = Some(self.sweep.enter(seat));
                     self.behind = true;
                 }
                 Ok(())
@@ -275,32 +293,6 @@ impl<P: ReplayPages> Viewer<P> {
             Err(malformed) => self.connection.say([original::error(&malformed.to_string())]).await,
         }
         .map(|()| None)
-    }
-
-    async fn show(&mut self) -> Result<(), End> {
-        let Self { connection, hub, place: Some(place), behind, .. } = self else { return Ok(()) };
-        let from = *place;
-        *behind = connection
-            .share(
-                || hub.next(from),
-                |batch| {
-                    *place = batch.place;
-                    hub.written(batch);
-                },
-            )
-            .await?;
-        Ok(())
-    }
-}
-
-/// Waits for the bell, unless there is something left from before. Cancelling it loses no ring.
-async fn rung(bell: &mut watch::Receiver<Bell>, behind: bool) -> Result<(), End> {
-    if behind {
-        return Ok(());
-    }
-    match bell.changed().await {
-        Ok(()) if *bell.borrow_and_update() == Bell::More => Ok(()),
-        _ => Err(End::Stopped),
     }
 }
 

@@ -26,14 +26,14 @@ pub(crate) struct Ring {
 }
 
 /// Where a viewer is: everything before `next` was written or skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     next: u64,
     lagging: bool,
 }
 
 /// Whole frames, one behind the other, for one write.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// Empty when the viewer has everything.
     pub(crate) bytes: Vec<u8>,
@@ -128,8 +128,8 @@ impl Ring {
 }
 
 impl Batch {
-    const fn at(place: Place) -> Self {
-        Self { bytes: Vec::new(), place, frames: 0, skipped: 0, more: false }
+    fn at(place: Place) -> Self {
+        Self { place, ..Self::default() }
     }
 
     /// Adds frame `number`, if there is room.

@@ -4,16 +4,16 @@ use crate::access::Access;
 use crate::doorstep::{Doorstep, Visitor};
 use crate::handshake::{self, Refusal, Unopened};
 use crate::seldom::Seldom;
-use crate::socket::Connection;
 pub use crate::socket::until_closed;
+use crate::socket::{Connection, End};
+use crate::tally::{Present, Tally};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -68,16 +68,8 @@ impl Default for Limits {
     }
 }
 
-/// What happens at one port, counted.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) open: watch::Sender<u64>,
-    pub(crate) refused: AtomicU64,
-    pub(crate) closed_slow: AtomicU64,
-}
-
-/// Accepts until `end`, and lets `talk` have each connection. Returns when all of them have ended;
-/// when the listener fails it cancels `end` itself.
+/// Accepts until `end`, and lets `talk` have each connection until it gives it back with the reason to end it.
+/// Returns when all of them have ended; when the listener fails it cancels `end` itself.
 pub(crate) async fn serve<F, T>(
     listener: TcpListener,
     access: Access,
@@ -88,7 +80,7 @@ pub(crate) async fn serve<F, T>(
 ) -> io::Result<()>
 where
     F: Fn(Connection) -> T + Clone + Send + 'static,
-    T: Future<Output = ()> + Send,
+    T: Future<Output = (Connection, End)> + Send,
 {
     let door = Door {
         access: Arc::new(access),
@@ -158,18 +150,26 @@ impl Door {
         talk: F,
     ) where
         F: Fn(Connection) -> T + Send + 'static,
-        T: Future<Output = ()> + Send,
+        T: Future<Output = (Connection, End)> + Send,
     {
-        let (visitor, closed) = self.doorstep.enter(peer.ip());
-        if let Some(closed) = closed {
-            tracing::debug!(closed, "closed a connection that has not asked for anything");
+        let (visitor, is_crowded) = self.doorstep.enter(peer.ip());
+        if is_crowded {
+            self.tally.crowded();
+            tracing::debug!(
+                "closed a connection that has not asked for anything: there are too many"
+            );
         }
         let door = self.clone();
         viewers.spawn(async move {
             // Boxed, so that its memory is free again while the conversation lasts.
             if let Some((connection, place)) = Box::pin(door.open(tcp, peer, stop, visitor)).await {
-                let _present = Present::new(door.into_tally(), place);
-                talk(connection).await;
+                let tally = door.into_tally();
+                let _present = Present::new(Arc::clone(&tally), place);
+                let (connection, end) = talk(connection).await;
+                if matches!(end, End::Stalled) {
+                    tally.closed_slow();
+                }
+                Box::pin(connection.finish(end)).await;
             }
         });
     }
@@ -205,15 +205,20 @@ impl Door {
                 }
                 None
             }
-            Ok(Err(Unopened::Gone)) | Err(_) => {
-                tracing::debug!(%peer, "no handshake");
+            Ok(Err(Unopened::Gone)) => {
+                tracing::debug!(%peer, "gone without a handshake");
+                None
+            }
+            Err(_) => {
+                self.tally.late();
+                tracing::debug!(%peer, "no handshake in time");
                 None
             }
         }
     }
 
     fn refused(&self, refusal: Refusal, peer: SocketAddr) {
-        self.tally.refused.fetch_add(1, Ordering::Relaxed);
+        self.tally.refused();
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held_back) = refusals.admit(Instant::now()) {
             tracing::warn!(%peer, held_back, "refused a connection: {refusal}");
@@ -222,25 +227,6 @@ impl Door {
 
     fn into_tally(self) -> Arc<Tally> {
         self.tally
-    }
-}
-
-/// Counts a viewer as long as it lives.
-pub(crate) struct Present {
-    tally: Arc<Tally>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Present {
-    pub(crate) fn new(tally: Arc<Tally>, place: OwnedSemaphorePermit) -> Self {
-        tally.open.send_modify(|open| *open += 1);
-        Self { tally, _place: place }
-    }
-}
-
-impl Drop for Present {
-    fn drop(&mut self) {
-        self.tally.open.send_modify(|open| *open -= 1);
     }
 }
 

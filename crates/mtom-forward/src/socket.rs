@@ -1,18 +1,21 @@
 //! One open WebSocket connection of a server: requests in, frames out, and every way it can end.
 //!
 //! The library (tungstenite) reads, answers pings and writes what is said to this one client.
-//! Frames that many viewers share go past it, straight from the shared bytes to the socket. Both
-//! stay whole because each side starts only at a frame's border: the library's buffer is empty
-//! whenever a shared frame is written, and what is left of a shared write precedes whatever the
-//! library writes next.
+//! Frames that many viewers share go past it, straight from the shared bytes to the socket
+//! (`socket/seat.rs`). Both stay whole because each side starts only at a frame's border: the library's
+//! buffer is empty whenever a shared frame is written, and what is left of a shared write precedes
+//! whatever the library writes next.
 
-use crate::ring::Batch;
+use crate::ring::Place;
 use crate::server::Limits;
-use ear::Ear;
 use futures_util::{SinkExt, StreamExt};
+pub(crate) use seat::{Seat, Show};
+use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -26,6 +29,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 mod ear;
+mod seat;
 
 /// The longest request; a longer one closes with 1009.
 pub(crate) const REQUEST_LEN_MAX: usize = 4 * 1024;
@@ -41,7 +45,7 @@ const FAREWELL_LEN_MAX: usize = 4 * 1024 * 1024;
 /// One client, from the end of its handshake.
 pub(crate) struct Connection {
     socket: WebSocketStream<Gate>,
-    ear: Ear,
+    seat: Arc<Seat>,
     limits: Limits,
     stop: CancellationToken,
 }
@@ -84,26 +88,37 @@ impl Connection {
             .max_write_buffer_size(WRITE_BUFFER_LEN_MAX)
             .max_message_size(Some(REQUEST_LEN_MAX))
             .max_frame_size(Some(REQUEST_LEN_MAX));
-        let gate = Gate { tcp, rest: Vec::new(), written: 0 };
+        let seat = Arc::new(Seat::new(tcp));
+        let gate = Gate(Arc::clone(&seat));
         let socket =
             WebSocketStream::from_partially_read(gate, early, Role::Server, Some(config)).await;
-        Self { socket, ear: Ear::new(), limits, stop }
+        Self { socket, seat, limits, stop }
     }
 
     /// Waits for the next thing that the client says, or for the end. Losing this future loses
     /// nothing.
     pub(crate) async fn hear(&mut self) -> Result<Heard, End> {
-        let Self { socket, ear, stop, .. } = self;
+        let Self { socket, seat, stop, .. } = self;
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(End::Stopped),
-            message = next(socket, ear) => heard(message),
+            message = poll_fn(|cx| poll_next(socket, seat, cx)) => heard(message),
         }
     }
 
-    /// As [`Connection::hear`], for who learns of the end in another way.
-    pub(crate) async fn message(&mut self) -> Result<Heard, End> {
-        heard(next(&mut self.socket, &self.ear).await)
+    /// As [`Connection::hear`]; `None`: there is something to [`Connection::share`].
+    pub(crate) async fn hear_or_share(&mut self) -> Result<Option<Heard>, End> {
+        let Self { socket, seat, stop, .. } = self;
+        let next = poll_fn(|cx| match poll_next(socket, seat, cx) {
+            Poll::Ready(message) => Poll::Ready(Some(message)),
+            Poll::Pending if seat.ear.was_called() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(End::Stopped),
+            next = next => next.map(heard).transpose(),
+        }
     }
 
     /// Lets `work` end, unless everything ends before.
@@ -135,26 +150,28 @@ impl Connection {
         within(&self.stop, self.limits.stall, socket.flush()).await
     }
 
-    /// Writes the rest of a batch, or the next one that `take` gives, as far as the socket takes
-    /// it. `written` hears of each batch that has been taken over. Returns once there is progress
-    /// or nothing to write; `true` when there is more.
-    pub(crate) async fn share(
-        &mut self,
-        mut take: impl FnMut() -> Batch,
-        mut written: impl FnMut(&Batch),
-    ) -> Result<bool, End> {
-        let gate = self.socket.get_mut();
+    /// Shows it what comes behind `place`, beginning with [`Connection::share`].
+    pub(crate) fn sit_down(&self, place: Place) -> Arc<Seat> {
+        self.seat.sit_down(place);
+        Arc::clone(&self.seat)
+    }
+
+    /// Nothing is shared until [`Connection::share`] has written everything.
+    pub(crate) fn take_turn(&self) {
+        self.seat.take_turn();
+    }
+
+    /// Writes the rest of a batch, or the next one, as far as the socket takes it. Returns once there is
+    /// progress or nothing to write; `true` when there may be more, else others write from then on.
+    /// `show` is made for each try: what finds no room is not what is newest when there is some.
+    pub(crate) async fn share<S: Show>(&mut self, show: impl Fn() -> S) -> Result<bool, End> {
+        let Self { seat, stop, limits, .. } = self;
         // Nearly always the socket takes it at once, and then no timer is needed.
-        let at_once = poll_fn(|cx| Poll::Ready(gate.poll_share(cx, &mut take, &mut written)));
+        let at_once = poll_fn(|cx| Poll::Ready(seat.poll_share(cx, &mut show())));
         if let Poll::Ready(done) = at_once.await {
             return Ok(done?);
         }
-        within(
-            &self.stop,
-            self.limits.stall,
-            poll_fn(|cx| gate.poll_share(cx, &mut take, &mut written)),
-        )
-        .await
+        within(stop, limits.stall, poll_fn(|cx| seat.poll_share(cx, &mut show()))).await
     }
 
     /// Ends the connection as `end` asks for, within [`Limits::farewell`].
@@ -180,7 +197,7 @@ impl Connection {
         if !done {
             // Nobody reads there: without this the system would keep the unsent bytes for long.
             // A failure means that the socket is closed already.
-            let _ = socket.get_ref().tcp.set_zero_linger();
+            let _ = self.seat.tcp.set_zero_linger();
         }
     }
 }
@@ -203,9 +220,13 @@ impl From<io::Error> for End {
     }
 }
 
-/// The next message. Losing this future loses nothing.
-async fn next(socket: &mut WebSocketStream<Gate>, ear: &Ear) -> Option<Result<Message, Error>> {
-    poll_fn(|cx| ear.poll(cx, |cx| socket.poll_next_unpin(cx))).await
+/// The next message.
+fn poll_next(
+    socket: &mut WebSocketStream<Gate>,
+    seat: &Seat,
+    cx: &Context<'_>,
+) -> Poll<Option<Result<Message, Error>>> {
+    seat.ear.poll(cx, |cx| socket.poll_next_unpin(cx))
 }
 
 fn heard(message: Option<Result<Message, Error>>) -> Result<Heard, End> {
@@ -243,7 +264,7 @@ async fn farewell(socket: &mut WebSocketStream<Gate>, code: CloseCode, reason: &
         return;
     }
     while let Some(Ok(_)) = socket.next().await {}
-    until_closed(&mut socket.get_mut().tcp).await;
+    until_closed(socket.get_mut()).await;
 }
 
 /// Ends our side and reads what still comes, up to 4 MiB, until the other side ends too. Bytes that nobody has read
@@ -257,86 +278,39 @@ pub async fn until_closed(tcp: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     while let Ok(1..) = rest.read(&mut sink).await {}
 }
 
-/// The TCP stream under the library, with a second entrance for shared frames.
-#[derive(Debug)]
-struct Gate {
-    tcp: TcpStream,
-    /// What did not fit of the last shared write; empty and without memory nearly always.
-    rest: Vec<u8>,
-    written: usize,
-}
-
-impl Gate {
-    fn poll_share(
-        &mut self,
-        cx: &mut Context<'_>,
-        take: &mut impl FnMut() -> Batch,
-        written: &mut impl FnMut(&Batch),
-    ) -> Poll<io::Result<bool>> {
-        if !self.rest.is_empty() {
-            return self.poll_rest(cx).map_ok(|()| true);
-        }
-        let mut batch = take();
-        if batch.bytes.is_empty() {
-            return Poll::Ready(Ok(false));
-        }
-        let len = ready!(Pin::new(&mut self.tcp).poll_write(cx, &batch.bytes))?;
-        written(&batch);
-        let whole = len == batch.bytes.len();
-        if !whole {
-            self.rest = std::mem::take(&mut batch.bytes);
-            self.written = len;
-        }
-        Poll::Ready(Ok(batch.more || !whole))
-    }
-
-    /// Ready after any progress with the rest.
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let unwritten = self.rest.get(self.written..).unwrap_or_default();
-        let len = ready!(Pin::new(&mut self.tcp).poll_write(cx, unwritten))?;
-        if len == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        self.written += len;
-        if self.written >= self.rest.len() {
-            self.rest = Vec::new();
-            self.written = 0;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
+/// The TCP stream under the library.
+struct Gate(Arc<Seat>);
 
 impl AsyncRead for Gate {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
+        self.0.poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Gate {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        while !self.rest.is_empty() {
-            ready!(self.poll_rest(cx))?;
+        if self.0.take_turn() {
+            // It is to be given back.
+            self.0.ear.call();
         }
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        ready!(self.0.poll_no_rest(cx))?;
+        self.0.poll_some(cx, buf)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.rest.is_empty() {
-            ready!(self.poll_rest(cx))?;
-        }
-        Pin::new(&mut self.tcp).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_no_rest(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&self.0.tcp).shutdown(Shutdown::Write))
     }
 }
 

@@ -6,12 +6,12 @@ use crate::feed::ReadingPages;
 use crate::follow::{Desk, End, Wire};
 use crate::lines::{self, LINE_LEN_MAX};
 use crate::seldom::Seldom;
-use crate::server::{LOG_PERIOD, Limits, Present, SEND_BUFFER_LEN, TURNED_AWAY_MAX, accept, tune};
+use crate::server::{LOG_PERIOD, Limits, SEND_BUFFER_LEN, TURNED_AWAY_MAX, accept, tune};
 use crate::socket::until_closed;
+use crate::tally::Present;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,7 +41,7 @@ pub async fn serve_tcp(
             if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                 clients.spawn(serve_one(tcp, peer, desk.clone(), place, end.child_token()));
             } else {
-                desk.feed.tally().refused.fetch_add(1, Ordering::Relaxed);
+                desk.feed.tally().refused();
                 if let Some(held_back) = refusals.admit(Instant::now()) {
                     tracing::warn!(%peer, held_back, "every place at the TCP port is taken");
                 }

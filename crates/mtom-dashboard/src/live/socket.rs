@@ -34,8 +34,10 @@ pub(super) const FRAME_LEN_MAX: usize = 64 * 1024;
 /// Why nothing more can be said or heard.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The connection failed, or nobody is there.
+    /// The connection failed.
     Gone,
+    /// Nobody is there.
+    Silent,
     /// The socket took nothing for as long as it may.
     Stalled,
     /// The other side said goodbye.
@@ -128,7 +130,7 @@ impl Socket {
             if alarm.deadline() != until {
                 alarm.as_mut().reset(until);
             }
-            let fault = if gone_at < stalled_at { Fault::Gone } else { Fault::Stalled };
+            let fault = if gone_at < stalled_at { Fault::Silent } else { Fault::Stalled };
             alarm.as_mut().poll(cx).map(|()| Err(fault))
         })
         .await

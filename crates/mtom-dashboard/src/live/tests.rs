@@ -203,26 +203,6 @@ async fn a_slow_viewer_is_told_what_it_lost_and_gets_the_present_again() {
 }
 
 #[tokio::test]
-async fn a_viewer_that_takes_nothing_is_closed() {
-    let limits = Limits { stall: Duration::from_millis(100), viewers_max: 1, ..limits() };
-    let mut server = Server::within(limits, None).await;
-    let mut dead = server.watch().await;
-    assert_eq!(dead.frame().await["type"], "snapshot");
-    // Its place is free again when it has been closed.
-    let next = Box::pin(soon("the place", async {
-        loop {
-            server.store(&[20.0; 400]);
-            if let Ok(viewer) = server.watch_as(None).await {
-                break viewer;
-            }
-        }
-    }))
-    .await;
-    drop((dead, next));
-    server.stop().await;
-}
-
-#[tokio::test]
 async fn the_page_may_watch_and_no_other_page() {
     let server = Server::start().await;
     let own = format!("http://{}", server.address);
@@ -245,6 +225,8 @@ async fn one_viewer_too_many_is_refused_and_told_so() {
         Error::Http(answer) => assert_eq!(answer.status(), 503),
         other => panic!("{other:?}"),
     }
+    assert_eq!(server.metric("mtom_page_viewers").await, 1);
+    assert_eq!(server.metric("mtom_page_viewers_refused_total").await, 1);
     server.view.log(NOW, Hop::Broker, LogEvent::Skipped { count: 1 });
     assert_eq!(first.frame().await["type"], "log", "the first goes on undisturbed");
     server.stop().await;

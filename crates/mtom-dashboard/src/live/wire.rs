@@ -4,6 +4,7 @@
 
 use super::PING_PERIOD;
 use super::socket::{Fault, Socket};
+use crate::server::Tallies;
 use axum::body::Bytes;
 use mtom_gateway::lines::{End, Wire};
 use std::time::Duration;
@@ -15,21 +16,26 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The socket of one who asked for readings.
-pub(super) struct LiveWire {
+pub(super) struct LiveWire<'a> {
     // `None`: it has said goodbye, or what cannot be read.
     socket: Option<Socket>,
     ping_at: Instant,
+    tallies: &'a Tallies,
 }
 
-impl LiveWire {
-    pub(super) fn new(socket: Socket) -> Self {
-        Self { socket: Some(socket), ping_at: Instant::now() + PING_PERIOD }
+impl<'a> LiveWire<'a> {
+    pub(super) fn new(socket: Socket, tallies: &'a Tallies) -> Self {
+        Self { socket: Some(socket), ping_at: Instant::now() + PING_PERIOD, tallies }
     }
 
     /// Says the goodbye that it calls for.
     async fn end(&mut self, fault: Fault) -> End {
         let why = match fault {
             Fault::Gone => return End::Gone,
+            Fault::Silent => {
+                self.tallies.viewer_gone();
+                return End::Gone;
+            }
             Fault::Stalled => return End::Stalled,
             Fault::Closed => None,
             Fault::Broken(code, reason) => Some((code, reason)),
@@ -41,7 +47,7 @@ impl LiveWire {
     }
 }
 
-impl Wire for LiveWire {
+impl Wire for LiveWire<'_> {
     async fn line(&mut self) -> Result<Vec<u8>, End> {
         loop {
             let Some(socket) = &mut self.socket else { return Err(End::Gone) };
@@ -61,7 +67,7 @@ impl Wire for LiveWire {
                         Err(fault) => return Err(self.end(fault).await),
                     }
                 }
-                () = sleep_until(gone_at) => return Err(End::Gone),
+                () = sleep_until(gone_at) => return Err(self.end(Fault::Silent).await),
                 () = sleep_until(ping_at) => {
                     self.ping_at = Instant::now() + PING_PERIOD;
                     let ping = Message::Ping(Bytes::new());

@@ -1,7 +1,9 @@
 use self::promlint::check;
 use super::{House, text};
+use crate::server::PageStats;
 use crate::testing::Server;
 use expect_test::expect;
+use mtom_forward::tally::PortStats;
 use mtom_gateway::announce::{Line, TalkStanding, ToldCounts};
 use mtom_gateway::availability::Availability;
 use mtom_gateway::discovery;
@@ -117,7 +119,8 @@ async fn what_is_served_is_one_that_prometheus_reads() {
 #[test]
 #[allow(clippy::too_many_lines, reason = "most of them are the expected page")]
 fn the_page_is_one_that_prometheus_reads() {
-    let page = text(&snapshot(), Size { len: 4_096, readings: 7 }, &House::default(), AT);
+    let extra = (PageStats::default(), &House::default());
+    let page = text(&snapshot(), extra, Size { len: 4_096, readings: 7 }, AT);
     check(&page);
     expect![[r##"
         # HELP mtom_messages_received_total Readings and rejects that arrived.
@@ -156,21 +159,51 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_alerts_given_up_total Alerts of rules that nobody takes, since the start.
         # TYPE mtom_alerts_given_up_total counter
         mtom_alerts_given_up_total 3
+        # HELP mtom_database_backlog_age_seconds How old the oldest reading is that the other database lacks.
+        # TYPE mtom_database_backlog_age_seconds gauge
+        mtom_database_backlog_age_seconds 2.5
         # HELP mtom_database_up 1: the other database takes readings.
         # TYPE mtom_database_up gauge
         mtom_database_up 0
         # HELP mtom_database_backlog_readings Readings that the other database lacks.
         # TYPE mtom_database_backlog_readings gauge
         mtom_database_backlog_readings 3
-        # HELP mtom_database_backlog_age_seconds How old the oldest reading is that the other database lacks.
-        # TYPE mtom_database_backlog_age_seconds gauge
-        mtom_database_backlog_age_seconds 2.5
         # HELP mtom_database_outages_total How often the other database went away.
         # TYPE mtom_database_outages_total counter
         mtom_database_outages_total 0
         # HELP mtom_database_rows_total Readings copied there.
         # TYPE mtom_database_rows_total counter
         mtom_database_rows_total 0
+        # HELP mtom_page_connections Connections to the page that have a place.
+        # TYPE mtom_page_connections gauge
+        mtom_page_connections 0
+        # HELP mtom_page_connections_refused_total Connections to the page that were refused.
+        # TYPE mtom_page_connections_refused_total counter
+        mtom_page_connections_refused_total 0
+        # HELP mtom_page_connections_slow_total Connections to the page that were cut off: they took nothing.
+        # TYPE mtom_page_connections_slow_total counter
+        mtom_page_connections_slow_total 0
+        # HELP mtom_page_requests_late_total Connections cut off: their request did not come in time.
+        # TYPE mtom_page_requests_late_total counter
+        mtom_page_requests_late_total 0
+        # HELP mtom_page_requests_crowded_total Connections cut off: too many others had said no request either.
+        # TYPE mtom_page_requests_crowded_total counter
+        mtom_page_requests_crowded_total 0
+        # HELP mtom_page_bodies_late_total Requests refused: their body did not come in time (408).
+        # TYPE mtom_page_bodies_late_total counter
+        mtom_page_bodies_late_total 0
+        # HELP mtom_page_viewers Viewers of /live that have a place.
+        # TYPE mtom_page_viewers gauge
+        mtom_page_viewers 0
+        # HELP mtom_page_viewers_refused_total Viewers of /live that were refused.
+        # TYPE mtom_page_viewers_refused_total counter
+        mtom_page_viewers_refused_total 0
+        # HELP mtom_page_viewers_slow_total Viewers of /live that were cut off: they took nothing.
+        # TYPE mtom_page_viewers_slow_total counter
+        mtom_page_viewers_slow_total 0
+        # HELP mtom_page_viewers_gone_total Viewers of /live cut off: nobody was there.
+        # TYPE mtom_page_viewers_gone_total counter
+        mtom_page_viewers_gone_total 0
         # HELP mtom_reading The newest reading of each series, as it came.
         # TYPE mtom_reading gauge
         mtom_reading{device="a\"\\\n�",quantity="Temperature",unit="°F"} 77
@@ -211,48 +244,81 @@ fn the_page_is_one_that_prometheus_reads() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "most of them are the expected page")]
 fn what_other_programs_get_is_counted_where_they_are_served() {
-    let mut forwarded = Forwarded::default();
-    (forwarded.live.viewers, forwarded.live.refused, forwarded.live.closed_slow) = (12, 13, 14);
-    (forwarded.live.sent, forwarded.live.skipped) = (15, 16);
-    (forwarded.tcp.open, forwarded.tcp.waiting, forwarded.tcp.refused) = (1, 2, 3);
-    (forwarded.tcp.closed_slow, forwarded.tcp.sent) = (4, 5);
+    let port = |open| PortStats {
+        open,
+        refused: open + 1,
+        closed_slow: open + 2,
+        late: open + 3,
+        crowded: open + 4,
+    };
+    let mut forwarded = Forwarded { history: port(30), ..Forwarded::default() };
+    (forwarded.live.port, forwarded.live.sent, forwarded.live.skipped) = (port(20), 15, 16);
+    (forwarded.tcp.port, forwarded.tcp.waiting, forwarded.tcp.sent) = (port(40), 2, 5);
     (forwarded.udp.subscribers, forwarded.udp.refused, forwarded.udp.unanswered) = (6, 7, 8);
     (forwarded.udp.sent, forwarded.udp.dropped, forwarded.udp.passed_over) = (9, 10, 11);
+    let counted =
+        PageStats { connections: port(50), viewers: port(60), viewers_gone: 70, bodies_late: 71 };
     let snapshot = Snapshot { forwarded: Some(forwarded), ..snapshot() };
-    let page = text(&snapshot, Size { len: 4_096, readings: 7 }, &House::default(), AT);
+    let extra = (counted, &House::default());
+    let page = text(&snapshot, extra, Size { len: 4_096, readings: 7 }, AT);
     check(&page);
-    let is_theirs =
-        |line: &&str| ["mtom_live_", "mtom_tcp_", "mtom_udp_"].iter().any(|of| line.contains(of));
+    let is_theirs = |line: &&str| {
+        ["live", "history", "tcp", "udp", "page"]
+            .iter()
+            .any(|of| line.contains(&format!("mtom_{of}_")))
+    };
     let lines: Vec<_> = page.lines().filter(is_theirs).map(|line| format!("{line}\n")).collect();
     expect![[r#"
-        # HELP mtom_live_viewers Viewers at the original's live port.
+        # HELP mtom_live_viewers Viewers at the original's live port that have a place.
         # TYPE mtom_live_viewers gauge
-        mtom_live_viewers 12
-        # HELP mtom_live_viewers_refused_total Viewers that were refused.
+        mtom_live_viewers 20
+        # HELP mtom_live_viewers_refused_total Viewers at the original's live port that were refused.
         # TYPE mtom_live_viewers_refused_total counter
-        mtom_live_viewers_refused_total 13
-        # HELP mtom_live_viewers_slow_total Viewers cut off: they took nothing.
+        mtom_live_viewers_refused_total 21
+        # HELP mtom_live_viewers_slow_total Viewers at the original's live port that were cut off: they took nothing.
         # TYPE mtom_live_viewers_slow_total counter
-        mtom_live_viewers_slow_total 14
+        mtom_live_viewers_slow_total 22
+        # HELP mtom_live_requests_late_total Connections cut off: their request did not come in time.
+        # TYPE mtom_live_requests_late_total counter
+        mtom_live_requests_late_total 23
+        # HELP mtom_live_requests_crowded_total Connections cut off: too many others had said no request either.
+        # TYPE mtom_live_requests_crowded_total counter
+        mtom_live_requests_crowded_total 24
         # HELP mtom_live_readings_sent_total Readings sent to viewers.
         # TYPE mtom_live_readings_sent_total counter
         mtom_live_readings_sent_total 15
         # HELP mtom_live_readings_skipped_total Readings that slow viewers missed.
         # TYPE mtom_live_readings_skipped_total counter
         mtom_live_readings_skipped_total 16
-        # HELP mtom_tcp_clients Programs that are connected by TCP.
+        # HELP mtom_history_clients Clients of the original's history port that have a place.
+        # TYPE mtom_history_clients gauge
+        mtom_history_clients 30
+        # HELP mtom_history_clients_refused_total Clients of the original's history port that were refused.
+        # TYPE mtom_history_clients_refused_total counter
+        mtom_history_clients_refused_total 31
+        # HELP mtom_history_clients_slow_total Clients of the original's history port that were cut off: they took nothing.
+        # TYPE mtom_history_clients_slow_total counter
+        mtom_history_clients_slow_total 32
+        # HELP mtom_history_requests_late_total Connections cut off: their request did not come in time.
+        # TYPE mtom_history_requests_late_total counter
+        mtom_history_requests_late_total 33
+        # HELP mtom_history_requests_crowded_total Connections cut off: too many others had said no request either.
+        # TYPE mtom_history_requests_crowded_total counter
+        mtom_history_requests_crowded_total 34
+        # HELP mtom_tcp_clients Programs by TCP that have a place.
         # TYPE mtom_tcp_clients gauge
-        mtom_tcp_clients 1
-        # HELP mtom_tcp_clients_waiting Those that wait to read the history.
+        mtom_tcp_clients 40
+        # HELP mtom_tcp_clients_refused_total Programs by TCP that were refused.
+        # TYPE mtom_tcp_clients_refused_total counter
+        mtom_tcp_clients_refused_total 41
+        # HELP mtom_tcp_clients_slow_total Programs by TCP that were cut off: they took nothing.
+        # TYPE mtom_tcp_clients_slow_total counter
+        mtom_tcp_clients_slow_total 42
+        # HELP mtom_tcp_clients_waiting Programs, by TCP and /live, that wait to read the history.
         # TYPE mtom_tcp_clients_waiting gauge
         mtom_tcp_clients_waiting 2
-        # HELP mtom_tcp_clients_refused_total Programs that found no place.
-        # TYPE mtom_tcp_clients_refused_total counter
-        mtom_tcp_clients_refused_total 3
-        # HELP mtom_tcp_clients_slow_total Programs cut off: they took nothing.
-        # TYPE mtom_tcp_clients_slow_total counter
-        mtom_tcp_clients_slow_total 4
         # HELP mtom_tcp_readings_sent_total Readings sent to programs as lines, by TCP and /live.
         # TYPE mtom_tcp_readings_sent_total counter
         mtom_tcp_readings_sent_total 5
@@ -274,6 +340,36 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_udp_readings_skipped_total Readings that came too fast to send.
         # TYPE mtom_udp_readings_skipped_total counter
         mtom_udp_readings_skipped_total 11
+        # HELP mtom_page_connections Connections to the page that have a place.
+        # TYPE mtom_page_connections gauge
+        mtom_page_connections 50
+        # HELP mtom_page_connections_refused_total Connections to the page that were refused.
+        # TYPE mtom_page_connections_refused_total counter
+        mtom_page_connections_refused_total 51
+        # HELP mtom_page_connections_slow_total Connections to the page that were cut off: they took nothing.
+        # TYPE mtom_page_connections_slow_total counter
+        mtom_page_connections_slow_total 52
+        # HELP mtom_page_requests_late_total Connections cut off: their request did not come in time.
+        # TYPE mtom_page_requests_late_total counter
+        mtom_page_requests_late_total 53
+        # HELP mtom_page_requests_crowded_total Connections cut off: too many others had said no request either.
+        # TYPE mtom_page_requests_crowded_total counter
+        mtom_page_requests_crowded_total 54
+        # HELP mtom_page_bodies_late_total Requests refused: their body did not come in time (408).
+        # TYPE mtom_page_bodies_late_total counter
+        mtom_page_bodies_late_total 71
+        # HELP mtom_page_viewers Viewers of /live that have a place.
+        # TYPE mtom_page_viewers gauge
+        mtom_page_viewers 60
+        # HELP mtom_page_viewers_refused_total Viewers of /live that were refused.
+        # TYPE mtom_page_viewers_refused_total counter
+        mtom_page_viewers_refused_total 61
+        # HELP mtom_page_viewers_slow_total Viewers of /live that were cut off: they took nothing.
+        # TYPE mtom_page_viewers_slow_total counter
+        mtom_page_viewers_slow_total 62
+        # HELP mtom_page_viewers_gone_total Viewers of /live cut off: nobody was there.
+        # TYPE mtom_page_viewers_gone_total counter
+        mtom_page_viewers_gone_total 70
     "#]]
     .assert_eq(&lines.concat());
 }
@@ -287,7 +383,7 @@ fn what_home_assistant_is_told_is_counted_where_it_is() {
     let counts = discovery::Counts { configs: 7, not_understood: 1, ..Default::default() };
     let house = House { standing, discovered: Some(counts) };
     let size = Size { len: 4_096, readings: 7 };
-    let page = text(&snapshot(), size, &house, AT);
+    let page = text(&snapshot(), (PageStats::default(), &house), size, AT);
     check(&page);
     for line in [
         "mtom_homeassistant_up 0",
@@ -299,5 +395,6 @@ fn what_home_assistant_is_told_is_counted_where_it_is() {
     ] {
         assert!(page.lines().any(|one| one == line), "{line}");
     }
-    assert!(!text(&snapshot(), size, &House::default(), AT).contains("homeassistant"));
+    let silent = (PageStats::default(), &House::default());
+    assert!(!text(&snapshot(), silent, size, AT).contains("homeassistant"));
 }

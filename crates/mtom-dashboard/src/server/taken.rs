@@ -2,6 +2,7 @@
 //!
 //! Progress counts, not how long a whole answer takes: whoever reads slowly gets all of it.
 
+use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -36,6 +37,14 @@ impl<S> Taken<S> {
         let patience = self.patience.get_or_insert_with(until);
         patience.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
+}
+
+/// Whether a [`Taken`] that took nothing is the cause; the system's own errors have a number.
+pub(crate) fn has_stalled(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| {
+        cause.kind() == io::ErrorKind::TimedOut && cause.raw_os_error().is_none()
+    })
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Taken<S> {

@@ -346,6 +346,7 @@ async fn a_head_that_never_ends_is_not_waited_for() {
     socket.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
     let mut answer = Vec::new();
     let _ = soon("the connection's end", socket.read_to_end(&mut answer)).await;
+    assert_eq!(server.metric("mtom_page_requests_late_total").await, 1);
     server.stop().await;
 }
 
@@ -362,6 +363,7 @@ async fn a_head_that_comes_byte_by_byte_is_not_waited_for_longer() {
         assert!(written < 20, "it is still open");
         pace.tick().await;
     }
+    assert_eq!(server.metric("mtom_page_requests_late_total").await, 1);
     server.stop().await;
 }
 

@@ -1,7 +1,7 @@
-//! Asks a socket what has come only when something has.
+//! Asks a socket what has come only when something has, and hears when a shared write was not taken whole.
 //!
-//! A viewer's task runs for each batch that it is shown, ten thousand at a time. Without this each run would also go
-//! all the way to the socket to find that nothing was said, which costs a third as much as the write.
+//! A viewer's task that writes much itself runs for each batch. Without this each run would also go all the way to
+//! the socket to find that nothing was said, which costs a third as much as the write.
 
 use futures_util::task::AtomicWaker;
 use std::sync::Arc;
@@ -14,16 +14,18 @@ pub(super) struct Ear {
     waker: Waker,
 }
 
+// Not the socket itself: that keeps the waker, and would keep itself.
 #[derive(Default)]
 struct Shared {
     has_come: AtomicBool,
+    is_called: AtomicBool,
     /// Whom to tell.
     task: AtomicWaker,
 }
 
 impl Ear {
     pub(super) fn new() -> Self {
-        let shared = Arc::new(Shared { has_come: AtomicBool::new(true), task: AtomicWaker::new() });
+        let shared = Arc::new(Shared { has_come: AtomicBool::new(true), ..Shared::default() });
         Self { waker: Waker::from(Arc::clone(&shared)), shared }
     }
 
@@ -45,6 +47,17 @@ impl Ear {
             self.shared.has_come.store(true, Ordering::Release);
         }
         heard
+    }
+
+    /// Has whoever polls look whether it was called.
+    pub(super) fn call(&self) {
+        self.shared.is_called.store(true, Ordering::Release);
+        self.shared.task.wake();
+    }
+
+    /// Whether it was called since the last time. To be asked after [`Ear::poll`], so that the next call wakes.
+    pub(super) fn was_called(&self) -> bool {
+        self.shared.is_called.swap(false, Ordering::AcqRel)
     }
 }
 

@@ -1,9 +1,10 @@
-use super::{Connection, Heard};
-use crate::ring::{Batch, Ring};
+use super::{Connection, Heard, Show};
+use crate::ring::{Batch, Place, Ring};
 use crate::server::Limits;
 use futures_util::{SinkExt, StreamExt};
 use socket2::SockRef;
 use std::cell::Cell;
+use std::ops::Range;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -24,15 +25,42 @@ async fn pair() -> (Connection, WebSocketStream<TcpStream>) {
     (Connection::new(tcp, Vec::new(), Limits::default(), CancellationToken::new()).await, client)
 }
 
-/// Text frames with their numbers, 8 KiB of them.
-fn batch(numbers: &mut impl Iterator<Item = u32>) -> Batch {
-    let mut ring = Ring::new(1_000, 1);
-    let place = ring.join();
-    for number in numbers.take(1_000) {
-        let frame = [&[0x81, 8][..], format!("{number:08}").as_bytes()].concat();
-        ring.push(("a".into(), "b".into()), frame.into());
+/// Text frames with their numbers, 8 KiB of them at a time.
+struct Numbers<'a> {
+    written: &'a Cell<u32>,
+    end: u32,
+    batch: Batch,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(written: &'a Cell<u32>, end: u32) -> Self {
+        Self { written, end, batch: Batch::default() }
     }
-    ring.next(place, 8 * 1024)
+}
+
+impl Show for Numbers<'_> {
+    fn next(&mut self, _: Place) -> &Batch {
+        let mut ring = Ring::new(1_000, 1);
+        let place = ring.join();
+        for number in (self.written.get()..self.end).take(1_000) {
+            let frame = [&[0x81, 8][..], format!("{number:08}").as_bytes()].concat();
+            ring.push(("a".into(), "b".into()), frame.into());
+        }
+        self.batch = ring.next(place, 8 * 1024);
+        &self.batch
+    }
+
+    fn written(&mut self) {
+        let frames = u32::try_from(self.batch.frames).unwrap();
+        self.written.set(self.written.get() + frames);
+    }
+}
+
+async fn expect(client: &mut WebSocketStream<TcpStream>, numbers: Range<u32>) {
+    for number in numbers {
+        let message = client.next().await.unwrap().unwrap();
+        assert_eq!(message, Message::text(format!("{number:08}")));
+    }
 }
 
 /// What the library says while a shared write is cut in two comes behind the whole of it.
@@ -40,28 +68,51 @@ fn batch(numbers: &mut impl Iterator<Item = u32>) -> Batch {
 async fn an_answer_waits_for_the_rest_of_a_shared_write() {
     for _ in 0..20 {
         let (mut connection, mut client) = pair().await;
+        let seat = connection.sit_down(Place::default());
         // A batch that finds no room is taken anew when there is some.
         let written = Cell::new(0);
-        while connection.socket.get_ref().rest.is_empty() {
-            let shared = connection.share(
-                || batch(&mut (written.get()..)),
-                |batch| written.set(written.get() + u32::try_from(batch.frames).unwrap()),
-            );
-            timeout(LIMIT, shared).await.expect("there is room for a part").unwrap();
+        while seat.rest().0 == 0 {
+            let shared = connection.share(|| Numbers::new(&written, u32::MAX));
+            assert!(timeout(LIMIT, shared).await.expect("there is room for a part").unwrap());
         }
-        let written = written.get();
         let answered = async { connection.say(["answer"]).await.unwrap() };
         let heard = async {
-            for number in 0..written {
-                let message = client.next().await.unwrap().unwrap();
-                assert_eq!(message, Message::text(format!("{number:08}")));
-            }
+            expect(&mut client, 0..written.get()).await;
             assert_eq!(client.next().await.unwrap().unwrap(), Message::text("answer"));
         };
         timeout(LIMIT, async { tokio::join!(answered, heard) }).await.expect("whole frames");
-        assert!(connection.socket.get_ref().rest.is_empty());
-        assert_eq!(connection.socket.get_ref().rest.capacity(), 0, "a quick viewer costs nothing");
+        assert_eq!(seat.rest(), (0, 0), "a quick viewer costs nothing");
     }
+}
+
+/// Who writes to all leaves one whose socket is full to its own task, whose answers come behind the rest.
+#[tokio::test]
+async fn one_that_takes_no_more_writes_itself_and_is_written_to_again_when_it_has_caught_up() {
+    let (mut connection, mut client) = pair().await;
+    let seat = connection.sit_down(Place::default());
+    let written = Cell::new(0);
+    // Not before its own task has given it away.
+    assert!(!seat.sweep(&mut Numbers::new(&written, 3)));
+    assert_eq!(written.get(), 0);
+    while connection.share(|| Numbers::new(&written, 3)).await.unwrap() {}
+    assert_eq!(written.get(), 3);
+    while seat.sweep(&mut Numbers::new(&written, u32::MAX)) {}
+    let swept = written.get();
+    assert!(swept > 3);
+    assert!(!seat.sweep(&mut Numbers::new(&written, u32::MAX)));
+    assert_eq!(written.get(), swept, "the turn is its task's");
+    let own = async {
+        assert!(connection.hear_or_share().await.unwrap().is_none(), "it is called");
+        connection.say(["answer"]).await.unwrap();
+        while connection.share(|| Numbers::new(&written, swept)).await.unwrap() {}
+    };
+    let heard = async {
+        expect(&mut client, 0..swept).await;
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("answer"));
+    };
+    timeout(LIMIT, async { tokio::join!(own, heard) }).await.expect("whole frames");
+    assert!(!seat.sweep(&mut Numbers::new(&written, swept + 1)), "one frame is all there is");
+    timeout(LIMIT, expect(&mut client, swept..swept + 1)).await.expect("it is written to again");
 }
 
 #[tokio::test]
@@ -70,8 +121,9 @@ async fn a_shared_write_waits_for_nothing_that_the_library_has_left() {
     client.send(Message::Ping("1".into())).await.unwrap();
     assert!(matches!(connection.hear().await, Ok(Heard::Sign)));
     connection.flush().await.unwrap();
-    let more = connection.share(|| batch(&mut (0..3)), |_| {}).await.unwrap();
-    assert!(!more);
+    connection.sit_down(Place::default());
+    let written = Cell::new(0);
+    while connection.share(|| Numbers::new(&written, 3)).await.unwrap() {}
     assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong("1".into()));
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("00000000"));
 }

@@ -4,6 +4,7 @@ use crate::support::{Port, hub, until};
 use crate::viewer::{LIMIT, Viewer};
 use expect_test::{Expect, expect};
 use mtom_forward::server::Limits;
+use mtom_forward::tally::PortStats;
 use std::io::ErrorKind::WouldBlock;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,8 +31,8 @@ async fn check_refused(headers: &[(&'static str, &str)], expected: Expect) {
     let port = Port::live(&hub).await;
     let (status, sentence) = Viewer::connect_with(port.address, "/", headers).await.err().unwrap();
     expected.assert_eq(&format!("{status} {sentence}"));
-    until("it is counted", || hub.stats().refused == 1).await;
-    assert_eq!(hub.stats().viewers, 0);
+    until("it is counted", || hub.stats().port.refused == 1).await;
+    assert_eq!(hub.stats().port.open, 0);
     Viewer::connect(port.address).await.expect_nothing_more().await;
 }
 
@@ -151,11 +152,13 @@ async fn a_request_without_a_key_or_a_host_hears_so() {
 async fn one_that_never_asks_is_closed_and_gives_its_place_back() {
     let limits =
         Limits { viewers_max: 1, handshake: Duration::from_millis(50), ..Limits::default() };
-    let port = Port::live_with(&hub(), limits).await;
+    let hub = hub();
+    let port = Port::live_with(&hub, limits).await;
     let mut tcp = TcpStream::connect(port.address).await.unwrap();
     tcp.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
     let read = timeout(LIMIT, tcp.read(&mut [0; 64])).await.expect("closed");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    assert_eq!(hub.stats().port, PortStats { late: 1, ..PortStats::default() });
     Viewer::connect(port.address).await.expect_nothing_more().await;
 }
 
@@ -185,15 +188,16 @@ async fn those_who_ask_byte_by_byte_are_closed_and_hold_nobody_up() {
     Viewer::connect(port.address).await.expect_nothing_more().await;
     let closed = async { while slow.join_next().await.transpose().unwrap().is_some() {} };
     timeout(LIMIT, closed).await.expect("every one is closed");
-    until("nobody is left", || hub.stats().viewers == 0).await;
-    assert_eq!(hub.stats().refused, 0);
+    until("nobody is left", || hub.stats().port.open == 0).await;
+    assert_eq!(hub.stats().port, PortStats { late: SLOW as u64, ..PortStats::default() });
 }
 
 /// More never ask than may wait: the oldest of them go, and whoever asks comes in.
 #[tokio::test]
 async fn of_too_many_who_never_ask_the_oldest_are_closed() {
     let limits = Limits { visitors_max: 8, handshake: LIMIT * 2, ..Limits::default() };
-    let port = Port::live_with(&hub(), limits).await;
+    let hub = hub();
+    let port = Port::live_with(&hub, limits).await;
     let mut slow = Vec::new();
     for _ in 0..100 {
         slow.push(TcpStream::connect(port.address).await.unwrap());
@@ -207,6 +211,8 @@ async fn of_too_many_who_never_ask_the_oldest_are_closed() {
     for tcp in &slow[93..] {
         assert!(tcp.try_read(&mut [0; 64]).is_err_and(|error| error.kind() == WouldBlock));
     }
+    let port = hub.stats().port;
+    assert_eq!((port.crowded, port.late), (93, 0));
 }
 
 #[tokio::test]
@@ -220,9 +226,9 @@ async fn beyond_the_cap_there_is_503_until_a_place_is_free() {
     second.expect_nothing_more().await;
     let refused = Viewer::connect_with(port.address, "/", &[]).await.err().unwrap();
     assert_eq!(refused, (503, "all places for viewers are taken: try again later\n".into()));
-    assert_eq!(hub.stats().refused, 1);
+    assert_eq!(hub.stats().port.refused, 1);
     drop(second);
-    until("the place is free", || hub.stats().viewers == 1).await;
+    until("the place is free", || hub.stats().port.open == 1).await;
     let mut third = Viewer::connect(port.address).await;
     third.expect_nothing_more().await;
     first.expect_nothing_more().await;

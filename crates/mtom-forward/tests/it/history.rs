@@ -1,15 +1,19 @@
 //! `wire.md` §1.3, frame for frame.
 
-use crate::support::{MORNING, Port};
-use crate::viewer::{GREETINGS, Viewer};
+use crate::support::{MORNING, Port, until};
+use crate::viewer::{GREETINGS, LIMIT, Viewer};
+use futures_util::SinkExt;
 use mtom_forward::history::{HistoryPages, PageError, Row};
 use mtom_forward::server::Limits;
+use mtom_forward::tally::{PortStats, Tally};
 use mtom_protocol::time::UnixMicros;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::yield_now;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 pub(crate) const EMPTY: &str = r#"{"state":"OK","type":"empty","response":""}"#;
 pub(crate) const CLOSE: &str = r#"{"state":"OK","type":"close","response":""}"#;
@@ -166,5 +170,22 @@ async fn the_end_is_said_even_while_a_page_is_read() {
     assert_eq!(idle.close_code().await, 1001);
     assert_eq!(waiting.close_code().await, 1001);
     drop((idle, waiting));
+    port.ended().await;
+}
+
+#[tokio::test]
+async fn who_reads_and_who_is_refused_or_closed_is_counted() {
+    let limits = Limits { viewers_max: 1, stall: Duration::from_millis(100), ..Limits::default() };
+    let tally = Arc::<Tally>::default();
+    let port = Port::history_counted(Rows::new(45), limits, &tally).await;
+    let mut stuck = Viewer::connect_narrow(port.address, 1).await;
+    assert!(Viewer::connect_with(port.address, "/", &[]).await.is_err());
+    assert_eq!(tally.stats(), PortStats { open: 1, refused: 1, ..PortStats::default() });
+    // It asks for pages and reads none of them.
+    let request = Message::text("database:0");
+    let asked = timeout(LIMIT, async { while stuck.0.send(request.clone()).await.is_ok() {} });
+    asked.await.expect("it is closed");
+    until("it is counted", || tally.stats().closed_slow == 1).await;
+    until("its place is free", || tally.stats().open == 0).await;
     port.ended().await;
 }

@@ -99,7 +99,7 @@ impl House {
         self.stop.cancel();
         let ended = timeout(LIMIT, self.served.join_next()).await;
         ended.expect("ends within the limit").unwrap().unwrap().unwrap();
-        assert_eq!(self.feed.stats().open, 0);
+        assert_eq!(self.feed.stats().port.open, 0);
     }
 }
 

@@ -182,7 +182,7 @@ async fn every_viewer_gets_each_reading_once_and_in_order() {
     timeout(LIMIT, all).await.expect("all viewers have all readings");
     assert_eq!(hub.stats().skipped, 0);
     port.ended().await;
-    assert_eq!(hub.stats().viewers, 0);
+    assert_eq!(hub.stats().port.open, 0);
 }
 
 pub(crate) fn celsius(frame: &str) -> i32 {

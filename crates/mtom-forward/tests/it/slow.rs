@@ -53,8 +53,8 @@ async fn a_viewer_that_never_reads_is_closed_and_the_others_miss_nothing() {
         }
     }
     let mut quick = timeout(LIMIT, readers.join_next()).await.expect("in time").unwrap().unwrap();
-    until("the stuck one is closed", || hub.stats().closed_slow == 1).await;
-    until("its place is free", || hub.stats().viewers == 1).await;
+    until("the stuck one is closed", || hub.stats().port.closed_slow == 1).await;
+    until("its place is free", || hub.stats().port.open == 1).await;
     quick.expect_nothing_more().await;
     // It is a reset: the system does not keep the unsent bytes for one who does not read.
     let broken = timeout(LIMIT, async {

@@ -7,6 +7,7 @@ use mtom_forward::history::{HistoryPages, serve_history};
 use mtom_forward::live::{LiveHub, serve_live};
 use mtom_forward::replay::{NoHistory, ReplayPages};
 use mtom_forward::server::Limits;
+use mtom_forward::tally::Tally;
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
@@ -48,12 +49,20 @@ impl Port {
     }
 
     pub(crate) async fn history(pages: impl HistoryPages, limits: Limits) -> Self {
+        Self::history_counted(pages, limits, &Arc::default()).await
+    }
+
+    pub(crate) async fn history_counted(
+        pages: impl HistoryPages,
+        limits: Limits,
+        tally: &Arc<Tally>,
+    ) -> Self {
         let (listener, address) = listen().await;
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let pages = Arc::new(pages);
-        let served =
-            serve_history(listener, pages, TimeZone::UTC, access(address), limits, stop.clone());
+        let (tally, access, end) = (Arc::clone(tally), access(address), stop.clone());
+        let served = serve_history(listener, pages, TimeZone::UTC, access, limits, tally, end);
         task.spawn(served);
         Self { address, stop, task }
     }

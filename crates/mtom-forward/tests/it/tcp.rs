@@ -69,7 +69,7 @@ impl Client {
 }
 
 async fn connected(house: &House, count: u64) {
-    until("they are connected", || house.feed.stats().open == count).await;
+    until("they are connected", || house.feed.stats().port.open == count).await;
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn who_says_no_more_still_listens() {
     until("their places are free", || {
         id += 1;
         house.store(id);
-        house.feed.stats().open == 0
+        house.feed.stats().port.open == 0
     })
     .await;
     house.end().await;
@@ -290,7 +290,7 @@ async fn one_client_too_many_is_told_so() {
     second.say(r#"{"after":0}"#).await;
     let next = "close another connection, then try again";
     second.expect_error("every place is taken", next).await;
-    assert_eq!(house.feed.stats().refused, 1);
+    assert_eq!(house.feed.stats().port.refused, 1);
     house.store(1);
     first.expect_ids([1]).await;
     house.end().await;
@@ -304,7 +304,7 @@ async fn a_client_whose_socket_takes_nothing_is_closed_and_its_place_is_free() {
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stuck = Client::new(socket.connect(house.address).await.unwrap());
     stuck.say(r#"{"after":0}"#).await;
-    until("it is closed", || house.feed.stats().closed_slow == 1).await;
+    until("it is closed", || house.feed.stats().port.closed_slow == 1).await;
     connected(&house, 0).await;
     let mut next = Client::connect(&house, Some(json!({"after": 19_999}))).await;
     next.expect_ids([20_000]).await;

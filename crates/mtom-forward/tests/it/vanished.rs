@@ -63,7 +63,7 @@ async fn an_address_that_swallows_everything_is_left_in_time_and_found_when_it_a
     for _ in 0..3 {
         assert_eq!(follower.lost().await, "no answer within 0.3 s");
     }
-    assert_eq!(house.feed.stats().open, 0);
+    assert_eq!(house.feed.stats().port.open, 0);
     far.heal();
     while let Event::Lost { reason, .. } = follower.next().await {
         // One that was begun before.

@@ -16,6 +16,7 @@ use mtom_forward::live::{LiveHub, serve_live};
 use mtom_forward::origin::Origin;
 use mtom_forward::owners::Owners;
 use mtom_forward::server::Limits;
+use mtom_forward::tally::Tally;
 use mtom_forward::tcp::serve_tcp;
 use mtom_forward::udp::{Secret, Targets, serve_udp};
 use mtom_protocol::reading::StoredReading;
@@ -39,6 +40,8 @@ const VIEWERS_PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Followers {
     /// Those who look; also while the disk takes nothing.
     pub(crate) live: LiveHub,
+    /// Who reads the original's history.
+    history: Arc<Tally>,
     feed: Feed,
 }
 
@@ -66,7 +69,7 @@ impl Followers {
         let feed = Feed::new(origin, newest, known);
         let pages = Arc::new(Pages(history.clone()));
         let lines = Lines::new(Desk::new(feed.clone(), pages, Limits::default()), owners);
-        Ok((Self { live, feed }, lines))
+        Ok((Self { live, history: Arc::default(), feed }, lines))
     }
 
     /// Tells all of them of readings that are safe.
@@ -84,7 +87,7 @@ impl Followers {
         (view, clock): (&View, &Clock),
         stop: &CancellationToken,
     ) {
-        view.forwarding(self.live.clone(), self.feed.clone());
+        view.forwarding(self.live.clone(), Arc::clone(&self.history), self.feed.clone());
         for (port, count) in [
             ("live", self.live.viewers()),
             ("tcp", self.feed.open()),
@@ -151,7 +154,7 @@ impl BoundPorts {
                 None => access,
             }
         };
-        let Followers { live: hub, feed } = followers;
+        let Followers { live: hub, history: tally, feed } = followers;
         if let Some(served) = udp.serve(&feed, stop) {
             tasks.spawn(async move {
                 served.await;
@@ -166,7 +169,7 @@ impl BoundPorts {
         let served = serve_live(live, hub, replays, may_open, limits, stop.clone());
         tasks.spawn(async move { ("live", served.await) });
         let may_open = access(settings.history);
-        let served = serve_history(pages, source, zone, may_open, limits, stop.clone());
+        let served = serve_history(pages, source, zone, may_open, limits, tally, stop.clone());
         tasks.spawn(async move { ("history", served.await) });
     }
 }

@@ -3,7 +3,7 @@
 use super::{Still, soon};
 use crate::live::socket::Socket;
 use crate::live::wire::LiveWire;
-use crate::server::Limits;
+use crate::server::{Limits, Tallies};
 use crate::testing::{LIMIT, Server, limits};
 use axum::http::{StatusCode, header};
 use axum::routing::get;
@@ -89,6 +89,7 @@ async fn a_viewer_that_has_vanished_is_asked_twice_and_gone_after_45_seconds() {
     drop(still);
     tokio::time::resume();
     raw_viewer(&server).await;
+    assert_eq!(server.metric("mtom_page_viewers_gone_total").await, 1);
     server.stop().await;
 }
 
@@ -151,7 +152,8 @@ pub(super) async fn follower() -> (TcpStream, mpsc::Receiver<Result<Vec<u8>, End
     let (tcp, served) = served(move |socket| {
         let said = said.clone();
         async move {
-            let mut wire = LiveWire::new(socket);
+            let tallies = Tallies::default();
+            let mut wire = LiveWire::new(socket, &tallies);
             loop {
                 let line = wire.line().await;
                 let is_over = line.is_err();
@@ -231,5 +233,6 @@ async fn one_that_takes_nothing_is_closed_and_never_held_more_than_a_megabyte() 
     let mut held = Vec::new();
     let _ = soon("the end", viewer.read_to_end(&mut held)).await;
     assert!(held.len() < HELD_LEN_MAX, "{} bytes", held.len());
+    assert_eq!(server.metric("mtom_page_viewers_slow_total").await, 1);
     server.stop().await;
 }

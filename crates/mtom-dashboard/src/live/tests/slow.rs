@@ -77,7 +77,7 @@ async fn one_who_answers_nothing_is_gone_in_time_though_something_waits_to_be_wr
         seconds += 1;
         assert!(begun.elapsed() < LIMIT, "it is still there after {seconds} s");
     };
-    assert!(matches!(ended, Err(Fault::Gone)), "{ended:?}");
+    assert!(matches!(ended, Err(Fault::Silent)), "{ended:?}");
     assert!((40..3_600).contains(&seconds), "{seconds} s");
     drop((still, tcp));
     tokio::time::resume();

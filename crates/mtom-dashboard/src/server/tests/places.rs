@@ -38,6 +38,7 @@ async fn who_has_found_no_place_in_time_is_told_so() {
     while server.get("/healthz").await.status != 200 {
         assert!(begun.elapsed() < LIMIT, "its place is never free");
     }
+    assert!(server.metric("mtom_page_connections_refused_total").await > 0);
     server.stop().await;
 }
 
@@ -61,6 +62,7 @@ async fn of_those_who_wait_for_a_place_the_oldest_is_closed_when_there_are_too_m
     for mut tcp in late {
         assert!(soon("an answer", tcp.read(&mut [0; 4_096])).await.unwrap() > 0);
     }
+    assert_eq!(server.metric("mtom_page_requests_crowded_total").await, 3);
     server.stop().await;
 }
 
@@ -83,6 +85,7 @@ async fn a_body_that_never_ends_holds_no_place() {
         // It does not leave by itself.
         assert_eq!(server.get("/healthz").await.status, 200);
     }
+    assert_eq!(server.metric("mtom_page_bodies_late_total").await, 4);
     server.stop().await;
 }
 
@@ -101,7 +104,8 @@ async fn who_does_not_take_its_answer_holds_no_place() {
             break;
         }
     }
-    assert_eq!(server.get("/healthz").await.status, 200);
+    assert_eq!(server.metric("mtom_page_connections_slow_total").await, 1);
+    assert_eq!(server.metric("mtom_page_connections").await, 1, "who asks");
     drop(tcp);
     server.stop().await;
 }
