@@ -4,18 +4,15 @@
 //! writes each by itself, mtom what a viewer is behind. And what a viewer costs in memory.
 
 use super::mtom::Mtom;
+use super::proc;
 use super::role::Role;
 use super::run::Plan;
 use super::table::{Row, Table, median, most, thousands};
-use super::{mqtt, proc};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
 const VIEWERS: u32 = 10_000;
 const BURST_LEN: u32 = 100;
-/// More than the live ring holds: what grows with readings is not counted as a viewer's.
-const WARM_READINGS: u32 = 6_000;
 const TARGET: f64 = 0.9;
 const BURST_TARGET: f64 = 3.0;
 const MEMORY_TARGET_KIB: f64 = 12.0;
@@ -42,15 +39,12 @@ pub(crate) async fn measure(plan: Plan, table: &mut Table) -> Result<()> {
         f64::from(VIEWERS * BURST_LEN) / median(&report.burst_times_ms) * 1e3
     });
     let kib_each = median(&memory);
-    table.row(Row {
-        what: "crowd, memory of each viewer",
-        ours: format!("{kib_each:.1} KiB"),
-        beside: String::new(),
-        peer: "",
-        ratios: Vec::new(),
-        target: format!("≤ {MEMORY_TARGET_KIB} KiB"),
-        met: Some(kib_each <= MEMORY_TARGET_KIB),
-    });
+    table.alone(
+        "crowd, memory of each viewer",
+        format!("{kib_each:.1} KiB"),
+        format!("≤ {MEMORY_TARGET_KIB} KiB"),
+        kib_each <= MEMORY_TARGET_KIB,
+    );
     table.note(format!("crowd: mtom: {}. The loop: {}.", said(&ours), said(&bare)));
     Ok(())
 }
@@ -126,13 +120,7 @@ fn said(reports: &[Report]) -> String {
 }
 
 async fn mtom(plan: Plan) -> Result<(Report, f64)> {
-    let mtom = Mtom::start(&[]).await?;
-    let mut sensor = mqtt::connect(&mtom.mqtt, "bench-warm").await?;
-    let packet = mqtt::publish(mqtt::TOPIC, mqtt::PAYLOAD, None)?;
-    for _ in 0..WARM_READINGS {
-        sensor.write_all(&packet).await?;
-    }
-    mtom.stored(WARM_READINGS.into()).await?;
+    let mtom = Mtom::start_warm().await?;
     let before = proc::rss_kib(mtom.pid)?;
     let mut many = start(plan, "websocket", &mtom.live, &mtom.mqtt, mtom.pid)?;
     let report = Report::parse(&many.line().await?)?;

@@ -2,7 +2,7 @@
 
 use super::mtom::{Mtom, binary};
 use super::run::Plan;
-use super::table::{Row, Table, median, thousands};
+use super::table::{Table, median, thousands};
 use super::{mqtt, proc};
 use anyhow::{Context, Result, bail, ensure};
 use std::process::Stdio;
@@ -47,17 +47,13 @@ pub(crate) async fn measure(plan: Plan, table: &mut Table) -> Result<()> {
     mtom.end().await?;
     let wanted = f64::from(SENSORS) / PERIOD.as_secs_f64();
     ensure!(rate > 0.95 * wanted, "only {rate:.0}/s of {wanted:.0}/s were stored: {last}");
-    let mut row = |what, ours: String, target: String, met| {
-        let beside = String::new();
-        table.row(Row { what, ours, beside, peer: "", ratios: Vec::new(), target, met: Some(met) });
-    };
-    row(
+    table.alone(
         "5,000 sensors at 0.5 Hz, CPU",
         format!("{cpu:.1} % at {}/s", thousands(rate)),
         format!("≤ {CPU_TARGET_PERCENT} %"),
         cpu <= CPU_TARGET_PERCENT,
     );
-    row(
+    table.alone(
         "memory of each",
         format!("{each_kib:.1} KiB"),
         format!("< {MEMORY_TARGET_KIB} KiB"),
@@ -67,7 +63,7 @@ pub(crate) async fn measure(plan: Plan, table: &mut Table) -> Result<()> {
     for _ in 0..FIRST_ROUNDS {
         firsts.push(first().await?.as_secs_f64());
     }
-    row(
+    table.alone(
         "link-up to first publish",
         format!("{:.1} ms", median(&firsts) * 1e3),
         format!("≤ {} ms", FIRST_TARGET.as_millis()),

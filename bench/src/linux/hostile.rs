@@ -97,27 +97,20 @@ async fn stalled(plan: Plan, table: &mut Table) -> Result<()> {
         target: format!("≤ {INGEST_TARGET}"),
     });
     let evicted = most(&evicted);
-    alone(
-        table,
+    table.alone(
         "hostile, the last of them is closed after",
         format!("{evicted:.1} s"),
         format!("≤ {EVICTED_TARGET_S} s + {EVICTED_ROOM_S} s"),
         evicted <= EVICTED_TARGET_S + EVICTED_ROOM_S,
     );
     let kib_each = most(&memory);
-    alone(
-        table,
+    table.alone(
         "hostile, memory of each of them",
         format!("{kib_each:.1} KiB"),
         format!("≤ {STALLED_TARGET_KIB} KiB"),
         kib_each <= STALLED_TARGET_KIB,
     );
     Ok(())
-}
-
-fn alone(table: &mut Table, what: &'static str, ours: String, target: String, is_met: bool) {
-    let (beside, ratios) = (String::new(), Vec::new());
-    table.row(Row { what, ours, beside, peer: "", ratios, target, met: Some(is_met) });
 }
 
 async fn slow(mtom: &Mtom) -> Result<u64> {
@@ -152,8 +145,7 @@ async fn trickling(table: &mut Table) -> Result<()> {
         let mtom = Mtom::start(&[]).await?;
         let address = if port == "8765" { &mtom.live } else { &mtom.dashboard };
         let (closed_s, honest_s) = trickle(&address.parse()?, honest)?;
-        alone(
-            table,
+        table.alone(
             what,
             format!("{closed_s:.1} s"),
             format!("≤ {CLOSED_TARGET_S} s + {CLOSED_ROOM_S} s"),
@@ -163,8 +155,7 @@ async fn trickling(table: &mut Table) -> Result<()> {
             "8765" => "hostile, an honest viewer is in meanwhile within",
             _ => "hostile, an honest request is answered meanwhile within",
         };
-        alone(
-            table,
+        table.alone(
             what,
             format!("{honest_s:.3} s"),
             format!("≤ {HONEST_TARGET_S} s"),
@@ -285,8 +276,7 @@ async fn cycles(table: &mut Table) -> Result<()> {
         sleep(Duration::from_millis(10)).await;
     }
     let after = proc::files(mtom.pid)?;
-    alone(
-        table,
+    table.alone(
         "hostile, open files after 10,000 connect, subscribe, leave",
         format!("{after}"),
         format!("{before}"),

@@ -2,7 +2,7 @@
 
 use super::mtom::Mtom;
 use super::run::Plan;
-use super::table::{Row, Table, median};
+use super::table::{Table, median};
 use super::{mqtt, proc};
 use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};
@@ -37,23 +37,19 @@ pub(crate) async fn measure(plan: Plan, table: &mut Table) -> Result<()> {
     ensure!(stored > 1, "the simulated sensor has not measured: {stored} stored");
     mtom.end().await?;
     let started = median(&starts);
-    let mut row = |what, ours: String, target: String, met| {
-        let beside = String::new();
-        table.row(Row { what, ours, beside, peer: "", ratios: Vec::new(), target, met: Some(met) });
-    };
-    row(
+    table.alone(
         "idle, CPU",
         format!("{cpu:.2} %"),
         format!("< {CPU_TARGET_PERCENT} %"),
         cpu < CPU_TARGET_PERCENT,
     );
-    row(
+    table.alone(
         "idle, memory",
         format!("{memory:.1} MB"),
         format!("< {MEMORY_TARGET_MB} MB"),
         memory < MEMORY_TARGET_MB,
     );
-    row(
+    table.alone(
         "start to first PUBACK",
         format!("{:.0} ms", started * 1e3),
         format!("< {} ms", START_TARGET.as_millis()),

@@ -51,6 +51,12 @@ impl Table {
         self.rows.push(vec![what, row.ours, beside, ratio, spread, target, verdict]);
     }
 
+    /// Adds a line with nothing beside it.
+    pub(crate) fn alone(&mut self, what: &'static str, ours: String, target: String, met: bool) {
+        let (beside, ratios) = (String::new(), Vec::new());
+        self.row(Row { what, ours, beside, peer: "", ratios, target, met: Some(met) });
+    }
+
     /// Adds a remark.
     pub(crate) fn note(&mut self, note: String) {
         self.notes.push(note);

@@ -5,21 +5,17 @@
 //! is delivered the next is stored. With many, both sides put into one write what a viewer is behind.
 
 use super::mtom::Mtom;
+use super::proc;
 use super::role::Role;
 use super::run::Plan;
 use super::table::{Row, Table, median, thousands};
-use super::{mqtt, proc};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
 const VIEWERS: u32 = 1_000;
 /// Readings between what is published and what the viewers have got on average.
 const WINDOWS: [(u32, &str); 2] =
     [(2, "viewers, 2 readings at a time"), (16, "viewers, 16 readings at a time")];
-/// Readings before the first viewer, so that what grows with readings is not counted as a viewer's:
-/// more than the live ring holds.
-const WARM_READINGS: u32 = 6_000;
 const TARGET: f64 = 0.7;
 const MEMORY_TARGET_KIB: f64 = 16.0;
 /// The same bytes: only a frame cut by the border of a measurement may differ.
@@ -47,15 +43,12 @@ pub(crate) async fn measure(plan: Plan, table: &mut Table) -> Result<()> {
         ));
     }
     let kib_each = median(&memory);
-    table.row(Row {
-        what: "viewers, memory of each",
-        ours: format!("{kib_each:.1} KiB"),
-        beside: String::new(),
-        peer: "",
-        ratios: Vec::new(),
-        target: format!("≤ {MEMORY_TARGET_KIB} KiB"),
-        met: Some(kib_each <= MEMORY_TARGET_KIB),
-    });
+    table.alone(
+        "viewers, memory of each",
+        format!("{kib_each:.1} KiB"),
+        format!("≤ {MEMORY_TARGET_KIB} KiB"),
+        kib_each <= MEMORY_TARGET_KIB,
+    );
     Ok(())
 }
 
@@ -112,13 +105,7 @@ impl Report {
 }
 
 async fn mtom(plan: Plan, window: u32) -> Result<(Report, f64)> {
-    let mtom = Mtom::start(&[]).await?;
-    let mut sensor = mqtt::connect(&mtom.mqtt, "bench-warm").await?;
-    let packet = mqtt::publish(mqtt::TOPIC, mqtt::PAYLOAD, None)?;
-    for _ in 0..WARM_READINGS {
-        sensor.write_all(&packet).await?;
-    }
-    mtom.stored(WARM_READINGS.into()).await?;
+    let mtom = Mtom::start_warm().await?;
     let before = proc::rss_kib(mtom.pid)?;
     let mut watch = start(plan, window, "websocket", &mtom.live, &mtom.mqtt, mtom.pid)?;
     let report = Report::parse(&watch.line().await?)?;
