@@ -213,48 +213,81 @@ fn trickle(to: &SocketAddr, honest: Honest) -> Result<(f64, f64)> {
         }
         anyhow::Ok(())
     };
-    let mut poll = Poll::new()?;
-    let mut slow = Vec::new();
-    for number in 0..TRICKLING {
+    let mut slow = Slow::new()?;
+    for _ in 0..TRICKLING {
+        slow.enter(to)?;
+        // One may be closed before the last has come.
+        slow.look(Duration::ZERO)?;
+        try_honest()?;
+    }
+    let (all_there, mut byte_at) = (Instant::now(), Instant::now());
+    while slow.left > 0 {
+        if all_there.elapsed() > TRICKLE_MAX {
+            bail!("{} of {TRICKLING} slow ones are still open", slow.left);
+        }
+        try_honest()?;
+        slow.look(HONEST_PERIOD)?;
+        if byte_at.elapsed() > TRICKLE_PERIOD {
+            byte_at = Instant::now();
+            slow.go_on();
+        }
+    }
+    Ok((slow.closed_s, honest_s))
+}
+
+/// Those who trickle.
+struct Slow {
+    poll: Poll,
+    events: Events,
+    /// Since when each is open; `None`: it was closed.
+    open: Vec<Option<(mio::net::TcpStream, Instant)>>,
+    left: usize,
+    closed_s: f64,
+}
+
+impl Slow {
+    fn new() -> Result<Self> {
+        let (poll, events) = (Poll::new()?, Events::with_capacity(1_024));
+        Ok(Self { poll, events, open: Vec::new(), left: 0, closed_s: 0.0 })
+    }
+
+    fn enter(&mut self, to: &SocketAddr) -> Result<()> {
         let stream = TcpStream::connect(to)?;
         stream.set_nonblocking(true)?;
         let mut stream = mio::net::TcpStream::from_std(stream);
-        poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
-        // One that was closed meanwhile is seen below.
+        let number = Token(self.open.len());
+        self.poll.registry().register(&mut stream, number, Interest::READABLE)?;
+        // One that was closed meanwhile is seen when it is looked.
         let _ = stream.write(b"G");
-        slow.push(Some((stream, Instant::now())));
-        try_honest()?;
+        self.open.push(Some((stream, Instant::now())));
+        self.left += 1;
+        Ok(())
     }
-    let (mut closed_s, mut left, mut byte_at): (f64, _, _) = (0.0, TRICKLING, Instant::now());
-    let mut events = Events::with_capacity(1_024);
-    while left > 0 {
-        if begun.elapsed() > TRICKLE_MAX {
-            bail!("{left} of {TRICKLING} slow ones are still open");
-        }
-        try_honest()?;
-        poll.poll(&mut events, Some(HONEST_PERIOD))?;
-        for event in &events {
-            let Some(place) = slow.get_mut(event.token().0) else { continue };
+
+    fn look(&mut self, wait: Duration) -> Result<()> {
+        self.poll.poll(&mut self.events, Some(wait))?;
+        for event in &self.events {
+            let Some(place) = self.open.get_mut(event.token().0) else { continue };
             let Some((stream, since)) = place else { continue };
             match stream.read(&mut [0; 512]) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 // An answer is one sentence, and then the end.
                 Ok(1..) => {}
                 Ok(0) | Err(_) => {
-                    closed_s = closed_s.max(since.elapsed().as_secs_f64());
+                    self.closed_s = self.closed_s.max(since.elapsed().as_secs_f64());
                     *place = None;
-                    left -= 1;
+                    self.left -= 1;
                 }
             }
         }
-        if byte_at.elapsed() > TRICKLE_PERIOD {
-            byte_at = Instant::now();
-            for (stream, _) in slow.iter_mut().flatten() {
-                let _ = stream.write(b"E");
-            }
+        Ok(())
+    }
+
+    fn go_on(&mut self) {
+        for (stream, _) in self.open.iter_mut().flatten() {
+            let _ = stream.write(b"E");
         }
     }
-    Ok((closed_s, honest_s))
 }
 
 async fn cycles(table: &mut Table) -> Result<()> {
