@@ -88,7 +88,8 @@ pub(crate) fn by_the_digits_that_it_shows_and_for_good(guest: &mut Guest) {
 /// The API's way, with the digits that the device shows for the `time`th time.
 fn by_shown_digits(guest: &Guest, gateway: &Gateway, time: usize) {
     let begun = gateway.ask("POST", PATH, "{}");
-    assert_eq!(begun["state"], "begun", "{begun}");
+    // The link may have seen it already.
+    assert!(begun["state"] == "begun" || begun["state"] == "searching", "{begun}");
     let told = until("the digits are wanted", || {
         let told = gateway.ask("GET", PATH, "");
         ["passkey", "failed"].iter().any(|word| told["state"] == *word).then_some(told)
@@ -262,7 +263,8 @@ pub(crate) fn an_end_that_can_show_nothing_is_not_paired(guest: &mut Guest) {
 /// A pairing begins, and both ends show one number, for the `time`th time at the device.
 fn compared(guest: &Guest, gateway: &Gateway, time: usize) -> String {
     let begun = gateway.ask("POST", PATH, "{}");
-    assert_eq!(begun["state"], "begun", "{begun}");
+    // The link may have seen it already.
+    assert!(begun["state"] == "begun" || begun["state"] == "searching", "{begun}");
     let told = until("the numbers are shown", || {
         let told = gateway.ask("GET", PATH, "");
         ["compare", "failed"].iter().any(|word| told["state"] == *word).then_some(told)
