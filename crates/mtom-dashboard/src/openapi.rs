@@ -27,5 +27,6 @@ pub(crate) mod answers;
 #[cfg(test)]
 pub(crate) mod shapes;
 // The bounds of a number in the document are as wide as a pointer of the computer that makes it (utoipa's `Number`).
-#[cfg(all(test, target_pointer_width = "64"))]
+#[cfg(test)]
+#[cfg(target_pointer_width = "64")]
 mod tests;
