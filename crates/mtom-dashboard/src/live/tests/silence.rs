@@ -99,7 +99,8 @@ async fn a_viewer_that_answers_when_it_is_asked_stays() {
     let mut viewer = raw_viewer(&server).await;
     let still = Still::begin();
     for _ in 0..8 {
-        pass(&still, 15).await;
+        // A second more than until it is asked.
+        pass(&still, 16).await;
         let mut asked = [0; 2];
         assert_eq!(viewer.try_read(&mut asked).unwrap(), 2);
         assert_eq!(asked, [PING, 0]);
