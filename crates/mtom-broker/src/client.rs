@@ -4,7 +4,7 @@
 //! reach another connection than the one its message came on. What was not acknowledged is
 //! delivered again by the broker. It reconnects for ever, with a growing, jittered delay.
 
-use crate::intake::{Intake, Message, Receipt, kept};
+use crate::intake::{Intake, Manner, Message, Receipt, kept};
 use crate::outlet::{Announcement, NotTaken, Outgoing, Outgoings};
 use futures_util::StreamExt;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
@@ -329,8 +329,8 @@ impl<'a> Connection<'a> {
         let sent = self.mqtt.publish(announcement.into());
         async move {
             let outcome = match sent {
-                Ok(taking) => taking.await.map_err(NotTaken::new),
-                Err(fault) => Err(NotTaken::new(fault)),
+                Ok(taking) => taking.await.map_err(NotTaken::from),
+                Err(fault) => Err(NotTaken::lost(fault)),
             };
             // Who no longer waits has no use for the answer.
             let _ = answer.send(outcome);
@@ -366,7 +366,8 @@ enum Handed {
 async fn hand_over(intake: &Intake, incoming: &Incoming) -> Handed {
     let Some(topic) = incoming.topic() else { return Handed::Done };
     let retained_copy = incoming.retained_copy;
-    if intake.is_aside(topic, &incoming.payload, retained_copy) {
+    let manner = if retained_copy { Manner::Copy } else { Manner::Now };
+    if intake.is_aside(topic, &incoming.payload, manner) {
         return Handed::Done;
     }
     let Some(wanted) = intake.wants(topic, &incoming.payload) else { return Handed::Done };

@@ -10,7 +10,7 @@
 //! ends with [`Embedded::run`].
 
 use crate::clients::Clients;
-use crate::intake::{Intake, Message, Wanted, kept};
+use crate::intake::{Intake, Manner, Message, Wanted, kept};
 use crate::outlet::Outlet;
 use rmqtt::codec::types::QoS;
 use rmqtt::codec::v5::SubscribeAckReason;
@@ -266,7 +266,8 @@ impl Gate {
                 Some("topics with $ are the broker's".into()),
             );
         }
-        if self.intake.is_aside(topic, &publish.payload, false) {
+        let manner = if publish.retain { Manner::ToKeep } else { Manner::Now };
+        if self.intake.is_aside(topic, &publish.payload, manner) {
             return PublishAclResult::allow();
         }
         if clears(publish) {
@@ -356,7 +357,9 @@ impl Handler for Gate {
             }
             // A will is a message like any other; nobody waits to hear that it is safe, and it comes once.
             Parameter::MessagePublish(_, from, publish)
-                if matches!(from.typ(), FromType::LastWill) && !clears(publish) =>
+                if matches!(from.typ(), FromType::LastWill)
+                    && !self.intake.is_aside(&publish.topic, &publish.payload, Manner::Will)
+                    && !clears(publish) =>
             {
                 let wanted = self.intake.wants(&publish.topic, &publish.payload);
                 let _in_flight = self.in_flight.token();

@@ -33,6 +33,19 @@ pub struct Message {
     pub properties: Vec<(Box<str>, Box<str>)>,
 }
 
+/// How a message comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// It was said just now.
+    Now,
+    /// Just now, and the broker is to keep it (only the embedded broker sees that).
+    ToKeep,
+    /// A copy that the broker had kept: when it was said is unknown.
+    Copy,
+    /// The last will of one that is gone.
+    Will,
+}
+
 /// What whoever wanted a message has noted of it when it came: how it is to be read. Nothing to a broker.
 pub type Note = Arc<dyn Any + Send + Sync>;
 
@@ -117,8 +130,8 @@ pub(crate) struct Wanted(Option<Note>);
 /// Whether a message on that topic with that payload is wanted, too.
 type Also = dyn Fn(&str, &[u8]) -> bool + Send + Sync;
 
-/// Whether a message on that topic goes no further; told its payload, and whether it is a kept copy.
-type Aside = dyn Fn(&str, &[u8], bool) -> bool + Send + Sync;
+/// Whether a message on that topic goes no further; told its payload, and how it comes.
+type Aside = dyn Fn(&str, &[u8], Manner) -> bool + Send + Sync;
 
 /// What an [`Intake`] has counted, without the right to hand anything over. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -178,7 +191,7 @@ impl Intake {
         let (wanted, ignored) = (Arc::new(wanted), Arc::new(|_: &str| ()));
         let noting = Arc::new(|_: &str| None);
         let also = Arc::new(|_: &str, _: &[u8]| false);
-        let aside = Arc::new(|_: &str, _: &[u8], _: bool| false);
+        let aside = Arc::new(|_: &str, _: &[u8], _: Manner| false);
         let tally = Tally::default();
         (Self { queue, wanted, noting, also, ignored, aside, tally }, deliveries)
     }
@@ -202,23 +215,23 @@ impl Intake {
         Self { ignored: Arc::new(ignored), ..self }
     }
 
-    /// Shows `aside` each message first, where nobody before it has said true: its topic, its payload, and whether it
-    /// is a copy that the broker had kept. Where that says true the message goes no further.
+    /// Shows `aside` each message first, where nobody before it has said true: its topic, its payload, and how it
+    /// comes. Where that says true the message goes no further.
     #[must_use]
     pub fn showing(
         self,
-        aside: impl Fn(&str, &[u8], bool) -> bool + Send + Sync + 'static,
+        aside: impl Fn(&str, &[u8], Manner) -> bool + Send + Sync + 'static,
     ) -> Self {
         let before = Arc::clone(&self.aside);
-        let aside = move |topic: &str, payload: &[u8], retained_copy| {
-            before(topic, payload, retained_copy) || aside(topic, payload, retained_copy)
+        let aside = move |topic: &str, payload: &[u8], manner| {
+            before(topic, payload, manner) || aside(topic, payload, manner)
         };
         Self { aside: Arc::new(aside), ..self }
     }
 
     /// Whether the message goes no further.
-    pub(crate) fn is_aside(&self, topic: &str, payload: &[u8], retained_copy: bool) -> bool {
-        (self.aside)(topic, payload, retained_copy)
+    pub(crate) fn is_aside(&self, topic: &str, payload: &[u8], manner: Manner) -> bool {
+        (self.aside)(topic, payload, manner)
     }
 
     /// Says whether anybody listens to that message, and counts it if nobody does.

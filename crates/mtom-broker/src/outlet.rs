@@ -5,6 +5,7 @@
 
 use crate::embedded::Inside;
 use bytes::Bytes;
+use mtom_mqtt::connection::Untaken;
 use std::fmt;
 use tokio::sync::{mpsc, oneshot};
 
@@ -43,12 +44,31 @@ enum Way {
 
 /// The broker has not taken a message, as far as anybody knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the broker has not taken it: {0}")]
-pub struct NotTaken(pub(crate) String);
+pub enum NotTaken {
+    /// It does not want this one; it may take another.
+    #[error("the broker refuses it: {0}")]
+    Refused(String),
+    /// There is no way to it now.
+    #[error("the broker has not taken it: {0}")]
+    Lost(String),
+}
 
 impl NotTaken {
-    pub(crate) fn new(reason: impl fmt::Display) -> Self {
-        Self(reason.to_string())
+    pub(crate) fn refused(reason: impl fmt::Display) -> Self {
+        Self::Refused(reason.to_string())
+    }
+
+    pub(crate) fn lost(reason: impl fmt::Display) -> Self {
+        Self::Lost(reason.to_string())
+    }
+}
+
+impl From<Untaken> for NotTaken {
+    fn from(untaken: Untaken) -> Self {
+        match untaken {
+            Untaken::Refused(reason) => Self::Refused(reason),
+            Untaken::Lost(reason) => Self::Lost(reason),
+        }
     }
 }
 
@@ -73,10 +93,10 @@ impl Outlet {
         match &self.0 {
             Way::Embedded(inside) => inside.publish(announcement).await,
             Way::External(client) => {
-                let ending = || NotTaken::new("the gateway is ending");
+                let ending = || NotTaken::lost("the way to it has ended");
                 let (answer, answered) = oneshot::channel();
                 client.send(Outgoing { announcement, answer }).await.map_err(|_| ending())?;
-                let lost = || NotTaken::new("the connection ended before it answered");
+                let lost = || NotTaken::lost("the connection ended before it answered");
                 answered.await.unwrap_or_else(|_| Err(lost()))
             }
         }

@@ -310,7 +310,7 @@ pub(crate) fn problem(error: ControlError) -> Problem {
         }
         ControlError::Changed { .. } => changed(detail),
         ControlError::Version(_) => Problem::new(StatusCode::NOT_FOUND, detail, VERSIONS_NEXT),
-        ControlError::Disk(_) | ControlError::Stopping => {
+        ControlError::Disk(_) | ControlError::Late | ControlError::Stopping => {
             Problem::unavailable(detail, GATEWAY_NEXT)
         }
     }

@@ -10,6 +10,7 @@ use mtom_rules::{Engine, RuleSpec};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Requests that wait for the relay. Full: whoever asks waits.
 const REQUESTS_LEN: usize = 16;
@@ -80,12 +81,24 @@ pub enum ControlError {
         /// Who brought it.
         from: String,
     },
+    /// It was meant for a moment that is over.
+    #[error("it has waited too long")]
+    Late,
     /// The disk takes nothing.
     #[error("the journal cannot be written: {0}")]
     Disk(String),
     /// It is ending.
     #[error("the gateway is stopping")]
     Stopping,
+}
+
+/// Through what a person spoke.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Through {
+    /// What stands in the cause.
+    pub(crate) name: &'static str,
+    /// The word is meant for now: later than this it is not done.
+    pub(crate) until: Instant,
 }
 
 /// What the relay is to do.
@@ -102,7 +115,7 @@ pub(crate) enum Request {
         actuator: String,
         led: Option<Led>,
         until: Option<UnixMicros>,
-        by: Option<&'static str>,
+        by: Option<Through>,
         answer: oneshot::Sender<Result<(), ControlError>>,
     },
     Standing {
@@ -164,13 +177,13 @@ impl Control {
         self.set_by(actuator, led, until, None).await
     }
 
-    /// The same; the cause says through what the person spoke.
+    /// The same; the cause says through what the person spoke, and it is not done late.
     pub(crate) async fn set_by(
         &self,
         actuator: &str,
         led: Option<Led>,
         until: Option<UnixMicros>,
-        by: Option<&'static str>,
+        by: Option<Through>,
     ) -> Result<(), ControlError> {
         let actuator = actuator.to_owned();
         self.ask(|answer| Request::Override { actuator, led, until, by, answer }).await

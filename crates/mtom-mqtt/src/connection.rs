@@ -136,8 +136,17 @@ pub enum Event {
     Other,
 }
 
-/// Ends when the broker has taken a message, or never will: why, in words.
-pub type Taking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+/// Ends when the broker has taken a message, or never will.
+pub type Taking = Pin<Box<dyn Future<Output = Result<(), Untaken>> + Send>>;
+
+/// Why a message was not taken, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untaken {
+    /// The broker does not want this one; another may be welcome.
+    Refused(String),
+    /// Nobody knows: the connection has ended.
+    Lost(String),
+}
 
 /// A connection that is made when it is first driven.
 pub struct Connection {

@@ -41,22 +41,22 @@ impl Inside {
         let publishing = self.runtime.spawn(async move {
             let _in_flight = gate.in_flight.token();
             if gate.closing.is_cancelled() {
-                return Err(NotTaken::new("it is ending"));
+                return Err(NotTaken::lost("it is ending"));
             }
             let publish = packet(announcement);
             if let Some(wanted) = gate.intake.wanted(&publish.topic)
                 && !gate.hand_over(&publish, wanted).await
             {
-                return Err(NotTaken::new("it could not be stored"));
+                return Err(NotTaken::refused("it could not be stored"));
             }
             let publish = Publish::from(publish).create_time(timestamp_millis());
             let id = Id::new(context.node.id(), 0, None, None, NAME.into(), None);
             // What is retained stays until something else is.
             SessionState::forwards(&context, From::from_system(id), publish, false, None)
                 .await
-                .map_err(NotTaken::new)
+                .map_err(NotTaken::refused)
         });
-        let ended = |_| Err(NotTaken::new("it has ended"));
+        let ended = |_| Err(NotTaken::lost("it has ended"));
         AbortOnDropHandle::new(publishing).await.unwrap_or_else(ended)
     }
 }

@@ -14,18 +14,32 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Sensors in one config: with all that they say it stays far below what brokers take, and below 64 KiB.
+pub(super) const PART_LEN_MAX: usize = 50;
+
 /// What a config says of a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Series {
     device: Arc<str>,
     quantity: Arc<str>,
     unit: Unit,
+    /// Which of the configs of its device it is in, from 0.
+    part: usize,
 }
 
 impl Series {
-    pub(super) fn of(reading: &Reading) -> Self {
+    pub(super) fn of(reading: &Reading, part: usize) -> Self {
         let (device, quantity) = (Arc::clone(&reading.device), Arc::clone(&reading.quantity));
-        Self { device, quantity, unit: reading.unit }
+        Self { device, quantity, unit: reading.unit, part }
+    }
+
+    /// In which order they are told.
+    pub(super) fn place(&self) -> (&str, usize, &str) {
+        (&self.device, self.part, &self.quantity)
+    }
+
+    pub(super) fn name(&self) -> (Arc<str>, Arc<str>) {
+        (Arc::clone(&self.device), Arc::clone(&self.quantity))
     }
 }
 
@@ -36,8 +50,8 @@ pub(super) struct Config {
     pub(super) counts: ToldCounts,
 }
 
-/// The configs of the gateway, of every device with its series, which are in the order of devices, and of every
-/// actuator.
+/// The configs of the gateway, of every device with its series, which are in the order of their places, and of
+/// every actuator.
 pub(super) fn all(
     names: &Names,
     series: &[Series],
@@ -77,11 +91,12 @@ fn gateway(names: &Names) -> Bytes {
     }))
 }
 
-/// One config for each device, with all of its series.
+/// One config for each device with its series, and more where they are many.
 fn devices(names: &Names, series: &[Series], expire_after: Duration) -> Vec<Config> {
-    let of_device = series.chunk_by(|one, other| one.device == other.device);
+    let of_device =
+        series.chunk_by(|one, other| (&one.device, one.part) == (&other.device, other.part));
     let config = |all: &[Series]| {
-        let device = &*all.first()?.device;
+        let Series { device, part, .. } = all.first()?;
         let id = names.device_id(device);
         let components =
             all.iter().map(|one| (slug(&one.quantity), sensor(names, one, expire_after)));
@@ -91,14 +106,19 @@ fn devices(names: &Names, series: &[Series], expire_after: Duration) -> Vec<Conf
             "avty": [{ "t": names.gateway() }],
             "cmps": components.collect::<Map<_, _>>(),
         });
-        let counts = ToldCounts { devices: 1, sensors: all.len() as u64, switches: 0 };
-        Some(Config { topic: names.config_of_device(device), payload: bytes(&config), counts })
+        let counts =
+            ToldCounts { devices: u64::from(*part == 0), sensors: all.len() as u64, switches: 0 };
+        Some(Config {
+            topic: names.config_of_device(device, *part),
+            payload: bytes(&config),
+            counts,
+        })
     };
     of_device.filter_map(config).collect()
 }
 
 fn sensor(names: &Names, series: &Series, expire_after: Duration) -> Value {
-    let Series { device, quantity, unit } = series;
+    let Series { device, quantity, unit, .. } = series;
     let mut sensor = json!({
         "p": "sensor",
         "unique_id": names.series_id(device, quantity),

@@ -1,8 +1,9 @@
 //! What Home Assistant says to us: that it has started, and what it wants of an actuator.
 
-use super::names::Names;
+use super::names::{Names, Ours};
 use super::talk::Talk;
 use bytes::Bytes;
+use mtom_broker::intake::Manner;
 use mtom_broker::outlet::Announcement;
 use mtom_protocol::link::Led;
 use std::sync::Arc;
@@ -20,8 +21,18 @@ pub(crate) struct Ears {
     status: Arc<str>,
     gateway: Arc<str>,
     words: mpsc::Sender<Word>,
-    again: Arc<Notify>,
+    again: Arc<Again>,
+    ours: Ours,
     talk: Talk,
+}
+
+/// Why everything is told again.
+#[derive(Default)]
+pub(crate) struct Again {
+    /// A connection is made.
+    pub(super) connected: Notify,
+    /// Home Assistant has started.
+    pub(super) started: Notify,
 }
 
 /// What it wants of an actuator, which is named as in its topic; `None`: the rules speak again.
@@ -42,20 +53,20 @@ impl Words {
 
 impl Ears {
     /// Ears below the prefix of Home Assistant and below `mtom/<id>/`.
-    pub(crate) fn new(prefix: &str, id: &str, is_on: bool) -> (Self, Words, Arc<Notify>) {
+    pub(crate) fn new(prefix: &str, id: &str, is_on: bool) -> (Self, Words, Arc<Again>) {
         let (words, waiting) = mpsc::channel(WORDS_LEN);
-        let again = Arc::new(Notify::new());
+        let again = Arc::new(Again::default());
         let base = is_on.then(|| format!("mtom/{id}/actuator/").into());
         let status = format!("{prefix}/status").into();
         let gateway = Names::new(prefix, id).gateway().into();
-        let talk = Talk::new(id, is_on);
-        let ears = Self { base, status, gateway, words, again: Arc::clone(&again), talk };
+        let (talk, ours) = (Talk::new(id, is_on), Ours::new(prefix, id));
+        let ears = Self { base, status, gateway, words, again: Arc::clone(&again), ours, talk };
         (ears, Words(waiting), again)
     }
 
-    /// The prefix of Home Assistant.
-    pub(crate) fn prefix(&self) -> Arc<str> {
-        self.status.strip_suffix("/status").unwrap_or_default().into()
+    /// Which topics are those of gateways.
+    pub(crate) fn ours(&self) -> Ours {
+        self.ours.clone()
     }
 
     /// How it stands.
@@ -78,7 +89,7 @@ impl Ears {
 
     /// A connection is made: the broker may have forgotten everything.
     pub(crate) fn connected(&self) {
-        self.again.notify_one();
+        self.again.connected.notify_one();
     }
 
     /// Whether a message is for us. What it says is neither noted nor done.
@@ -98,12 +109,12 @@ impl Ears {
     }
 
     /// Hears a message; true: it was for us.
-    pub(crate) fn heard(&self, topic: &str, payload: &[u8], retained_copy: bool) -> bool {
+    pub(crate) fn heard(&self, topic: &str, payload: &[u8], manner: Manner) -> bool {
         if self.is_status(topic, payload) {
             let is_online = payload == b"online";
             self.talk.is_there(is_online);
-            if is_online && !retained_copy {
-                self.again.notify_one();
+            if is_online && matches!(manner, Manner::Now | Manner::ToKeep) {
+                self.again.started.notify_one();
             }
             return true;
         }
@@ -112,29 +123,32 @@ impl Ears {
         if payload.is_empty() {
             return true;
         }
-        if let Err(reason) = self.told(actuator, payload, retained_copy) {
+        if let Err(reason) = self.told(actuator, payload, manner) {
             self.talk.refused();
-            tracing::warn!(topic, "a command of Home Assistant is not obeyed: {reason}");
+            if let Some(unsaid) = self.talk.may_warn(Instant::now()) {
+                tracing::warn!(
+                    topic,
+                    unsaid,
+                    "a command of Home Assistant is not obeyed: {reason}"
+                );
+            }
         }
         true
     }
 
     /// Puts a command behind those that wait to be obeyed.
-    fn told(
-        &self,
-        actuator: &str,
-        payload: &[u8],
-        retained_copy: bool,
-    ) -> Result<(), &'static str> {
+    fn told(&self, actuator: &str, payload: &[u8], manner: Manner) -> Result<(), &'static str> {
         let led = match payload {
             b"ON" => Some(Led::On),
             b"OFF" => Some(Led::Off),
             b"AUTO" => None,
             _ => return Err("expected ON, OFF or AUTO"),
         };
-        // A copy that was kept is somebody's wish of some other day.
-        if retained_copy {
-            return Err("the broker had kept it");
+        match manner {
+            Manner::Now => {}
+            // A copy that was kept is somebody's wish of some other day, and a bridge says it with each connection.
+            Manner::Copy | Manner::ToKeep => return Err("it is one that the broker keeps"),
+            Manner::Will => return Err("it is a last will"),
         }
         let word = Word { actuator: actuator.to_owned(), led, heard_at: Instant::now() };
         self.words.try_send(word).map_err(|_| "too many at once")

@@ -6,6 +6,7 @@
 use mtom_protocol::reading::Reading;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// The longest beginning of a name that is kept when it has to be changed, in bytes.
 const SLUG_LEN_MAX: usize = 40;
@@ -18,20 +19,44 @@ pub(super) struct Names {
     id: String,
 }
 
-/// Whether a gateway, this one or another, says that to Home Assistant, or hears it.
-pub(crate) fn is_ours(prefix: &str, topic: &str) -> bool {
-    let is_config = topic
-        .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_prefix("/device/"))
-        .is_some_and(|rest| is_installation(rest) && rest.ends_with("/config"));
-    is_config
-        || topic.strip_prefix("mtom/").is_some_and(|rest| {
-            let what = rest.get(ID_LEN..).unwrap_or_default();
-            is_installation(rest)
-                && (what == "/gateway"
-                    || what.starts_with("/reading/")
-                    || what.starts_with("/actuator/"))
-        })
+/// Knows the topics on which gateways speak with Home Assistant. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Ours {
+    prefix: Arc<str>,
+    /// This installation's name, which a person may have given.
+    id: Arc<str>,
+}
+
+impl Ours {
+    pub(crate) fn new(prefix: &str, id: &str) -> Self {
+        Self { prefix: prefix.into(), id: id.into() }
+    }
+
+    /// Whether a gateway, this one or another, says that to Home Assistant, or hears it.
+    pub(crate) fn is(&self, topic: &str) -> bool {
+        let is_config = topic
+            .strip_prefix(&*self.prefix)
+            .and_then(|rest| rest.strip_prefix("/device/"))
+            .and_then(|rest| rest.strip_suffix("/config"))
+            .and_then(|object| self.behind_id(object))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        is_config
+            || topic.strip_prefix("mtom/").and_then(|rest| self.behind_id(rest)).is_some_and(
+                |what| {
+                    what == "/gateway"
+                        || what.starts_with("/reading/")
+                        || what.starts_with("/actuator/")
+                },
+            )
+    }
+
+    /// What stands behind the name of an installation.
+    fn behind_id<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let own = text
+            .strip_prefix(&*self.id)
+            .filter(|rest| rest.is_empty() || rest.starts_with('_') || rest.starts_with('/'));
+        own.or_else(|| is_installation(text).then(|| text.get(ID_LEN..)).flatten())
+    }
 }
 
 /// `mtom-` and eight hexadecimal digits.
@@ -89,8 +114,8 @@ impl Names {
         format!("{}_d_{}", self.id, slug(device))
     }
 
-    /// What tells one series from all others. Where both names may have the `_` that stands between them, a full stop
-    /// stands there, which no name has.
+    /// What tells one series from all others. An `_` stands between the names, or a full stop, which no name has, where
+    /// the quantity has an `_` itself. Home Assistant keeps what a person says of a sensor by this: it never changes.
     pub(super) fn series_id(&self, device: &str, quantity: &str) -> String {
         let quantity = slug(quantity);
         let between = if quantity.contains('_') { '.' } else { '_' };
@@ -105,8 +130,22 @@ impl Names {
         self.config(&self.id)
     }
 
-    pub(super) fn config_of_device(&self, device: &str) -> String {
-        self.config(&self.device_id(device))
+    /// The config of so manieth part of a device, from 0.
+    pub(super) fn config_of_device(&self, device: &str, part: usize) -> String {
+        match part {
+            0 => self.config(&self.device_id(device)),
+            _ => self.config(&format!("{}_d{}_{}", self.id, part + 1, slug(device))),
+        }
+    }
+
+    /// Whether that is the config of a device with readings, of ours.
+    pub(super) fn is_config_of_device(&self, topic: &str) -> bool {
+        let object = topic
+            .strip_prefix(&*self.prefix)
+            .and_then(|rest| rest.strip_prefix("/device/"))
+            .and_then(|rest| rest.strip_suffix("/config"));
+        let behind = object.and_then(|object| object.strip_prefix(&*self.id));
+        behind.is_some_and(|rest| rest.starts_with("_d"))
     }
 
     pub(super) fn config_of_actuator(&self, name: &str) -> String {

@@ -17,15 +17,19 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    pub(super) fn open(folder: &Path) -> Self {
+    pub(super) fn open(folder: &Path, id: &str) -> Self {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let topics = text.lines().filter(|line| is_topic(line)).map(str::to_owned).collect();
+        let topics = text.lines().filter(|line| is_topic(line, id)).map(str::to_owned).collect();
         Self { path, topics, is_older: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.topics.is_empty()
+    }
+
+    pub(super) fn contains(&self, topic: &str) -> bool {
+        self.topics.contains(topic)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
@@ -59,8 +63,12 @@ impl Noted {
 }
 
 /// Whether a line is a topic of ours: only those are ever taken back.
-fn is_topic(line: &str) -> bool {
-    let id = |rest: &str| rest.starts_with("mtom-");
-    let is_config = line.split_once("/device/").is_some_and(|(_, rest)| id(rest));
-    is_config || line.strip_prefix("mtom/").is_some_and(id)
+fn is_topic(line: &str, id: &str) -> bool {
+    // An older name of this installation was one that mtom had drawn.
+    let own = |rest: &str| {
+        let behind = rest.strip_prefix(id).and_then(|rest| rest.chars().next());
+        rest.starts_with("mtom-") || matches!(behind, Some('/' | '_'))
+    };
+    let is_config = line.split_once("/device/").is_some_and(|(_, rest)| own(rest));
+    is_config || line.strip_prefix("mtom/").is_some_and(own)
 }

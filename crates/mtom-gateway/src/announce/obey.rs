@@ -3,9 +3,10 @@
 use super::ears::{Word, Words};
 use super::names::Names;
 use super::talk::Talk;
-use crate::control::Control;
+use crate::control::{Control, Through};
 use crate::view::View;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What stands in the cause of a command.
 const BY: &str = "Home Assistant";
@@ -39,8 +40,15 @@ impl Servant {
                 Ok(()) => self.talk.obeyed(),
                 Err(reason) => {
                     self.talk.refused();
-                    let actuator = word.actuator;
-                    tracing::warn!(actuator, reason, "what Home Assistant wants is not done");
+                    if let Some(unsaid) = self.talk.may_warn(Instant::now()) {
+                        let actuator = word.actuator;
+                        tracing::warn!(
+                            actuator,
+                            reason,
+                            unsaid,
+                            "what Home Assistant wants is not done"
+                        );
+                    }
                 }
             }
         }
@@ -55,7 +63,9 @@ impl Servant {
         let actuators = self.view.actuators().into_iter().map(|one| one.name);
         let name = actuators.into_iter().find(|name| self.names.actuator(name) == *actuator);
         let name = name.ok_or("there is no such actuator")?;
-        let done = self.control.set_by(&name, *led, None, Some(BY)).await;
+        // The relay looks once more: it may have hung.
+        let by = Through { name: BY, until: *heard_at + WORD_AGE_MAX };
+        let done = self.control.set_by(&name, *led, None, Some(by)).await;
         done.map_err(|error| error.to_string())
     }
 }

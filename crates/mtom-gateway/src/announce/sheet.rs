@@ -5,63 +5,113 @@ use super::names::Names;
 use super::talk::ToldCounts;
 use crate::view::ActuatorView;
 use bytes::Bytes;
-use mtom_protocol::reading::StoredReading;
+use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Series that are told. More are not.
 pub(super) const SERIES_LEN_MAX: usize = 2_000;
-/// A series whose newest reading was this old before it was ever told is not.
+/// Of one device.
+pub(super) const DEVICE_LEN_MAX: usize = 1_000;
+/// What is new or other is told then.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
+/// A series of an unknown device whose newest reading was this old before it was ever told is not.
 const SILENT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The device and the quantity of a series.
+type Name = (Arc<str>, Arc<str>);
 
 /// What is wanted, and what is told.
 #[derive(Default)]
 pub(super) struct Sheet {
-    /// The series that are told: whoever came first stays.
-    series: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// The series that are told, and in which part of their device: whoever came first stays.
+    series: BTreeMap<Name, usize>,
+    /// How many of each device.
+    of_device: BTreeMap<Arc<str>, usize>,
+    has_chosen: bool,
     /// What the configs were made of.
     made_of: (Vec<Series>, Vec<String>),
     configs: Vec<Config>,
+    in_configs: BTreeSet<Name>,
+    /// Since when they would be made of something else.
+    other_since: Option<Instant>,
     /// What the broker has by now, of all that it is to keep, by topic.
     told: BTreeMap<String, Bytes>,
 }
 
 impl Sheet {
-    /// Leaves of the newest reading of each series those that are told. True: there was no room for one.
-    pub(super) fn choose(&mut self, latest: &mut Vec<Arc<StoredReading>>, now: UnixMicros) -> bool {
+    /// Leaves of the newest reading of each series those that are told. True: there was no room for one. The first time
+    /// those of devices that `is_known` come first: a person may have worked with what they are in Home Assistant.
+    pub(super) fn choose(
+        &mut self,
+        latest: &mut Vec<Arc<StoredReading>>,
+        now: UnixMicros,
+        is_known: impl Fn(&str) -> bool,
+    ) -> bool {
+        if !std::mem::replace(&mut self.has_chosen, true) {
+            let known = latest.iter().filter(|stored| is_known(&stored.reading.device));
+            for stored in known {
+                self.place(&stored.reading);
+            }
+        }
         let mut is_full = false;
         latest.retain(|stored| {
-            let reading = &stored.reading;
-            let name = (Arc::clone(&reading.device), Arc::clone(&reading.quantity));
-            if self.series.contains(&name) {
+            let name = name(&stored.reading);
+            if self.series.contains_key(&name) {
                 return true;
             }
             if now.since(stored.at) >= SILENT_MAX {
                 return false;
             }
-            let is_room = self.series.len() < SERIES_LEN_MAX;
-            is_full |= !is_room;
-            is_room && self.series.insert(name)
+            let is_placed = self.place(&stored.reading);
+            is_full |= !is_placed;
+            is_placed
         });
         is_full
     }
 
-    /// All that the broker is to keep, by topic. The readings are in the order of devices.
+    /// Gives a series its place. False: there is none.
+    fn place(&mut self, reading: &Reading) -> bool {
+        if self.series.len() >= SERIES_LEN_MAX {
+            return false;
+        }
+        let count = self.of_device.entry(Arc::clone(&reading.device)).or_default();
+        if *count >= DEVICE_LEN_MAX {
+            return false;
+        }
+        let part = *count / config::PART_LEN_MAX;
+        *count += 1;
+        self.series.insert(name(reading), part);
+        true
+    }
+
+    /// All that the broker is to keep, by topic. The readings are in the order of devices. What is new or other waits for
+    /// what comes with it: a config that is told twice within a moment may lose a sensor in Home Assistant.
     pub(super) fn wanted(
         &mut self,
         names: &Names,
-        latest: &[Arc<StoredReading>],
-        actuators: &[ActuatorView],
+        (latest, actuators): (&[Arc<StoredReading>], &[ActuatorView]),
         expire_after: Duration,
+        now: Instant,
     ) -> BTreeMap<String, Bytes> {
-        let series = latest.iter().map(|stored| Series::of(&stored.reading)).collect();
+        let part = |reading: &Reading| self.series.get(&name(reading)).copied().unwrap_or(0);
+        let series = latest.iter().map(|stored| &stored.reading);
+        let mut series: Vec<_> = series.map(|reading| Series::of(reading, part(reading))).collect();
+        series.sort_by(|one, other| one.place().cmp(&other.place()));
         let called = actuators.iter().map(|actuator| actuator.name.clone()).collect();
         let made_of = (series, called);
-        if self.configs.is_empty() || made_of != self.made_of {
-            self.configs = config::all(names, &made_of.0, &made_of.1, expire_after);
-            self.made_of = made_of;
+        let is_first = self.configs.is_empty();
+        if is_first || made_of != self.made_of {
+            let other_since = *self.other_since.get_or_insert(now);
+            if is_first || now.duration_since(other_since) >= SETTLED_AFTER {
+                self.configs = config::all(names, &made_of.0, &made_of.1, expire_after);
+                self.in_configs = made_of.0.iter().map(Series::name).collect();
+                self.made_of = made_of;
+                self.other_since = None;
+            }
         }
         let configs = self.configs.iter().map(|one| (one.topic.clone(), one.payload.clone()));
         let mut wanted: BTreeMap<_, _> = configs.collect();
@@ -74,12 +124,20 @@ impl Sheet {
         wanted
     }
 
-    /// What of it the broker has not been told.
+    /// Whether a config has the series.
+    pub(super) fn has(&self, reading: &Reading) -> bool {
+        self.in_configs.contains(&name(reading))
+    }
+
+    /// What of it the broker has not been told: states first, which change, and then configs.
     pub(super) fn untold(&self, wanted: &BTreeMap<String, Bytes>) -> Vec<(String, Bytes)> {
         let is_untold =
             |(topic, payload): &(&String, &Bytes)| self.told.get(*topic) != Some(payload);
         let untold = wanted.iter().filter(is_untold);
-        untold.map(|(topic, payload)| (topic.clone(), payload.clone())).collect()
+        let mut untold: Vec<_> =
+            untold.map(|(topic, payload)| (topic.clone(), payload.clone())).collect();
+        untold.sort_by_key(|(topic, _)| topic.ends_with("/config"));
+        untold
     }
 
     /// The broker has it.
@@ -112,4 +170,8 @@ impl Sheet {
         }
         counts
     }
+}
+
+fn name(reading: &Reading) -> Name {
+    (Arc::clone(&reading.device), Arc::clone(&reading.quantity))
 }

@@ -1,6 +1,12 @@
 //! How it stands between us and Home Assistant, for those who look.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Lines of the log in a period.
+pub(super) const WARNINGS_MAX: u32 = 5;
+pub(super) const WARNINGS_PERIOD: Duration = Duration::from_secs(10);
 
 /// What is said and heard. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -11,6 +17,16 @@ struct Inner {
     id: String,
     // A std lock: held for a few instructions, never across an await.
     standing: Mutex<TalkStanding>,
+    warnings: Mutex<Warnings>,
+}
+
+/// Lines of the log about words that were not done: anybody at the broker can cause them.
+#[derive(Debug, Default)]
+struct Warnings {
+    /// When the lines of now began.
+    since: Option<Instant>,
+    said: u32,
+    unsaid: u64,
 }
 
 /// How it stands.
@@ -63,7 +79,11 @@ impl Default for Talk {
 impl Talk {
     pub(crate) fn new(id: &str, is_told: bool) -> Self {
         let standing = TalkStanding { is_told, ..TalkStanding::default() };
-        Self(Arc::new(Inner { id: id.to_owned(), standing: Mutex::new(standing) }))
+        Self(Arc::new(Inner {
+            id: id.to_owned(),
+            standing: Mutex::new(standing),
+            warnings: Mutex::default(),
+        }))
     }
 
     /// The name that this gateway has there.
@@ -84,6 +104,20 @@ impl Talk {
 
     pub(crate) fn refused(&self) {
         self.standing_now().refused += 1;
+    }
+
+    /// Whether the log takes a line about that now: how many it has not taken before.
+    pub(crate) fn may_warn(&self, now: Instant) -> Option<u64> {
+        let mut warnings = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if warnings.since.is_none_or(|since| now.duration_since(since) >= WARNINGS_PERIOD) {
+            (warnings.since, warnings.said) = (Some(now), 0);
+        }
+        if warnings.said >= WARNINGS_MAX {
+            warnings.unsaid += 1;
+            return None;
+        }
+        warnings.said += 1;
+        Some(std::mem::take(&mut warnings.unsaid))
     }
 
     pub(crate) fn is_there(&self, is_there: bool) {

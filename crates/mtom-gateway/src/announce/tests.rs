@@ -1,17 +1,23 @@
 //! Names and configs, what is ours on a broker, and what becomes of a broker that goes away.
 
 use super::config::{self, Series};
-use super::names::{Names, is_ours, slug};
+use super::names::{Names, Ours, slug};
 use super::obey::{Servant, WORD_AGE_MAX};
+use super::sheet::{DEVICE_LEN_MAX, SERIES_LEN_MAX, Sheet};
+use super::talk::{WARNINGS_MAX, WARNINGS_PERIOD};
 use super::{Ears, noted::Noted};
 use crate::control::Control;
 use crate::view::View;
+use mtom_broker::intake::Manner;
 use mtom_protocol::payload::reading;
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
 use mtom_protocol::unit::Unit;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 mod broker;
 
@@ -33,7 +39,7 @@ fn only_what_gateways_say_is_ours() {
         ("homeassistant/sensor/attic/state", false),
         ("mtom/é", false),
     ] {
-        assert_eq!(is_ours("homeassistant", topic), expected, "{topic}");
+        assert_eq!(Ours::new("homeassistant", ID).is(topic), expected, "{topic}");
     }
     let names = Names::new("homeassistant", ID);
     for topic in [
@@ -41,9 +47,9 @@ fn only_what_gateways_say_is_ours() {
         names.series("a/b", "c"),
         names.actuator_set("é"),
         names.config_of_gateway(),
-        names.config_of_device("Küche"),
+        names.config_of_device("Küche", 1),
     ] {
-        assert!(is_ours("homeassistant", &topic), "{topic}");
+        assert!(Ours::new("homeassistant", ID).is(&topic), "{topic}");
     }
 }
 
@@ -83,7 +89,7 @@ fn a_device_is_told_with_all_of_its_series() {
         ("kitchen/floor", "BME280.Temperature", 70.0, Unit::Fahrenheit),
     ]
     .map(|(device, quantity, value, unit)| {
-        Series::of(&reading("t", device, quantity, value, unit).unwrap())
+        Series::of(&reading("t", device, quantity, value, unit).unwrap(), 0)
     })
     .into();
     let configs = config::all(&names, &series, &[], Duration::from_secs(60));
@@ -126,7 +132,7 @@ fn a_device_is_told_with_all_of_its_series() {
 #[test]
 fn every_config_has_what_home_assistant_insists_on() {
     let names = Names::new("homeassistant", ID);
-    let series = [Series::of(&reading("t", "a", "b", 1.0, Unit::Volt).unwrap())];
+    let series = [Series::of(&reading("t", "a", "b", 1.0, Unit::Volt).unwrap(), 0)];
     let configs = config::all(&names, &series, &["LED".into()], Duration::from_secs(60));
     let mut ids = BTreeSet::new();
     for config::Config { topic, payload, .. } in configs {
@@ -146,10 +152,10 @@ fn every_config_has_what_home_assistant_insists_on() {
 async fn commands_are_bounded_and_those_that_were_kept_are_not_obeyed() {
     let (ears, mut words, again) = Ears::new("homeassistant", ID, true);
     let set = format!("mtom/{ID}/actuator/LED/set");
-    assert!(ears.heard(&set, b"ON", true));
-    assert!(ears.heard(&set, b"perhaps", false));
+    assert!(ears.heard(&set, b"ON", Manner::Copy));
+    assert!(ears.heard(&set, b"perhaps", Manner::Now));
     for _ in 0..100 {
-        assert!(ears.heard(&set, b"OFF", false));
+        assert!(ears.heard(&set, b"OFF", Manner::Now));
     }
     let mut count = 0;
     while let Ok(Some(word)) = tokio::time::timeout(Duration::ZERO, words.next()).await {
@@ -160,20 +166,23 @@ async fn commands_are_bounded_and_those_that_were_kept_are_not_obeyed() {
         count += 1;
     }
     assert_eq!(count, super::ears::WORDS_LEN);
-    // Kept, no command, and what found no place.
-    assert_eq!(ears.talk().standing().refused, 2 + 100 - super::ears::WORDS_LEN as u64);
-    assert!(ears.heard("homeassistant/status", b"online", false));
-    again.notified().await;
+    assert!(ears.heard(&set, b"ON", Manner::ToKeep) && ears.heard(&set, b"ON", Manner::Will));
+    // Kept ones, no command, a will, and what found no place.
+    assert_eq!(ears.talk().standing().refused, 4 + 100 - super::ears::WORDS_LEN as u64);
+    assert!(ears.heard("homeassistant/status", b"online", Manner::Now));
+    again.started.notified().await;
     assert_eq!(ears.talk().standing().is_there, Some(true));
     for (topic, payload) in [
         ("homeassistant/status", &b"23.4"[..]),
         ("mtom/mtom-ffffffff/actuator/LED/set", b"ON"),
         ("mtom/kitchen/set", b"ON"),
     ] {
-        assert!(!ears.heard(topic, payload, false), "{topic}");
+        assert!(!ears.heard(topic, payload, Manner::Now), "{topic}");
     }
     let (deaf, _, _) = Ears::new("homeassistant", ID, false);
-    assert!(!deaf.heard(&set, b"ON", false) && deaf.filters().is_empty() && deaf.will().is_none());
+    assert!(
+        !deaf.heard(&set, b"ON", Manner::Now) && deaf.filters().is_empty() && deaf.will().is_none()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,9 +192,9 @@ async fn a_word_that_has_waited_is_not_done_and_one_for_nobody_neither() {
     let (names, talk) = (Names::new("homeassistant", ID), ears.talk().clone());
     let view = View::default();
     view.actuator(broker::actuator("LED"));
-    assert!(ears.heard(&names.actuator_set("LED"), b"ON", false));
+    assert!(ears.heard(&names.actuator_set("LED"), b"ON", Manner::Now));
     tokio::time::advance(WORD_AGE_MAX + Duration::from_secs(1)).await;
-    assert!(ears.heard(&names.actuator_set("nobody"), b"ON", false));
+    assert!(ears.heard(&names.actuator_set("nobody"), b"ON", Manner::Now));
     let servant = Servant::new(words, names, view, control, talk.clone());
     let served = tokio::time::timeout(Duration::from_secs(1), servant.run()).await;
     assert!(served.is_err() && requests.try_recv().is_err());
@@ -195,7 +204,7 @@ async fn a_word_that_has_waited_is_not_done_and_one_for_nobody_neither() {
 #[tokio::test]
 async fn only_topics_of_ours_are_ever_taken_back() {
     let dir = tempfile::tempdir().unwrap();
-    let mut noted = Noted::open(dir.path());
+    let mut noted = Noted::open(dir.path(), ID);
     noted.add("homeassistant/device/mtom-1a2b3c4d/config");
     noted.add("mtom/mtom-1a2b3c4d/gateway");
     noted.write().await;
@@ -203,6 +212,95 @@ async fn only_topics_of_ours_are_ever_taken_back() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}Environ/Temperature\nhomeassistant/sensor/a/config\n#\n"))
         .unwrap();
-    let topics: Vec<_> = Noted::open(dir.path()).iter().cloned().collect();
+    let topics: Vec<_> = Noted::open(dir.path(), ID).iter().cloned().collect();
     assert_eq!(topics, text.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_home_assistant_knows_things_by_stays_as_it_is() {
+    let names = Names::new("homeassistant", ID);
+    let cases = [
+        ("Environ", "Temperature", "Environ_Temperature"),
+        ("attic", "carbon_dioxide", "attic.carbon_dioxide"),
+        ("a b", "co2", "a_b_c8687a08aa5d6ed2_co2"),
+    ];
+    for (device, quantity, id) in cases {
+        assert_eq!(names.series_id(device, quantity), format!("{ID}_d_{id}"));
+    }
+    let topics = [names.config_of_device("Environ", 0), names.config_of_device("Environ", 1)];
+    let expected = ["d_Environ", "d2_Environ"];
+    let expected = expected.map(|rest| format!("homeassistant/device/{ID}_{rest}/config"));
+    assert_eq!(topics, expected);
+}
+
+#[test]
+fn a_name_that_a_person_gave_is_ours_too() {
+    let names = Names::new("homeassistant", "house1");
+    let ours = Ours::new("homeassistant", "house1");
+    let all = [names.gateway(), names.series("a", "b"), names.config_of_device("a", 1)];
+    for topic in all.iter().chain([&names.config_of_gateway()]) {
+        assert!(ours.is(topic), "{topic}");
+    }
+    assert!(!ours.is("mtom/house12/reading/a/b") && !ours.is("mtom/house1/temperature"));
+}
+
+#[test]
+fn a_flood_takes_no_place_of_a_device_that_is_known_and_a_config_stays_short() {
+    let readings = |device: &str, count: usize| {
+        let device = device.to_owned();
+        (0..count).map(move |number| {
+            let quantity = format!("q{number:04}");
+            let reading = reading("t", &device, &quantity, 1.0, Unit::Volt).unwrap();
+            let at = UnixMicros(0);
+            Arc::new(StoredReading { id: 1, at, arrived_at: at, suspect: false, reading })
+        })
+    };
+    let flood = ["a1", "a2", "a3"].into_iter().flat_map(|device| readings(device, 1_500));
+    let mut latest: Vec<_> = flood.chain(readings("attic", 120)).collect();
+    let mut sheet = Sheet::default();
+    assert!(sheet.choose(&mut latest, UnixMicros(0), |device| device == "attic"));
+    let of = |device: &str| latest.iter().filter(|one| &*one.reading.device == device).count();
+    assert_eq!((of("attic"), of("a1"), latest.len()), (120, DEVICE_LEN_MAX, SERIES_LEN_MAX));
+    let names = Names::new("homeassistant", ID);
+    let wanted = sheet.wanted(&names, (&latest, &[]), Duration::from_secs(60), Instant::now());
+    let parts = (0..3).map(|part| &wanted[&names.config_of_device("attic", part)]);
+    let sensors = parts.map(|config| {
+        let config: Value = serde_json::from_slice(config).unwrap();
+        config["cmps"].as_object().unwrap().len()
+    });
+    assert_eq!(sensors.collect::<Vec<_>>(), [50, 50, 20]);
+    assert!(wanted.values().all(|config| config.len() < 64 * 1024));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_sensor_waits_for_what_comes_with_it() {
+    let stored = |quantity: &str| {
+        let reading = reading("t", "attic", quantity, 1.0, Unit::Volt).unwrap();
+        let at = UnixMicros(0);
+        Arc::new(StoredReading { id: 1, at, arrived_at: at, suspect: false, reading })
+    };
+    let (names, mut sheet) = (Names::new("homeassistant", ID), Sheet::default());
+    let mut sensors = |quantities: &[&str]| {
+        let mut latest: Vec<_> = quantities.iter().map(|quantity| stored(quantity)).collect();
+        sheet.choose(&mut latest, UnixMicros(0), |_| false);
+        let wanted = sheet.wanted(&names, (&latest, &[]), Duration::from_secs(60), Instant::now());
+        wanted.get(&names.config_of_device("attic", 0)).map(|config| {
+            let config: Value = serde_json::from_slice(config).unwrap();
+            config["cmps"].as_object().unwrap().len()
+        })
+    };
+    assert_eq!(sensors(&[]), None);
+    assert_eq!(sensors(&["humidity"]), None);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(sensors(&["humidity", "temperature"]), None);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(sensors(&["humidity", "temperature"]), Some(2));
+}
+
+#[test]
+fn the_log_takes_so_many_lines_of_what_anybody_can_cause() {
+    let (talk, now) = (super::Talk::default(), Instant::now());
+    let said = (0..100).filter(|_| talk.may_warn(now).is_some()).count();
+    assert_eq!(said, WARNINGS_MAX as usize);
+    assert_eq!(talk.may_warn(now + WARNINGS_PERIOD), Some(100 - u64::from(WARNINGS_MAX)));
 }

@@ -15,7 +15,7 @@ use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_broker::client::{self, Change, Wishes};
 use mtom_broker::embedded::{BindError, Embedded};
-use mtom_broker::intake::Intake;
+use mtom_broker::intake::{Intake, Manner};
 use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::follower::{Place, Refused, Wish};
 use mtom_forward::owners::Claim;
@@ -277,8 +277,8 @@ pub(super) fn feed(
                     Ok(())
                 });
             }
-            let intake = intake.showing(move |topic, payload, retained_copy| {
-                presence.heard(topic, payload, retained_copy)
+            let intake = intake.showing(move |topic, payload, manner| {
+                presence.heard(topic, payload, manner == Manner::Copy)
             });
             let url = settings.target.endpoint.to_string();
             let changed = move |change| {

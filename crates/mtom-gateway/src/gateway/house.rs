@@ -3,7 +3,7 @@
 use super::listening::cover;
 use super::{StartError, own_client_id};
 use crate::Clock;
-use crate::announce::{Announcer, Ears, Talk, Words};
+use crate::announce::{Again, Announcer, Ears, Talk, Words};
 use crate::control::Control;
 use crate::discovery::{Around, Discovered, plain};
 use crate::links;
@@ -12,7 +12,6 @@ use crate::view::View;
 use mtom_broker::outlet::Outlet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +30,7 @@ pub(super) struct Hearing {
     settings: HomeAssistant,
     folder: PathBuf,
     id: String,
-    again: (Words, Arc<Notify>),
+    again: (Words, Arc<Again>),
 }
 
 /// What hears and what tells.
@@ -52,7 +51,7 @@ impl Hearing {
         let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
         let id = own_client_id(folder)?;
         let (ears, words, again) = Ears::new(&settings.prefix, &id, settings.announce);
-        let (cover, view) = (cover(&topics, ears.prefix(), &spoken), view.clone());
+        let (cover, view) = (cover(&topics, ears.ours(), &spoken), view.clone());
         let known = move |device: &str, quantity: &str| view.topic_of(device, quantity);
         let around = Around { cover: Arc::new(cover), known: Arc::new(known) };
         let discovered = Discovered::open(folder, settings, around);
@@ -84,6 +83,8 @@ impl Hearing {
         let talk = ears.talk().clone();
         if outlet.is_none() && settings.announce {
             tracing::warn!("homeassistant.announce is of no use without a broker");
+            talk.has_line();
+            talk.down("this gateway has no broker: let the one that it follows announce".into());
         }
         let announcer = outlet.map(|outlet| {
             let told = (view.clone(), control.clone(), Arc::clone(clock));

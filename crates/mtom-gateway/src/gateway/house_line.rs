@@ -58,9 +58,8 @@ impl HouseLine {
         // Nothing comes through it: all that is heard is put aside.
         let (intake, _) = Intake::new(1, |_| false);
         let hearing = ears.clone();
-        let intake = intake.showing(move |topic, payload, retained_copy| {
-            hearing.heard(topic, payload, retained_copy)
-        });
+        let intake =
+            intake.showing(move |topic, payload, manner| hearing.heard(topic, payload, manner));
         let changed = move |change| tell(&ears, change);
         client::run(settings, intake, outgoings, Wishes::none(), changed, fastrand::f64, stop)
             .await;

@@ -2,7 +2,7 @@
 
 use super::house::Hearing;
 use crate::Clock;
-use crate::announce::is_ours;
+use crate::announce::Ours;
 use crate::discovery::Cover;
 use crate::relay::INTAKE_LEN;
 use crate::sparkplug::Sparkplug;
@@ -30,9 +30,10 @@ pub(super) fn intake(
     let about_them = availability_filters(raw);
     let spoken: Arc<[String]> = spoken.clone().into();
     let of_switch = Arc::clone(&spoken);
-    let (found, prefix) = (discovered.clone(), ears.prefix());
-    let of_gateways = move |name: &str| is_ours(&prefix, name);
-    let is_of_gateways = of_gateways.clone();
+    let found = discovered.clone();
+    let ours = ears.ours();
+    let of_gateways = move |name: &str| ours.is(name);
+    let (is_of_gateways, is_config_of_gateway) = (of_gateways.clone(), of_gateways.clone());
     let (intake, deliveries) = Intake::new(INTAKE_LEN, move |name| {
         // What is played back was stored when it was new.
         !name.starts_with(REPLAY_PREFIX)
@@ -61,15 +62,17 @@ pub(super) fn intake(
     });
     let (tally, discovered, ears) = (intake.tally(), discovered.clone(), ears.clone());
     let is_apart = house.is_apart;
-    let intake = intake.showing(move |topic, payload, retained_copy| {
+    let intake = intake.showing(move |topic, payload, manner| {
         let is_of_house = || {
             if is_apart {
                 ears.is_for_us(topic, payload)
             } else {
-                ears.heard(topic, payload, retained_copy)
+                ears.heard(topic, payload, manner)
             }
         };
-        let is_aside = discovered.heard(topic, payload) || is_of_house();
+        // What gateways say is nothing to discover, however much it is.
+        let is_aside =
+            (!is_config_of_gateway(topic) && discovered.heard(topic, payload)) || is_of_house();
         tally.ignore(u64::from(is_aside));
         is_aside
     });
@@ -80,13 +83,13 @@ pub(super) fn intake(
 /// past the readings where switches are `spoken` to.
 pub(super) fn cover(
     filters: &[String],
-    prefix: Arc<str>,
+    ours: Ours,
     spoken: &[String],
 ) -> impl Fn(&str) -> Cover + use<> {
     let (filters, spoken) = (filters.to_vec(), spoken.to_vec());
     move |name| {
         let is_past = name.starts_with(REPLAY_PREFIX)
-            || is_ours(&prefix, name)
+            || ours.is(name)
             || Sparkplug::is_of(name)
             || spoken.iter().any(|topic| topic == name);
         let by = || filters.iter().filter(|filter| is_for(filter, name));

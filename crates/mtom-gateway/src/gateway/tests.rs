@@ -1,4 +1,5 @@
 use super::listening::{cover, is_for};
+use crate::announce::Ours;
 use crate::discovery::Cover;
 
 #[test]
@@ -47,7 +48,8 @@ fn a_topic_is_covered_by_every_filter_that_is_meant_for_it() {
         (&["#"], "spBv1.0/G/DDATA/E/D", Cover::Past),
         (&["Environ/#"], "mtom/mtom-0123abcd/reading/a/b", Cover::Past),
     ] {
-        let found = cover(&filters(list), "homeassistant".into(), &spoken)(name);
+        let found =
+            cover(&filters(list), Ours::new("homeassistant", "mtom-1a2b3c4d"), &spoken)(name);
         assert_eq!(found, expected, "{list:?} {name}");
     }
 }

@@ -13,6 +13,7 @@ use mtom_store::maria::chain;
 use mtom_store::record::RuleSetRow;
 use std::ops::Range;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 impl Relay {
     /// Does what was asked for.
@@ -23,7 +24,12 @@ impl Relay {
         let now = (self.clock)();
         match request {
             Request::Override { actuator, led, until, by, answer } => {
-                let outcome = self.set((&actuator, by), led, until, now);
+                let is_late = by.is_some_and(|by| by.until < Instant::now());
+                let outcome = if is_late {
+                    Err(Refused::Person(ControlError::Late))
+                } else {
+                    self.set((&actuator, by.map(|by| by.name)), led, until, now)
+                };
                 // Who no longer waits has no use for the answer.
                 let _ = answer.send(told(outcome)?);
             }

@@ -1,7 +1,7 @@
 //! MQTT 3.1.1.
 
 use super::{
-    Broken, GREETING_MAX, Happened, Incoming, Options, Outgoing, Receipt, Taking, refused,
+    Broken, GREETING_MAX, Happened, Incoming, Options, Outgoing, Receipt, Taking, Untaken, refused,
 };
 use crate::dial::dial;
 use crate::fault::Refusal;
@@ -82,7 +82,8 @@ impl Connection {
         let notice = notice.map_err(|error| error.to_string())?;
         Ok(Box::pin(async move {
             let taken = notice.wait_completion_async().await;
-            taken.map(drop).map_err(|error| error.to_string())
+            // It has no word for a refusal.
+            taken.map(drop).map_err(|error| Untaken::Lost(error.to_string()))
         }))
     }
 

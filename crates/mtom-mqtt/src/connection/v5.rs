@@ -5,7 +5,7 @@
 //! before acknowledging: [`Blank`] says so.
 
 use super::{
-    Broken, GREETING_MAX, Happened, Incoming, Options, Outgoing, Receipt, Taking, refused,
+    Broken, GREETING_MAX, Happened, Incoming, Options, Outgoing, Receipt, Taking, Untaken, refused,
 };
 use crate::dial::dial;
 use crate::fault::{Fault, Refusal};
@@ -13,8 +13,8 @@ use crate::target::Target;
 use rumqttc_v5::{
     AckMode, AsyncClient, ConnectReturnCode, ConnectionError, DisconnectReasonCode, Event,
     EventLoop, LastWill, MqttOptions, Packet, PersistedAckMode, PersistedSession, PubAckReason,
-    PublishOptions, PublishProperties, QoS, SessionStore, SessionStoreError, SessionStoreKey,
-    StateError, SubscribeFilter, SubscribeReasonCode,
+    PublishNoticeError, PublishOptions, PublishProperties, QoS, SessionStore, SessionStoreError,
+    SessionStoreKey, StateError, SubscribeFilter, SubscribeReasonCode,
 };
 use std::io;
 use std::pin::Pin;
@@ -106,7 +106,7 @@ impl Connection {
         let notice = notice.map_err(|error| error.to_string())?;
         Ok(Box::pin(async move {
             let taken = notice.wait_completion_async().await;
-            taken.map(drop).map_err(|error| error.to_string())
+            taken.map(drop).map_err(untaken)
         }))
     }
 
@@ -116,6 +116,14 @@ impl Connection {
 
     pub(super) fn disconnect(&self) -> Result<(), String> {
         self.client.try_disconnect().map_err(|error| error.to_string())
+    }
+}
+
+fn untaken(error: PublishNoticeError) -> Untaken {
+    match error {
+        PublishNoticeError::V5PubAck(reason) => Untaken::Refused(format!("{reason:?}")),
+        PublishNoticeError::RetainNotSupported => Untaken::Refused(error.to_string()),
+        other => Untaken::Lost(other.to_string()),
     }
 }
 

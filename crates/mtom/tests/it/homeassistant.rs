@@ -87,12 +87,12 @@ async fn account(mtom: &Mtom) -> (Vec<String>, u64) {
 }
 
 impl Mtom {
-    /// How it stands between it and Home Assistant, once there are so many of those.
+    /// How it stands between it and Home Assistant, once there are at least so many of those.
     async fn homeassistant_when(&self, key: &str, count: u64) -> Value {
         soon(key, async {
             loop {
                 let said = self.get("/api/v1/homeassistant").await;
-                if said[key] == count {
+                if said[key].as_u64() >= Some(count) {
                     return said;
                 }
                 tokio::task::yield_now().await;
@@ -213,6 +213,7 @@ async fn home_assistant_is_told_what_there_is_and_switches_it_at_mosquitto_until
     .await;
     // The copy came before this one, which is no command.
     assert!(mosquitto_pub(broker.address, &set, b"perhaps"));
+    // A connection that was made anew brings the copy once more.
     let said = mtom.homeassistant_when("refused", 2).await;
     assert_eq!(said["obeyed"], 0);
     let led = mtom.get("/api/v1/actuators").await["actuators"][0].clone();
@@ -221,7 +222,8 @@ async fn home_assistant_is_told_what_there_is_and_switches_it_at_mosquitto_until
     // One that is given now is.
     assert!(mosquitto_pub(broker.address, &set, b"ON"));
     let said = mtom.homeassistant_when("obeyed", 1).await;
-    assert_eq!((&said["connection"], &said["refused"]), (&"up".into(), &2.into()));
+    assert_eq!(said["connection"], "up");
+    assert!(said["refused"].as_u64() >= Some(2), "{said}");
     assert!(mosquitto_pub(broker.address, &set, b"AUTO"));
     mtom.homeassistant_when("obeyed", 2).await;
     // What is not there any more is taken back, and the rest stays.
