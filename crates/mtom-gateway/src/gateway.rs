@@ -46,6 +46,7 @@ mod house;
 mod house_line;
 mod listening;
 mod ports;
+mod rivals;
 mod session;
 
 pub use error::{RunError, StartError};

@@ -2,6 +2,7 @@
 
 use super::house::Hearing;
 use super::house_line::HouseLine;
+use super::rivals::Side;
 use super::session::{Session, Wished};
 use super::{StartError, own_client_id};
 use crate::Clock;
@@ -29,6 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Where messages come from, ready to start.
@@ -270,6 +272,7 @@ pub(super) fn feed(
         }
         Feeder::External(external) => {
             let External { settings, session, outgoings, presence, wishes, house } = *external;
+            let rivals = house.as_ref().map(HouseLine::rivals).unwrap_or_default();
             if let Some(house) = house {
                 let stop = stop.clone();
                 tasks.spawn(async move {
@@ -282,8 +285,16 @@ pub(super) fn feed(
             });
             let url = settings.target.endpoint.to_string();
             let changed = move |change| {
-                if matches!(change, Change::Connected { .. }) {
-                    session.made();
+                // What this leads to is the other connection's to see, at its next change.
+                match change {
+                    Change::Connected { .. } => {
+                        session.made();
+                        rivals.connected(Side::Readings, Instant::now());
+                    }
+                    Change::Lost { .. } => {
+                        rivals.lost(Side::Readings, Instant::now());
+                    }
+                    Change::Refused { .. } => {}
                 }
                 tell(&view, clock(), &url, change);
             };

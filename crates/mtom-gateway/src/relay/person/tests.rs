@@ -1,4 +1,4 @@
-use crate::control::{ControlError, Request};
+use crate::control::{ControlError, Request, Through};
 use crate::relay::inbox::Work;
 use crate::relay::tests::{Begun, House, message};
 use mtom_broker::intake::Delivery;
@@ -6,6 +6,7 @@ use mtom_protocol::link::Led;
 use mtom_rules::{Effect, Engine, RuleSpec, TimerKind};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 impl Begun {
     fn hear(&mut self, celsius: &str) {
@@ -83,6 +84,23 @@ async fn rules_that_the_journal_refuses_change_nothing_and_are_taken_later() {
     let last = &begun.history.commands(1).unwrap()[0].command;
     assert_eq!(last.cause, "its rule is gone");
     assert_eq!(begun.history.rule_sets(10).unwrap()[0].source, "rules.toml");
+}
+
+#[tokio::test]
+async fn a_word_that_was_meant_for_earlier_is_not_done() {
+    let house = House::new();
+    let mut begun = house.begin();
+    begun.hear("22");
+    let mut set = |until| {
+        let (answer, mut answered) = oneshot::channel();
+        let by = Some(Through { name: "Home Assistant", until });
+        let (actuator, led) = ("TEMP_LED".to_owned(), Some(Led::On));
+        begun.relay.obey(Request::Override { actuator, led, until: None, by, answer }).unwrap();
+        answered.try_recv().unwrap()
+    };
+    let now = Instant::now();
+    assert_eq!(set(now.checked_sub(Duration::from_secs(1)).unwrap()), Err(ControlError::Late));
+    assert_eq!(set(now + Duration::from_secs(60)), Ok(()));
 }
 
 #[tokio::test]
