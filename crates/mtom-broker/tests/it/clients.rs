@@ -3,7 +3,7 @@
 use crate::{delivery, everyone, progress, soon};
 use mtom_broker::clients::{Admission, Client, Clients, RefusedBecause};
 use mtom_broker::embedded::{Door, Embedded};
-use mtom_broker::intake::{Delivery, Intake};
+use mtom_broker::intake::{Delivery, Intake, Manner};
 use mtom_broker::publisher::{Progress, Publisher};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
@@ -23,6 +23,15 @@ struct Running {
 
 async fn running(listen: Ipv4Addr, clients: Clients) -> Running {
     let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
+    running_with(listen, clients, intake, deliveries).await
+}
+
+async fn running_with(
+    listen: Ipv4Addr,
+    clients: Clients,
+    intake: Intake,
+    deliveries: mpsc::Receiver<Delivery>,
+) -> Running {
     let broker = Embedded::bind((listen, 0).into(), intake, clients).await.unwrap();
     let (port, door) = (broker.address().port(), broker.door());
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
@@ -228,5 +237,29 @@ async fn a_will_comes_once_and_one_that_clears_what_was_kept_is_nothing() {
         ("Environ/second", &b"Offline"[..])
     );
     assert!(!will.is_awaited(), "nobody sends it again");
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_put_aside_is_shown_a_will_too_and_goes_no_further() {
+    let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
+    let (heard, mut hears) = mpsc::channel(1);
+    let intake = intake.showing(move |topic, payload, manner| {
+        let is_aside = topic == "Environ/status";
+        if is_aside {
+            heard.try_send((payload.to_vec(), manner)).unwrap();
+        }
+        is_aside
+    });
+    let listen = Ipv4Addr::LOCALHOST;
+    let mut broker = running_with(listen, everyone(), intake, deliveries).await;
+    for (name, payload) in [("status", "offline"), ("other", "gone")] {
+        let topic = format!("Environ/{name}");
+        drop(connected_with("127.0.0.1", broker.port, name, Some((&*topic, payload, 0))).await);
+        until("that it has left", || broker.client(name).is_some_and(|it| it.left.is_some())).await;
+    }
+    let shown = soon("the will", hears.recv()).await.unwrap();
+    assert_eq!(shown, (b"offline".to_vec(), Manner::Will));
+    assert_eq!(&*delivery(&mut broker.deliveries).await.message.topic, "Environ/other");
     broker.stop().await;
 }
