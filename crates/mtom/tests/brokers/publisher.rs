@@ -5,7 +5,7 @@
 use crate::packets::celsius;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use mtom_mqtt::connection::{Connection, Event, Options, Outgoing};
+use mtom_mqtt::connection::{Connection, Event, Options, Outgoing, Untaken};
 use mtom_mqtt::target::{Spoken, Target};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -76,7 +76,7 @@ impl Work {
                 changed = self.through.changed(), if is_ahead => changed.unwrap(),
                 event = connection.next() => if event.is_err() { return false },
                 Some((number, taken)) = takings.next(), if !takings.is_empty() => {
-                    let taken: Result<(), String> = taken;
+                    let taken: Result<(), Untaken> = taken;
                     // Refused by a broker that goes down: again, on the next connection.
                     if taken.is_err() {
                         return false;
