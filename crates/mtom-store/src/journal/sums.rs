@@ -10,8 +10,9 @@ use rusqlite::TransactionBehavior;
 use std::time::Duration;
 
 impl Journal {
-    /// Writes the sums that [`Batch::write_ahead`] left for later; nothing where there are none. What the disk does
-    /// not take now comes with the next batch or the next call. Another program that keeps the file is not waited for.
+    /// Writes the sums that [`Batch::write_ahead`](crate::batch::Batch::write_ahead) left for later; nothing where there
+    /// are none. What the disk does not take now comes with the next batch or the next call. Another program that keeps
+    /// the file is not waited for.
     pub fn sum_up(&mut self) {
         if self.has_sums() || self.log.check().is_err() {
             return;
