@@ -1,18 +1,20 @@
 //! `replay:<from>:<to>:<speed>` on the live port: history as it was, to the one who asked for it.
 //!
 //! A page is read when the one before it has been written, so a replay costs the store no more than a
-//! reader of the history port. Whatever the client says next ends the replay: that is how it stops one.
+//! reader of the history port. Whatever the client says next ends the replay: that is how it stops one. A ping says
+//! nothing.
 
 use crate::history::{PageError, Row};
 use crate::socket::{Connection, End, Heard};
-use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use mtom_protocol::original::{self, CLOSE, EMPTY, Replay};
 use mtom_protocol::time::UnixMicros;
+use std::future::{pending, ready};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How many replays one port plays at a time; one more is refused.
 const REPLAYS_MAX: usize = 32;
@@ -130,23 +132,40 @@ impl<P: ReplayPages> Player<P> {
             }
             let frames: Vec<_> = rows.iter().map(frame).collect();
             connection.say(frames).await?;
-            return connection.hear().now_or_never().transpose();
+            return said_until(connection, ready(())).await;
         };
         for row in rows {
             let (start, first) = *begun.get_or_insert((Instant::now(), row.at));
             let due = Duration::try_from_secs_f64(row.at.since(first).as_secs_f64() / speed);
             let due = due.ok().and_then(|due| start.checked_add(due));
-            let Some(due) = due else { return connection.hear().await.map(Some) };
-            tokio::select! {
-                biased;
-                heard = connection.hear() => match heard? {
-                    Heard::Sign => connection.flush().await?,
-                    heard => return Ok(Some(heard)),
-                },
-                () = tokio::time::sleep_until(due) => {}
+            let said = match due {
+                Some(due) => said_until(connection, sleep_until(due)).await?,
+                // Beyond all time.
+                None => said_until(connection, pending()).await?,
+            };
+            if said.is_some() {
+                return Ok(said);
             }
             connection.say([frame(row)]).await?;
         }
         Ok(None)
+    }
+}
+
+/// What the client says until `due`; it may ask meanwhile whether we are there.
+async fn said_until(
+    connection: &mut Connection,
+    due: impl Future<Output = ()>,
+) -> Result<Option<Heard>, End> {
+    let mut due = pin!(due);
+    loop {
+        tokio::select! {
+            biased;
+            heard = connection.hear() => match heard? {
+                Heard::Sign => connection.flush().await?,
+                heard => return Ok(Some(heard)),
+            },
+            () = &mut due => return Ok(None),
+        }
     }
 }

@@ -11,6 +11,7 @@ use mtom_protocol::time::UnixMicros;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 const SECOND: i64 = 1_000_000;
 
@@ -121,6 +122,41 @@ async fn the_next_request_ends_a_replay_and_nothing_else_does() {
     // And a port that ends does not wait for it.
     viewer.say("replay:2026-11-23T08:06:30Z:2026-11-23T09:06:30Z:0.01").await;
     viewer.expect(&[frame(0)]).await;
+    port.ended().await;
+}
+
+/// As libraries do by themselves.
+#[tokio::test]
+async fn a_ping_ends_no_replay_and_brings_no_row_early() {
+    let (port, ..) = port(20).await;
+    let mut viewer = Viewer::connect(port.address).await;
+    let ping = || Message::Ping(Bytes::from_static(b"there?"));
+    let pong = Message::Pong(Bytes::from_static(b"there?"));
+    viewer.say("replay:2026-11-23T08:06:30Z:2026-11-23T09:06:30Z:max").await;
+    viewer.send(ping()).await;
+    let (mut rows, mut pongs) = (0, 0);
+    loop {
+        match viewer.message().await {
+            Message::Text(text) if text == CLOSE => break,
+            Message::Text(text) => {
+                assert_eq!(text, frame(rows));
+                rows += 1;
+            }
+            message => {
+                assert_eq!(message, pong);
+                pongs += 1;
+            }
+        }
+    }
+    assert_eq!((rows, pongs), (20, 1));
+    // The next row is due much later.
+    viewer.say("replay:2026-11-23T08:06:30Z:2026-11-23T09:06:30Z:0.01").await;
+    viewer.expect(&[frame(0)]).await;
+    for _ in 0..2 {
+        viewer.send(ping()).await;
+        assert_eq!(viewer.message().await, pong);
+    }
+    viewer.expect_nothing_more().await;
     port.ended().await;
 }
 
