@@ -18,8 +18,11 @@ use mtom_protocol::reading::{Reading, StoredReading};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as WebSocketFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_util::sync::CancellationToken;
@@ -171,7 +174,7 @@ impl Drop for Showing {
     }
 }
 
-/// Serves viewers until `stop`; then each gets the close frame 1001. Replays are played from `history`.
+/// Serves viewers until `stop`; then each that keeps up gets what was offered before, and the close frame 1001. Replays are played from `history`.
 ///
 /// # Errors
 /// When the listener is none. A lack of file descriptors is waited out.
@@ -184,7 +187,7 @@ pub async fn serve_live(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let player = Arc::new(Player::new(history, hub.shared.zone.clone(), limits.page));
-    let sweep = Arc::<Sweep>::default();
+    let sweep = Arc::new(Sweep::new(limits.turn_len));
     let tally = hub.shared.tally.clone();
     let talk = {
         let (hub, sweep) = (hub.clone(), Arc::clone(&sweep));
@@ -192,17 +195,36 @@ pub async fn serve_live(
             Viewer::new(connection, hub.clone(), Arc::clone(&player), Arc::clone(&sweep)).talk()
         }
     };
-    // Of our own: the listener may fail while the rest of the process goes on.
-    let end = stop.child_token();
-    let served = serve(listener, access, limits, tally, end.clone(), talk);
+    let stop = stop.child_token();
+    // Viewers are told to go when they have been shown what was there; also where the sweep fails.
+    let end = CancellationToken::new();
+    let mut swept = JoinSet::new();
+    swept.spawn({
+        let (stop, guard) = (stop.clone(), end.clone().drop_guard());
+        async move {
+            let _guard = guard;
+            show_all(&hub, &sweep, limits.farewell, &stop).await;
+        }
+    });
+    let outcome = serve(listener, access, limits, tally, end, talk).await;
+    // The listener may have failed.
+    stop.cancel();
+    while let Some(ended) = swept.join_next().await {
+        ended.map_err(io::Error::other)?;
+    }
+    outcome
+}
+
+/// Shows all viewers what comes until `stop`, and then for at most `farewell` what has come until then.
+async fn show_all(hub: &LiveHub, sweep: &Sweep, farewell: Duration, stop: &CancellationToken) {
     let mut bell = hub.shared.bell.subscribe();
-    let swept = async {
+    let rounds = async {
         while bell.changed().await.is_ok() {
-            sweep.round(|| Showing::of(&hub)).await;
+            sweep.round(|| Showing::of(hub)).await;
         }
     };
-    let (outcome, _) = tokio::join!(served, end.run_until_cancelled(swept));
-    outcome
+    stop.run_until_cancelled(rounds).await;
+    let _ = timeout(farewell, sweep.round(|| Showing::of(hub))).await;
 }
 
 /// After so many batches in a row a viewer is listened to, whatever there is to show.

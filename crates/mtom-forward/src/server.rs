@@ -51,6 +51,8 @@ pub struct Limits {
     pub farewell: Duration,
     /// How long a page of the history may take.
     pub page: Duration,
+    /// So many viewers of the live port are written to, then others have their turn on the processor.
+    pub turn_len: usize,
 }
 
 impl Default for Limits {
@@ -64,6 +66,7 @@ impl Default for Limits {
             status: Duration::from_secs(5),
             farewell: Duration::from_secs(1),
             page: Duration::from_secs(10),
+            turn_len: 128,
         }
     }
 }

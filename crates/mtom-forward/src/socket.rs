@@ -9,7 +9,7 @@
 use crate::ring::Place;
 use crate::server::Limits;
 use futures_util::{SinkExt, StreamExt};
-pub(crate) use seat::{Seat, Show};
+pub(crate) use seat::{Seat, Show, Swept};
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;

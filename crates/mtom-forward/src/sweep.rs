@@ -4,24 +4,20 @@
 //! each socket without waiting; who does not take it whole is left to its own task until it has caught up
 //! (`socket/seat.rs`).
 
-use crate::socket::{Seat, Show};
+use crate::socket::{Seat, Show, Swept};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::yield_now;
 
-/// So many are written to, then others have their turn on the processor: under a millisecond.
-const TURN_LEN: usize = 128;
+/// So many bytes are written, then others have their turn on the processor: some ten full writes, or very many that
+/// hold one reading.
+const TURN_BYTES_MAX: usize = 128 * 1024;
 
 /// Who is written to. A seat keeps its number while it is here, so that a round misses nobody.
-#[derive(Default)]
 pub(crate) struct Sweep {
     // `std`: held for an entry, or for copying some, never across an await.
-    seats: Mutex<Seats>,
-}
-
-#[derive(Default)]
-struct Seats {
-    numbered: Vec<Option<Arc<Seat>>>,
-    free: Vec<usize>,
+    seats: Mutex<Seats<Arc<Seat>>>,
+    turn_len: usize,
 }
 
 /// One who is written to until it is dropped.
@@ -31,59 +27,96 @@ pub(crate) struct Entry {
 }
 
 impl Sweep {
+    /// Writes to `turn_len` at a time, at least to one, then others have their turn.
+    pub(crate) fn new(turn_len: usize) -> Self {
+        Self { seats: Mutex::default(), turn_len: turn_len.max(1) }
+    }
+
     /// One more.
     pub(crate) fn enter(self: &Arc<Self>, seat: Arc<Seat>) -> Entry {
-        let mut seats = self.seats();
-        let number = seats.free.pop().unwrap_or(seats.numbered.len());
-        match seats.numbered.get_mut(number) {
-            Some(place) => *place = Some(seat),
-            None => seats.numbered.push(Some(seat)),
-        }
-        drop(seats);
+        let number = self.seats().enter(seat);
         Entry { sweep: Arc::clone(self), number }
     }
 
     /// Writes what there is to all of them, until nobody is behind who takes what it is shown. `show` makes a new one
-    /// for some of them at a time: the later are shown what has come meanwhile too.
+    /// for each turn: the later are shown what has come meanwhile too.
     pub(crate) async fn round<S: Show>(&self, show: impl Fn() -> S) {
-        let mut some = Vec::with_capacity(TURN_LEN);
         let mut is_over = false;
         while !is_over {
             is_over = true;
             let mut from = 0;
-            while self.copy(from, &mut some) {
-                let mut show = show();
-                for seat in some.drain(..) {
-                    is_over &= !seat.sweep(&mut show);
+            loop {
+                let some = self.seats().some(from, self.turn_len);
+                if some.is_empty() {
+                    break;
+                }
+                let (mut show, mut written) = (show(), 0);
+                for (number, seat) in some {
+                    let Swept { len, more } = seat.sweep(&mut show);
+                    is_over &= !more;
+                    from = number + 1;
+                    written += len;
+                    if written >= TURN_BYTES_MAX {
+                        break;
+                    }
                 }
                 drop(show);
-                from += TURN_LEN;
                 yield_now().await;
             }
         }
     }
 
-    /// Those with the next numbers; false: there are no such numbers.
-    fn copy(&self, from: usize, some: &mut Vec<Arc<Seat>>) -> bool {
-        let seats = self.seats();
-        let Some(numbered) = seats.numbered.get(from..).filter(|rest| !rest.is_empty()) else {
-            return false;
-        };
-        some.extend(numbered.iter().take(TURN_LEN).flatten().cloned());
-        true
-    }
-
-    fn seats(&self) -> MutexGuard<'_, Seats> {
+    fn seats(&self) -> MutexGuard<'_, Seats<Arc<Seat>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut seats = self.sweep.seats();
-        if let Some(place) = seats.numbered.get_mut(self.number) {
-            *place = None;
-            seats.free.push(self.number);
-        }
+        self.sweep.seats().leave(self.number);
     }
 }
+
+/// Seats by number, as few numbers as there can be.
+struct Seats<T> {
+    /// The last is none that is empty.
+    numbered: Vec<Option<T>>,
+    /// The numbers of the empty ones.
+    free: BTreeSet<usize>,
+}
+
+impl<T> Default for Seats<T> {
+    fn default() -> Self {
+        Self { numbered: Vec::new(), free: BTreeSet::new() }
+    }
+}
+
+impl<T: Clone> Seats<T> {
+    /// The lowest free number.
+    fn enter(&mut self, seat: T) -> usize {
+        let number = self.free.pop_first().unwrap_or(self.numbered.len());
+        match self.numbered.get_mut(number) {
+            Some(place) => *place = Some(seat),
+            None => self.numbered.push(Some(seat)),
+        }
+        number
+    }
+
+    fn leave(&mut self, number: usize) {
+        if self.numbered.get_mut(number).and_then(Option::take).is_some() {
+            self.free.insert(number);
+        }
+        while self.numbered.pop_if(|last| last.is_none()).is_some() {
+            self.free.remove(&self.numbered.len());
+        }
+    }
+
+    /// The next `len` from a number on; none: nobody is there.
+    fn some(&self, from: usize, len: usize) -> Vec<(usize, T)> {
+        let rest = self.numbered.iter().enumerate().skip(from);
+        rest.filter_map(|(number, seat)| Some((number, seat.clone()?))).take(len).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

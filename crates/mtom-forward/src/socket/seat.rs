@@ -40,13 +40,22 @@ pub(crate) trait Show {
     fn written(&mut self);
 }
 
+/// What came of writing to one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// So many bytes went out.
+    pub(crate) len: usize,
+    /// It takes what it is shown, and there is more for it.
+    pub(crate) more: bool,
+}
+
 impl Seat {
-    pub(super) fn new(tcp: TcpStream) -> Self {
+    pub(crate) fn new(tcp: TcpStream) -> Self {
         Self { tcp, ear: Ear::new(), desk: Mutex::default() }
     }
 
     /// From now on it is shown what comes behind `place`. The turn is its own task's.
-    pub(super) fn sit_down(&self, place: Place) {
+    pub(crate) fn sit_down(&self, place: Place) {
         self.desk().place = Some(place);
     }
 
@@ -55,14 +64,16 @@ impl Seat {
         std::mem::take(&mut self.desk().is_swept)
     }
 
-    /// Writes one batch, where it is swept and there is one; true when there is more.
-    pub(crate) fn sweep(&self, show: &mut impl Show) -> bool {
+    /// Writes one batch, where it is swept and there is one.
+    pub(crate) fn sweep(&self, show: &mut impl Show) -> Swept {
         let mut desk = self.desk();
-        let Desk { place: Some(place), is_swept: true, .. } = *desk else { return false };
+        let Desk { place: Some(place), is_swept: true, .. } = *desk else {
+            return Swept::default();
+        };
         let batch = show.next(place);
         let len = batch.bytes.len();
         if len == 0 {
-            return false;
+            return Swept::default();
         }
         // What has failed its own task finds out.
         let taken = self.tcp.try_write(&batch.bytes).unwrap_or(0);
@@ -73,17 +84,17 @@ impl Seat {
             show.written();
         }
         if taken == len {
-            return more;
+            return Swept { len, more };
         }
         desk.is_swept = false;
         drop(desk);
         self.ear.call();
-        false
+        Swept { len: taken, more: false }
     }
 
     /// Writes the rest of a batch, or the next one, as far as the socket takes it. False: everything is shown, and
     /// the turn is given away.
-    pub(super) fn poll_share(
+    pub(crate) fn poll_share(
         &self,
         cx: &mut Context<'_>,
         show: &mut impl Show,

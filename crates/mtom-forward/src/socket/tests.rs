@@ -92,14 +92,14 @@ async fn one_that_takes_no_more_writes_itself_and_is_written_to_again_when_it_ha
     let seat = connection.sit_down(Place::default());
     let written = Cell::new(0);
     // Not before its own task has given it away.
-    assert!(!seat.sweep(&mut Numbers::new(&written, 3)));
+    assert!(!seat.sweep(&mut Numbers::new(&written, 3)).more);
     assert_eq!(written.get(), 0);
     while connection.share(|| Numbers::new(&written, 3)).await.unwrap() {}
     assert_eq!(written.get(), 3);
-    while seat.sweep(&mut Numbers::new(&written, u32::MAX)) {}
+    while seat.sweep(&mut Numbers::new(&written, u32::MAX)).more {}
     let swept = written.get();
     assert!(swept > 3);
-    assert!(!seat.sweep(&mut Numbers::new(&written, u32::MAX)));
+    assert!(!seat.sweep(&mut Numbers::new(&written, u32::MAX)).more);
     assert_eq!(written.get(), swept, "the turn is its task's");
     let own = async {
         assert!(connection.hear_or_share().await.unwrap().is_none(), "it is called");
@@ -111,7 +111,7 @@ async fn one_that_takes_no_more_writes_itself_and_is_written_to_again_when_it_ha
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text("answer"));
     };
     timeout(LIMIT, async { tokio::join!(own, heard) }).await.expect("whole frames");
-    assert!(!seat.sweep(&mut Numbers::new(&written, swept + 1)), "one frame is all there is");
+    assert!(!seat.sweep(&mut Numbers::new(&written, swept + 1)).more, "one frame is all there is");
     timeout(LIMIT, expect(&mut client, swept..swept + 1)).await.expect("it is written to again");
 }
 

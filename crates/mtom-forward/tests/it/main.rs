@@ -8,6 +8,7 @@
 
 mod access;
 mod client;
+mod crowd;
 mod follow;
 mod history;
 mod house;
