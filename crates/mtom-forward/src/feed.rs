@@ -56,7 +56,7 @@ struct Shared {
 /// Counts since the feed was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeedStats {
-    /// Who is connected by TCP, and who was closed, by TCP and at `/live`.
+    /// Who is connected by TCP, and who was closed or refused there.
     pub port: PortStats,
     /// Connections that wait for their turn to read the history.
     pub waiting: u64,

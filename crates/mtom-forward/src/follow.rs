@@ -54,6 +54,9 @@ pub trait Wire: Send {
 
     /// Throws away what the system still keeps for the other side.
     fn abort(&mut self);
+
+    /// The conversation is over because it took nothing: counts it at the port that it came to.
+    fn closed_slow(&self) {}
 }
 
 /// Why a conversation is over.
@@ -69,6 +72,8 @@ pub enum End {
     Unread,
     /// We are ending.
     Stopped,
+    /// We are ending, and a write that was begun found no end.
+    Cut,
 }
 
 impl End {
@@ -354,7 +359,7 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
             written = &mut written => Ok(written),
             () = self.stop.cancelled() => timeout(farewell, written).await,
         };
-        written.unwrap_or(Err(End::Stalled))
+        written.unwrap_or(Err(End::Cut))
     }
 
     async fn finish(mut self, end: End) {
@@ -370,11 +375,12 @@ impl<W: Wire, P: ReadingPages> Client<W, P> {
                 return;
             }
             End::Stalled => {
-                self.desk.feed.tally().closed_slow();
+                self.wire.closed_slow();
                 tracing::info!(%peer, "closed one who follows and took nothing");
                 self.wire.abort();
                 return;
             }
+            End::Cut => return self.wire.abort(),
             End::Wrong(wrong) => {
                 let error = &*wrong.error;
                 tracing::debug!(%peer, error, "one who follows said something wrong");

@@ -8,7 +8,7 @@ use crate::lines::{self, LINE_LEN_MAX};
 use crate::seldom::Seldom;
 use crate::server::{LOG_PERIOD, Limits, SEND_BUFFER_LEN, TURNED_AWAY_MAX, accept, tune};
 use crate::socket::until_closed;
-use crate::tally::Present;
+use crate::tally::{Present, Tally};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ async fn serve_one(
         tracing::debug!(%peer, %error, "cannot tune the socket");
     }
     let _present = Present::new(desk.feed.tally(), place);
-    desk.follow(TcpWire::to_client(tcp), peer.ip(), None, stop).await;
+    desk.follow(TcpWire::to_client(tcp, desk.feed.tally()), peer.ip(), None, stop).await;
 }
 
 async fn turn_away(
@@ -103,17 +103,20 @@ pub(crate) struct TcpWire {
     is_closed: bool,
     /// It may have said everything and still listen.
     may_listen_on: bool,
+    /// Counts it where it is slow.
+    tally: Option<Arc<Tally>>,
 }
 
 impl TcpWire {
     /// To one who may say everything at once and then only listen.
-    const fn to_client(tcp: TcpStream) -> Self {
-        Self { tcp, bytes: Vec::new(), is_closed: false, may_listen_on: true }
+    fn to_client(tcp: TcpStream, tally: Arc<Tally>) -> Self {
+        let (bytes, tally) = (Vec::new(), Some(tally));
+        Self { tcp, bytes, is_closed: false, may_listen_on: true, tally }
     }
 
     /// To one who is gone when it says no more; a line without its end was never said.
     pub(crate) const fn to_gateway(tcp: TcpStream) -> Self {
-        Self { tcp, bytes: Vec::new(), is_closed: false, may_listen_on: false }
+        Self { tcp, bytes: Vec::new(), is_closed: false, may_listen_on: false, tally: None }
     }
 }
 
@@ -175,5 +178,11 @@ impl Wire for TcpWire {
         // Without this the system would keep the unsent bytes for long. A failure means that the socket is closed
         // already.
         let _ = self.tcp.set_zero_linger();
+    }
+
+    fn closed_slow(&self) {
+        if let Some(tally) = &self.tally {
+            tally.closed_slow();
+        }
     }
 }

@@ -100,4 +100,8 @@ impl Wire for LiveWire<'_> {
 
     /// Dropping it cuts the connection; what the system still keeps of it is bounded by its buffer.
     fn abort(&mut self) {}
+
+    fn closed_slow(&self) {
+        self.tallies.viewers.closed_slow();
+    }
 }

@@ -242,7 +242,7 @@ impl<'a> Session<'a> {
     async fn hear(&mut self, line: Result<Vec<u8>, End>) -> Result<(), Lost> {
         let line = match line {
             Ok(line) if !line.is_empty() => line,
-            Ok(_) | Err(End::Gone | End::Stopped | End::Stalled | End::Unread) => {
+            Ok(_) | Err(End::Gone | End::Stopped | End::Stalled | End::Cut | End::Unread) => {
                 return Err(Lost::Closed);
             }
             Err(End::Wrong(Wrong { error, .. })) => return Err(Lost::NoGateway(error)),

@@ -312,6 +312,23 @@ async fn a_client_whose_socket_takes_nothing_is_closed_and_its_place_is_free() {
 }
 
 #[tokio::test]
+async fn a_write_that_the_end_cuts_is_not_counted_as_slow() {
+    let limits = Limits { farewell: Duration::from_millis(50), ..Limits::default() };
+    let house = House::start(20_000, 100, limits).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stuck = Client::new(socket.connect(house.address).await.unwrap());
+    stuck.say(r#"{"after":0}"#).await;
+    // By then the other has been given more than the buffers hold.
+    let mut quick = Client::connect(&house, Some(json!({"after": 0}))).await;
+    quick.expect_ids(1..=20_000).await;
+    let feed = house.feed.clone();
+    drop(quick);
+    house.end().await;
+    assert_eq!(feed.stats().port.closed_slow, 0);
+}
+
+#[tokio::test]
 async fn a_history_that_cannot_be_read_is_said() {
     let house = House::start(10, 1, Limits::default()).await;
     house.archive.is_broken.store(true, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::{Still, soon};
 use crate::live::socket::Socket;
 use crate::live::wire::LiveWire;
 use crate::server::{Limits, Tallies};
-use crate::testing::{LIMIT, Server, limits};
+use crate::testing::{LIMIT, Server, celsius, limits};
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -12,13 +12,21 @@ use hyper::server::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use mtom_forward::server::tune;
+use mtom_forward::feed::{Feed, ReadingPages};
+use mtom_forward::follow::Desk;
+use mtom_forward::history::PageError;
+use mtom_forward::origin::Origin;
+use mtom_forward::server::{self, tune};
 use mtom_gateway::lines::{End, Wire};
+use mtom_protocol::reading::StoredReading;
+use mtom_protocol::time::UnixMicros;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The next frame of a server as it is on the wire: its first byte and its payload; `None`: the connection has ended.
@@ -236,4 +244,45 @@ async fn one_that_takes_nothing_is_closed_and_never_held_more_than_a_megabyte() 
     assert!(held.len() < HELD_LEN_MAX, "{} bytes", held.len());
     assert_eq!(server.metric("mtom_page_viewers_slow_total").await, 1);
     server.stop().await;
+}
+
+/// A history without a page.
+struct NoPages;
+
+impl ReadingPages for NoPages {
+    async fn after(&self, _: u64, _: usize) -> Result<Vec<StoredReading>, PageError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn one_who_follows_and_takes_nothing_is_counted_at_the_page() {
+    const LEN: u64 = 20_000;
+    let at = UnixMicros(0);
+    let stored =
+        |id| StoredReading { id, at, arrived_at: at, suspect: false, reading: celsius(20.0) };
+    let origin = Origin::named("0123456789abcdef", || UnixMicros(0));
+    // Far more than the buffers on both sides hold.
+    let feed = Feed::with_room(origin, LEN, (1..=LEN).map(stored).collect(), 20_000);
+    let stall = Duration::from_millis(200);
+    let desk = Desk::new(
+        feed.clone(),
+        Arc::new(NoPages),
+        server::Limits { stall, ..server::Limits::default() },
+    );
+    let tallies = Arc::<Tallies>::default();
+    let counted = Arc::clone(&tallies);
+    let (tcp, mut served) = served(move |socket| {
+        let (desk, tallies) = (desk.clone(), Arc::clone(&counted));
+        async move {
+            let said = Some(br#"{"after":0}"#.to_vec());
+            let stop = CancellationToken::new();
+            desk.follow(LiveWire::new(socket, &tallies), [127, 0, 0, 1].into(), said, stop).await;
+        }
+    })
+    .await;
+    soon("the end", async { while served.join_next().await.is_some() {} }).await;
+    assert_eq!(tallies.stats().viewers.closed_slow, 1);
+    assert_eq!(feed.stats().port.closed_slow, 0);
+    drop(tcp);
 }
