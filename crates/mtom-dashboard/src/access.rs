@@ -6,12 +6,14 @@
 //! none and may read.
 
 use crate::problem::Problem;
+use crate::server::Shared;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// The rule of one listening socket.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +70,17 @@ impl Access {
 }
 
 /// Refuses who may not ask, and gives every answer, a refusal too, the headers that keep the page its own.
-pub(crate) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State((access, shared)): State<(Access, Arc<Shared>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     match access.check(request.headers()) {
         Ok(host) => with_headers(next.run(request).await, Some(&host)),
-        Err(problem) => with_headers(problem.into_response(), None),
+        Err(problem) => {
+            shared.tallies.forbidden();
+            with_headers(problem.into_response(), None)
+        }
     }
 }
 

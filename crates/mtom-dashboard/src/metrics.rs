@@ -197,8 +197,15 @@ impl Page {
     fn page(&mut self, page: PageStats) {
         self.port("page_connections", "Connections to the page", &page.connections);
         self.doorstep("page_", &page.connections);
-        let help = "Requests refused: their body did not come in time (408).";
-        self.all("page_", [("bodies_late", Counter, help, page.bodies_late)]);
+        let late = "Requests refused: their body did not come in time (408).";
+        let forbidden = "Requests refused: who asked may not (403).";
+        self.all(
+            "page_",
+            [
+                ("bodies_late", Counter, late, page.bodies_late),
+                ("requests_forbidden", Counter, forbidden, page.forbidden),
+            ],
+        );
         self.port("page_viewers", "Viewers of /live", &page.viewers);
         let help = "Viewers of /live cut off: nobody was there.";
         self.all("page_viewers_", [("gone", Counter, help, page.viewers_gone)]);
@@ -221,11 +228,13 @@ impl Page {
 
     /// Those who have none yet.
     fn doorstep(&mut self, of: &str, port: &PortStats) {
-        let late = "Connections cut off: their request did not come in time.";
-        let crowded = "Connections cut off: too many others had said no request either.";
+        let malformed = "Connections refused: they said no request that this port takes.";
+        let late = "Connections cut off: their first request did not come in time.";
+        let crowded = "Connections cut off before they had a place: there were too many of those.";
         self.all(
             of,
             [
+                ("requests_malformed", Counter, malformed, port.malformed),
                 ("requests_late", Counter, late, port.late),
                 ("requests_crowded", Counter, crowded, port.crowded),
             ],

@@ -71,7 +71,7 @@ pub(crate) fn router(shared: Arc<Shared>, access: Access) -> Router {
         .layer(DefaultBodyLimit::max(change::RULES_LEN_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), late::bodies))
         .layer(middleware::from_fn(caching::compress))
-        .layer(middleware::from_fn_with_state(access, access::guard))
+        .layer(middleware::from_fn_with_state((access, Arc::clone(&shared)), access::guard))
         .with_state(shared)
 }
 

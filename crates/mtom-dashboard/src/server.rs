@@ -283,11 +283,7 @@ async fn serve_connections(listener: TcpListener, router: Router, shared: &Share
             Some(_) = connections.join_next() => {}
             (stream, peer) = next(&listener) => {
                 let tally = Arc::clone(&tallies.connections);
-                let (visitor, is_crowded) = doorstep.enter(peer.ip());
-                if is_crowded {
-                    tally.crowded();
-                    tracing::debug!("closed a connection to the page that has not asked for anything: too many");
-                }
+                let visitor = doorstep.enter(peer.ip());
                 let place = Place::new(visitor, Arc::clone(&places), tally);
                 let (peer, router) = (Peer(peer.ip()), router.clone());
                 connections.spawn(connection(stream, peer, place, router, *limits, stop.clone()));
@@ -396,7 +392,10 @@ async fn connection(
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = place.must_go.cancelled() => return,
+        () = place.must_go.cancelled() => {
+            tracing::debug!("closed a connection to the page that has no place yet: there are too many");
+            return place.tally.crowded();
+        }
         () = late => return place.tally.late(),
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
@@ -412,6 +411,8 @@ async fn connection(
             place.tally.closed_slow();
         } else if cause.is_timeout() && !place.has_asked.load(Ordering::Relaxed) {
             place.tally.late();
+        } else if cause.is_parse() {
+            place.tally.malformed();
         }
         tracing::debug!(%cause, "a connection to the page ended early");
     }

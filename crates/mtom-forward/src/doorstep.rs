@@ -40,21 +40,20 @@ impl Doorstep {
         Self { len_max: len_max.max(1), waiting: Arc::default() }
     }
 
-    /// One more, from there, and whether there were too many, so that one has to go.
+    /// One more, from there. Where there are too many, one has to go.
     #[must_use]
-    pub fn enter(&self, from: IpAddr) -> (Visitor, bool) {
+    pub fn enter(&self, from: IpAddr) -> Visitor {
         let (end, from) = (CancellationToken::new(), machine(from));
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let number = waiting.next;
         waiting.next += 1;
         waiting.ends.insert(number, end.clone());
         waiting.from.entry(from).or_default().insert(number);
-        let is_full = waiting.ends.len() > self.len_max;
-        if is_full {
+        if waiting.ends.len() > self.len_max {
             waiting.close_one();
         }
         drop(waiting);
-        (Visitor { number, from, doorstep: self.clone(), end }, is_full)
+        Visitor { number, from, doorstep: self.clone(), end }
     }
 }
 
@@ -115,20 +114,19 @@ mod tests {
     #[test]
     fn the_oldest_has_to_go_when_there_are_too_many_and_those_who_have_left_count_no_more() {
         let doorstep = Doorstep::new(2);
-        let (first, is_crowded) = doorstep.enter(at("192.0.2.1"));
-        let (second, _) = doorstep.enter(at("192.0.2.1"));
-        assert!(!is_crowded);
+        let first = doorstep.enter(at("192.0.2.1"));
+        let second = doorstep.enter(at("192.0.2.1"));
+        assert!(!first.end().is_cancelled());
         drop(first);
-        let (third, is_crowded) = doorstep.enter(at("192.0.2.1"));
-        assert!(!is_crowded);
-        let (fourth, is_crowded) = doorstep.enter(at("192.0.2.1"));
-        assert!(is_crowded);
+        let third = doorstep.enter(at("192.0.2.1"));
+        assert!(!second.end().is_cancelled());
+        let fourth = doorstep.enter(at("192.0.2.1"));
         let ends = [&second, &third, &fourth].map(|visitor| visitor.end().is_cancelled());
         assert_eq!(ends, [true, false, false]);
         // It went by itself, or was told to: nobody else has to for it.
         drop(second);
-        let (_fifth, is_crowded) = doorstep.enter(at("192.0.2.1"));
-        assert!(is_crowded);
+        assert!(!third.end().is_cancelled());
+        let _fifth = doorstep.enter(at("192.0.2.1"));
         assert!(third.end().is_cancelled());
     }
 
@@ -136,8 +134,8 @@ mod tests {
     fn who_floods_throws_out_its_own() {
         for (flooding, other) in [("192.0.2.1", "192.0.2.2"), ("::ffff:192.0.2.1", "2001:db8::1")] {
             let doorstep = Doorstep::new(3);
-            let (honest, _) = doorstep.enter(at(other));
-            let flood: Vec<_> = (0..100).map(|_| doorstep.enter(at(flooding)).0).collect();
+            let honest = doorstep.enter(at(other));
+            let flood: Vec<_> = (0..100).map(|_| doorstep.enter(at(flooding))).collect();
             assert!(!honest.end().is_cancelled());
             let closed = flood.iter().filter(|visitor| visitor.end().is_cancelled()).count();
             assert_eq!(closed, 98);
@@ -151,12 +149,12 @@ mod tests {
     #[test]
     fn all_addresses_of_an_ipv6_network_are_one_machine() {
         let doorstep = Doorstep::new(2);
-        let (honest, _) = doorstep.enter(at("2001:db8:1::1"));
+        let honest = doorstep.enter(at("2001:db8:1::1"));
         for number in 0..10 {
             drop(doorstep.enter(at(&format!("2001:db8:2::{number}"))));
         }
         let flood: Vec<_> =
-            (0..10).map(|number| doorstep.enter(at(&format!("2001:db8:2::{number}"))).0).collect();
+            (0..10).map(|number| doorstep.enter(at(&format!("2001:db8:2::{number}")))).collect();
         assert!(!honest.end().is_cancelled());
         assert_eq!(flood.iter().filter(|visitor| visitor.end().is_cancelled()).count(), 9);
     }

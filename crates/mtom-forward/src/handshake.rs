@@ -29,6 +29,18 @@ pub(crate) enum Refusal {
     Full,
 }
 
+impl Refusal {
+    /// What came is no request that the port takes, whoever asks.
+    pub(crate) const fn is_malformed(self) -> bool {
+        match self {
+            Self::NotHttp | Self::NotWebSocket | Self::NoKey | Self::Denied(Denied::Unreadable) => {
+                true
+            }
+            Self::Denied(Denied::Origin | Denied::Host) | Self::Full => false,
+        }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum Unopened {

@@ -155,13 +155,7 @@ impl Door {
         F: Fn(Connection) -> T + Send + 'static,
         T: Future<Output = (Connection, End)> + Send,
     {
-        let (visitor, is_crowded) = self.doorstep.enter(peer.ip());
-        if is_crowded {
-            self.tally.crowded();
-            tracing::debug!(
-                "closed a connection that has not asked for anything: there are too many"
-            );
-        }
+        let visitor = self.doorstep.enter(peer.ip());
         let door = self.clone();
         viewers.spawn(async move {
             // Boxed, so that its memory is free again while the conversation lasts.
@@ -192,7 +186,11 @@ impl Door {
         let opening = handshake::open(&mut tcp, &self.access, place);
         let opened = tokio::select! {
             () = stop.cancelled() => return None,
-            () = must_go.cancelled() => return None,
+            () = must_go.cancelled() => {
+                self.tally.crowded();
+                tracing::debug!(%peer, "closed one that has not asked for anything: there are too many");
+                return None;
+            }
             opened = timeout(self.limits.handshake, opening) => opened,
         };
         match opened {
@@ -221,7 +219,11 @@ impl Door {
     }
 
     fn refused(&self, refusal: Refusal, peer: SocketAddr) {
-        self.tally.refused();
+        if refusal.is_malformed() {
+            self.tally.malformed();
+        } else {
+            self.tally.refused();
+        }
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held_back) = refusals.admit(Instant::now()) {
             tracing::warn!(%peer, held_back, "refused a connection: {refusal}");

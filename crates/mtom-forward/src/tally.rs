@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 pub struct Tally {
     pub(crate) open: watch::Sender<u64>,
     refused: AtomicU64,
+    malformed: AtomicU64,
     closed_slow: AtomicU64,
     late: AtomicU64,
     crowded: AtomicU64,
@@ -21,11 +22,13 @@ pub struct PortStats {
     pub open: u64,
     /// Connections that were refused: no place, or who may not connect.
     pub refused: u64,
+    /// Connections that were refused because they said no request that the port takes.
+    pub malformed: u64,
     /// Connections that were closed because a write made no progress.
     pub closed_slow: u64,
-    /// Connections that were closed because their request was not there in time.
+    /// Connections that were closed because their first request was not there in time.
     pub late: u64,
-    /// Connections that were closed because too many others had not said their request either.
+    /// Connections that were closed before they had a place because there were too many of those.
     pub crowded: u64,
 }
 
@@ -37,6 +40,7 @@ impl Tally {
         PortStats {
             open: *self.open.borrow(),
             refused: count(&self.refused),
+            malformed: count(&self.malformed),
             closed_slow: count(&self.closed_slow),
             late: count(&self.late),
             crowded: count(&self.crowded),
@@ -48,17 +52,22 @@ impl Tally {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One was refused that said no request that the port takes.
+    pub fn malformed(&self) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// One was closed that took nothing.
     pub fn closed_slow(&self) {
         self.closed_slow.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One was closed whose request was not there in time.
+    /// One was closed whose first request was not there in time.
     pub fn late(&self) {
         self.late.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One was closed because too many had not said their request.
+    /// One was closed before it had a place because there were too many of those.
     pub fn crowded(&self) {
         self.crowded.fetch_add(1, Ordering::Relaxed);
     }

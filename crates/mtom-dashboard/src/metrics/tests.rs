@@ -183,15 +183,21 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_page_connections_slow_total Connections to the page that were cut off: they took nothing.
         # TYPE mtom_page_connections_slow_total counter
         mtom_page_connections_slow_total 0
-        # HELP mtom_page_requests_late_total Connections cut off: their request did not come in time.
+        # HELP mtom_page_requests_malformed_total Connections refused: they said no request that this port takes.
+        # TYPE mtom_page_requests_malformed_total counter
+        mtom_page_requests_malformed_total 0
+        # HELP mtom_page_requests_late_total Connections cut off: their first request did not come in time.
         # TYPE mtom_page_requests_late_total counter
         mtom_page_requests_late_total 0
-        # HELP mtom_page_requests_crowded_total Connections cut off: too many others had said no request either.
+        # HELP mtom_page_requests_crowded_total Connections cut off before they had a place: there were too many of those.
         # TYPE mtom_page_requests_crowded_total counter
         mtom_page_requests_crowded_total 0
         # HELP mtom_page_bodies_late_total Requests refused: their body did not come in time (408).
         # TYPE mtom_page_bodies_late_total counter
         mtom_page_bodies_late_total 0
+        # HELP mtom_page_requests_forbidden_total Requests refused: who asked may not (403).
+        # TYPE mtom_page_requests_forbidden_total counter
+        mtom_page_requests_forbidden_total 0
         # HELP mtom_page_viewers Viewers of /live that have a place.
         # TYPE mtom_page_viewers gauge
         mtom_page_viewers 0
@@ -252,14 +258,20 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         closed_slow: open + 2,
         late: open + 3,
         crowded: open + 4,
+        malformed: open + 5,
     };
     let mut forwarded = Forwarded { history: port(30), ..Forwarded::default() };
     (forwarded.live.port, forwarded.live.sent, forwarded.live.skipped) = (port(20), 15, 16);
     (forwarded.tcp.port, forwarded.tcp.waiting, forwarded.tcp.sent) = (port(40), 2, 5);
     (forwarded.udp.subscribers, forwarded.udp.refused, forwarded.udp.unanswered) = (6, 7, 8);
     (forwarded.udp.sent, forwarded.udp.dropped, forwarded.udp.passed_over) = (9, 10, 11);
-    let counted =
-        PageStats { connections: port(50), viewers: port(60), viewers_gone: 70, bodies_late: 71 };
+    let counted = PageStats {
+        connections: port(50),
+        viewers: port(60),
+        viewers_gone: 70,
+        bodies_late: 71,
+        forbidden: 72,
+    };
     let snapshot = Snapshot { forwarded: Some(forwarded), ..snapshot() };
     let extra = (counted, &House::default());
     let page = text(&snapshot, extra, Size { len: 4_096, readings: 7 }, AT);
@@ -280,10 +292,13 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_live_viewers_slow_total Viewers at the original's live port that were cut off: they took nothing.
         # TYPE mtom_live_viewers_slow_total counter
         mtom_live_viewers_slow_total 22
-        # HELP mtom_live_requests_late_total Connections cut off: their request did not come in time.
+        # HELP mtom_live_requests_malformed_total Connections refused: they said no request that this port takes.
+        # TYPE mtom_live_requests_malformed_total counter
+        mtom_live_requests_malformed_total 25
+        # HELP mtom_live_requests_late_total Connections cut off: their first request did not come in time.
         # TYPE mtom_live_requests_late_total counter
         mtom_live_requests_late_total 23
-        # HELP mtom_live_requests_crowded_total Connections cut off: too many others had said no request either.
+        # HELP mtom_live_requests_crowded_total Connections cut off before they had a place: there were too many of those.
         # TYPE mtom_live_requests_crowded_total counter
         mtom_live_requests_crowded_total 24
         # HELP mtom_live_readings_sent_total Readings sent to viewers.
@@ -301,10 +316,13 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_history_clients_slow_total Clients of the original's history port that were cut off: they took nothing.
         # TYPE mtom_history_clients_slow_total counter
         mtom_history_clients_slow_total 32
-        # HELP mtom_history_requests_late_total Connections cut off: their request did not come in time.
+        # HELP mtom_history_requests_malformed_total Connections refused: they said no request that this port takes.
+        # TYPE mtom_history_requests_malformed_total counter
+        mtom_history_requests_malformed_total 35
+        # HELP mtom_history_requests_late_total Connections cut off: their first request did not come in time.
         # TYPE mtom_history_requests_late_total counter
         mtom_history_requests_late_total 33
-        # HELP mtom_history_requests_crowded_total Connections cut off: too many others had said no request either.
+        # HELP mtom_history_requests_crowded_total Connections cut off before they had a place: there were too many of those.
         # TYPE mtom_history_requests_crowded_total counter
         mtom_history_requests_crowded_total 34
         # HELP mtom_tcp_clients Programs by TCP that have a place.
@@ -349,15 +367,21 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_page_connections_slow_total Connections to the page that were cut off: they took nothing.
         # TYPE mtom_page_connections_slow_total counter
         mtom_page_connections_slow_total 52
-        # HELP mtom_page_requests_late_total Connections cut off: their request did not come in time.
+        # HELP mtom_page_requests_malformed_total Connections refused: they said no request that this port takes.
+        # TYPE mtom_page_requests_malformed_total counter
+        mtom_page_requests_malformed_total 55
+        # HELP mtom_page_requests_late_total Connections cut off: their first request did not come in time.
         # TYPE mtom_page_requests_late_total counter
         mtom_page_requests_late_total 53
-        # HELP mtom_page_requests_crowded_total Connections cut off: too many others had said no request either.
+        # HELP mtom_page_requests_crowded_total Connections cut off before they had a place: there were too many of those.
         # TYPE mtom_page_requests_crowded_total counter
         mtom_page_requests_crowded_total 54
         # HELP mtom_page_bodies_late_total Requests refused: their body did not come in time (408).
         # TYPE mtom_page_bodies_late_total counter
         mtom_page_bodies_late_total 71
+        # HELP mtom_page_requests_forbidden_total Requests refused: who asked may not (403).
+        # TYPE mtom_page_requests_forbidden_total counter
+        mtom_page_requests_forbidden_total 72
         # HELP mtom_page_viewers Viewers of /live that have a place.
         # TYPE mtom_page_viewers gauge
         mtom_page_viewers 60

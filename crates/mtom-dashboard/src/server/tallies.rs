@@ -12,6 +12,7 @@ pub(crate) struct Tallies {
     pub(crate) viewers: Arc<Tally>,
     viewers_gone: AtomicU64,
     bodies_late: AtomicU64,
+    forbidden: AtomicU64,
 }
 
 /// The counts up to a moment.
@@ -23,6 +24,8 @@ pub(crate) struct PageStats {
     pub(crate) viewers_gone: u64,
     /// Requests that were refused because their body was not there in time.
     pub(crate) bodies_late: u64,
+    /// Requests that were refused because of who asked.
+    pub(crate) forbidden: u64,
 }
 
 impl Tallies {
@@ -32,6 +35,7 @@ impl Tallies {
             viewers: self.viewers.stats(),
             viewers_gone: self.viewers_gone.load(Ordering::Relaxed),
             bodies_late: self.bodies_late.load(Ordering::Relaxed),
+            forbidden: self.forbidden.load(Ordering::Relaxed),
         }
     }
 
@@ -43,5 +47,10 @@ impl Tallies {
     /// A request was refused because its body was not there in time.
     pub(crate) fn body_late(&self) {
         self.bodies_late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was refused because of who asked.
+    pub(crate) fn forbidden(&self) {
+        self.forbidden.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -60,12 +60,15 @@ async fn a_foreign_name_is_refused_with_a_sentence() {
 
 /// What a request without a WebSocket hears, up to the end of the connection.
 async fn check_answer(request: &[u8], expected: Expect) {
-    let port = Port::live(&hub()).await;
+    let hub = hub();
+    let port = Port::live(&hub).await;
     let mut tcp = TcpStream::connect(port.address).await.unwrap();
     tcp.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     timeout(LIMIT, tcp.read_to_end(&mut answer)).await.expect("closed").unwrap();
     expected.assert_eq(&String::from_utf8(answer).unwrap().replace('\r', ""));
+    until("it is counted", || hub.stats().port.malformed == 1).await;
+    assert_eq!(hub.stats().port.refused, 0);
 }
 
 #[tokio::test]

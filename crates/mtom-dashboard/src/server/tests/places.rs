@@ -67,6 +67,25 @@ async fn of_those_who_wait_for_a_place_the_oldest_is_closed_when_there_are_too_m
 }
 
 #[tokio::test]
+async fn who_may_not_ask_and_who_asks_for_nothing_are_counted() {
+    let server = Server::start().await;
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "403"),
+        ("\x16\x03\x01\x02\x00\r\n\r\n", "400"),
+    ] {
+        let mut tcp = TcpStream::connect(server.address).await.unwrap();
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("an answer", tcp.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    assert_eq!(server.metric("mtom_page_requests_forbidden_total").await, 1);
+    assert_eq!(server.metric("mtom_page_requests_malformed_total").await, 1);
+    assert_eq!(server.metric("mtom_page_connections_refused_total").await, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_that_never_ends_holds_no_place() {
     let body = Duration::from_millis(50);
     let limits = Limits { connections_max: 1, body, wait: EVER, ..limits() };
