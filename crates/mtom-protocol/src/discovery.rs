@@ -12,6 +12,7 @@ use crate::topic;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use keys::Keys;
 use serde_json::{Map, Value};
@@ -33,6 +34,8 @@ pub const COMPONENTS_LEN_MAX: usize = 256;
 const DEVICE: &str = "device";
 /// A longer template is not looked at.
 const TEMPLATE_LEN_MAX: usize = 512;
+/// Levels of a topic. mosquitto closes the connection of whoever subscribes to one of more than 200.
+const LEVELS_LEN_MAX: usize = 100;
 
 /// Where a config stands: what comes after the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +77,8 @@ pub struct Component {
     pub platform: String,
     /// What its readings may be called, the best first: the kind of quantity, its name, its key.
     pub names: Vec<String>,
-    /// Where it says whether it is there; `None`: nowhere.
-    pub there: Option<there::There>,
+    /// Where it says whether it is there, the same for all things that say nothing else; `None`: nowhere.
+    pub there: Option<Arc<there::There>>,
     /// What tells it from all others of its platform.
     pub unique_id: Option<String>,
     /// What it means here.
@@ -104,7 +107,9 @@ pub enum NotUnderstood {
     NotJson,
     #[error("components: expected an object of 1 to {COMPONENTS_LEN_MAX}, each with its platform")]
     Components,
-    #[error("{key}: expected a topic of at most {TOPIC_LEN_MAX} bytes without + and #")]
+    #[error(
+        "{key}: expected a topic of at most {TOPIC_LEN_MAX} bytes and {LEVELS_LEN_MAX} levels without + and #"
+    )]
     Topic { key: &'static str },
     #[error(
         "the template {text:?} is more than is understood: expected {{{{ value }}}}, {{{{ value_json.a.b }}}} or \
@@ -180,23 +185,39 @@ pub fn read(place: &Place<'_>, payload: &[u8]) -> Result<Config, NotUnderstood> 
         if listed.is_empty() || listed.len() > COMPONENTS_LEN_MAX {
             return Err(NotUnderstood::Components);
         }
-        listed.iter().filter_map(|(key, value)| of_device(key, value, &object)).collect()
+        let shared = there::read(&root).map(Arc::new);
+        let all = listed.iter();
+        all.filter_map(|(key, value)| of_device(key, value, (&object, shared.as_ref()))).collect()
     } else {
-        alloc::vec![component(place.object, place.component, &root)]
+        let there = there::read(&root).map(Arc::new);
+        alloc::vec![component(place.object, place.component, &root, there)]
     };
-    Ok(Config { device, origin: origin.map(ToOwned::to_owned), components })
+    Ok(Config { device, origin: origin.map(shortened), components })
 }
 
 /// One thing among those of a device. One that says nothing but its platform is taken away.
-fn of_device(key: &str, value: &Value, root: &Map<String, Value>) -> Option<Component> {
+fn of_device(
+    key: &str,
+    value: &Value,
+    (root, shared): (&Map<String, Value>, Option<&Arc<there::There>>),
+) -> Option<Component> {
     let object = value.as_object()?;
     let keys = Keys::new(object, Some(root));
     let platform = keys.text("platform", "p")?;
     let is_taken_away = object.keys().all(|key| matches!(key.as_str(), "platform" | "p"));
-    (!is_taken_away).then(|| component(key, platform, &keys))
+    let there = || {
+        let says_so_itself = there::is_own(object);
+        if says_so_itself { there::read(&keys).map(Arc::new) } else { shared.map(Arc::clone) }
+    };
+    (!is_taken_away).then(|| component(key, platform, &keys, there()))
 }
 
-fn component(key: &str, platform: &str, keys: &Keys<'_>) -> Component {
+fn component(
+    key: &str,
+    platform: &str,
+    keys: &Keys<'_>,
+    there: Option<Arc<there::There>>,
+) -> Component {
     let meaning = match platform {
         "sensor" => sensor::read(keys).map(Meaning::Sensor),
         "switch" | "light" => switch::read(keys, platform).map(Meaning::Switch),
@@ -208,8 +229,8 @@ fn component(key: &str, platform: &str, keys: &Keys<'_>) -> Component {
         key: key.to_owned(),
         platform: platform.to_owned(),
         names: names.collect(),
-        there: there::read(keys),
-        unique_id: keys.word("unique_id", "uniq_id"),
+        there,
+        unique_id: keys.word("unique_id", "uniq_id").filter(|id| id.len() <= TOPIC_LEN_MAX),
         meaning,
     }
 }
@@ -221,6 +242,7 @@ fn device(root: &Keys<'_>, place: &Place<'_>) -> Device {
         let ids = said.get("identifiers", "ids").and_then(first);
         ids.or_else(|| first(said.get("connections", "cns")?))
     });
+    let id = id.filter(|id| id.len() <= TOPIC_LEN_MAX);
     let named_by_topic = || match place.node {
         Some(node) => node,
         None => place.object,
@@ -263,10 +285,17 @@ fn checked(topic: Option<String>, key: &'static str) -> Result<String, NotUnders
         (1..=TOPIC_LEN_MAX).contains(&topic.len())
             && !topic.starts_with('$')
             && !topic.contains(['+', '#'])
-            && !topic.chars().any(char::is_control)
+            && !topic.chars().any(|c| c.is_control() || is_noncharacter(c))
+            && topic.split('/').count() <= LEVELS_LEN_MAX
             && topic::matches(topic, topic)
     };
     topic.filter(is_so).ok_or(NotUnderstood::Topic { key })
+}
+
+/// Brokers may close the connection of whoever sends one [MQTT-1.5.4-1].
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
 /// The template under a key, where there is one.

@@ -27,16 +27,18 @@ const SHARED: [&str; 9] = [
 pub(super) struct Keys<'a> {
     own: &'a Map<String, Value>,
     around: Option<&'a Map<String, Value>>,
+    /// Of what is around only `~` is taken.
+    is_inner: bool,
 }
 
 impl<'a> Keys<'a> {
     pub(super) fn new(own: &'a Map<String, Value>, around: Option<&'a Map<String, Value>>) -> Self {
-        Self { own, around }
+        Self { own, around, is_inner: false }
     }
 
     pub(super) fn get(&self, long: &str, short: &str) -> Option<&'a Value> {
         let of = |map: &'a Map<String, Value>| map.get(long).or_else(|| map.get(short));
-        let around = self.around.filter(|_| SHARED.contains(&long));
+        let around = self.around.filter(|_| !self.is_inner && SHARED.contains(&long));
         of(self.own).or_else(|| around.and_then(of)).filter(|value| !value.is_null())
     }
 
@@ -60,10 +62,10 @@ impl<'a> Keys<'a> {
         Some(Keys::new(self.get(long, short)?.as_object()?, None))
     }
 
-    /// An object in this one, for which `~` stands for the same.
+    /// An object in this one, for which `~` stands for the same; all else it says itself.
     pub(super) fn inner(&self, own: &'a Map<String, Value>) -> Keys<'a> {
         let around = self.around.filter(|_| !self.own.contains_key("~"));
-        Keys::new(own, around.or(Some(self.own)))
+        Keys { own, around: around.or(Some(self.own)), is_inner: true }
     }
 
     /// A topic with what `~` stands for.

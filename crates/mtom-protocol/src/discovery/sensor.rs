@@ -5,7 +5,6 @@ use super::template::{Found, NOTHING, Payload, Template};
 use super::{NotUnderstood, checked, template};
 use crate::payload::{NotAReading, default_unit};
 use crate::unit::Unit;
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 /// Kinds of quantities that are words.
@@ -31,11 +30,11 @@ pub type State = Option<Result<(f64, Unit), NotAReading>>;
 pub(super) fn read(keys: &Keys<'_>) -> Result<Sensor, NotUnderstood> {
     let class = keys.text("device_class", "dev_cla");
     if let Some(class) = class.filter(|class| WORDS.contains(class)) {
-        return Err(NotUnderstood::Words { class: class.to_owned() });
+        return Err(NotUnderstood::Words { class: super::shortened(class) });
     }
     let encoding = keys.word("encoding", "e").unwrap_or_else(|| "utf-8".into());
     if !encoding.eq_ignore_ascii_case("utf-8") && !encoding.eq_ignore_ascii_case("utf8") {
-        return Err(NotUnderstood::Encoding { found: encoding });
+        return Err(NotUnderstood::Encoding { found: super::shortened(&encoding) });
     }
     let said = keys.text("unit_of_measurement", "unit_of_meas");
     let unit = match said {

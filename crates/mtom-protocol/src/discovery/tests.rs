@@ -5,6 +5,7 @@ use super::{CONFIG_LEN_MAX, Config, Meaning, NotUnderstood, place, read};
 use crate::payload::NotAReading;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use expect_test::{Expect, expect};
@@ -117,15 +118,15 @@ fn what_is_wrong_is_one_word_and_disturbs_no_other_thing() {
         &expect![[r#"
             a (a)
             sensor bytes: bytes: encoding: encoding "": expected utf-8
-            sensor filter: filter: topic: state_topic: expected a topic of at most 256 bytes without + and #
+            sensor filter: filter: topic: state_topic: expected a topic of at most 256 bytes and 100 levels without + and #
             sensor good: good: a/t in ""
             sensor jinja: jinja: template: the template "{{ value_json.t ** 10 }}" is more than is understood: expected {{ value }}, {{ value_json.a.b }} or {{ value.split(' ')[0] }}, with + - * / // % and float, int, round, abs, multiply, add, default or is_defined behind it
             button key: key: nothing
             light lamp: lamp: schema: schema "json": expected basic
-            sensor no_topic: no_topic: topic: state_topic: expected a topic of at most 256 bytes without + and #
+            sensor no_topic: no_topic: topic: state_topic: expected a topic of at most 256 bytes and 100 levels without + and #
             switch odd: odd: on_off: its words for on and off are not the same both ways, or it has none
-            sensor of_broker: of_broker: topic: state_topic: expected a topic of at most 256 bytes without + and #
-            switch relay: relay: topic: command_topic: expected a topic of at most 256 bytes without + and #
+            sensor of_broker: of_broker: topic: state_topic: expected a topic of at most 256 bytes and 100 levels without + and #
+            switch relay: relay: topic: command_topic: expected a topic of at most 256 bytes and 100 levels without + and #
             sensor word: timestamp / word: words: it says words, not numbers (device class timestamp)
         "#]],
     );
@@ -198,4 +199,60 @@ fn names_that_cannot_be_shown_are_left_out() {
     let names: Vec<_> =
         config.components.first().unwrap().names.iter().map(String::as_str).collect();
     assert_eq!((config.device.name.as_str(), names), ("node", ["a"].to_vec()));
+}
+
+#[test]
+fn a_topic_for_which_a_broker_may_close_the_connection_is_not_asked_for() {
+    let deep = |levels: usize| "/".repeat(levels - 1);
+    for (topic, is_so) in [
+        (deep(100), true),
+        (deep(101), false),
+        (deep(202), false),
+        ("a/\u{fdd0}".to_string(), false),
+        ("a/\u{1ffff}".to_string(), false),
+        ("a/\u{fffd}".to_string(), true),
+    ] {
+        let payload = format!(r#"{{"stat_t":"{topic}","avty_t":"{topic}"}}"#);
+        let config = config("homeassistant/sensor/a/config", &payload).unwrap();
+        let component = config.components.first().unwrap();
+        let found = (component.meaning.is_ok(), component.there.is_some());
+        assert_eq!(found, (is_so, is_so), "{topic:?}");
+    }
+}
+
+#[test]
+fn what_a_device_says_once_is_kept_once_and_its_words_are_short() {
+    let all = |root: &str, own: &str| {
+        let payload = format!(
+            r#"{{{root}"avty_t":"a/up","stat_t":"a/t","cmps":{{"x":{{"p":"sensor","name":"x"{own}}},"y":{{"p":"sensor","name":"y"}}}}}}"#
+        );
+        config("homeassistant/device/a/config", &payload).unwrap().components
+    };
+    let there = |all: &[super::Component], at: usize| all.get(at).unwrap().there.clone();
+    let shared = all("", "");
+    assert!(Arc::ptr_eq(&there(&shared, 0).unwrap(), &there(&shared, 1).unwrap()));
+    let own = all("", r#","avty_t":"x/up""#);
+    assert_eq!(there(&own, 0).unwrap().topics.first().unwrap().topic, "x/up");
+    assert_eq!(there(&own, 1).unwrap().topics.first().unwrap().topic, "a/up");
+    let long = "y".repeat(15_000);
+    assert!(there(&all(&format!(r#""pl_avail":"{long}","#), ""), 0).is_none());
+    // What is not understood is short too, and so is who it is of.
+    let root = format!(r#""e":"{long}","o":{{"name":"{long}"}},"dev":{{"ids":"{long}"}},"#);
+    let payload =
+        format!(r#"{{{root}"cmps":{{"x":{{"p":"sensor","uniq_id":"{}"}}}}}}"#, "z".repeat(300));
+    let found = config("homeassistant/device/a/config", &payload).unwrap();
+    assert!(format!("{found:?}").len() < 1000);
+    assert_eq!(found.device.id, "a");
+}
+
+#[test]
+fn the_words_of_a_list_are_its_own() {
+    let config = config(
+        "homeassistant/sensor/a/config",
+        r#"{"stat_t":"t","pl_avail":"yes","avty":[{"t":"up"}]}"#,
+    );
+    let there = config.unwrap().components.first().unwrap().there.clone().unwrap();
+    let place = there.topics.first().unwrap();
+    let says = ["online", "yes"].map(|word| place.says(&Payload::new(word)));
+    assert_eq!(says, [Some(true), None]);
 }

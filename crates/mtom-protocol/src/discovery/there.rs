@@ -8,10 +8,28 @@ use super::{checked, template};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Topics of one thing; one with more says nothing of it.
 const TOPICS_LEN_MAX: usize = 8;
+/// A longer word is not looked at.
+const WORD_LEN_MAX: usize = 64;
+/// What a thing may say of it that is not as its device has it.
+const KEYS: [&str; 13] = [
+    "~",
+    "availability",
+    "availability_mode",
+    "availability_template",
+    "availability_topic",
+    "avty",
+    "avty_mode",
+    "avty_t",
+    "avty_tpl",
+    "payload_available",
+    "payload_not_available",
+    "pl_avail",
+    "pl_not_avail",
+];
 
 /// Where a thing says whether it is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,19 +76,26 @@ pub(super) fn read(keys: &Keys<'_>) -> Option<There> {
     (!topics.is_empty()).then_some(There { mode, topics })
 }
 
+/// Whether a thing says something of it itself.
+pub(super) fn is_own(thing: &Map<String, Value>) -> bool {
+    KEYS.iter().any(|key| thing.contains_key(*key))
+}
+
 type Names = [(&'static str, &'static str); 2];
 
 const LISTED: Names = [("topic", "t"), ("value_template", "val_tpl")];
 const SINGLE: Names = [("availability_topic", "avty_t"), ("availability_template", "avty_tpl")];
 
 fn place(keys: &Keys<'_>, [topic, template_of]: Names) -> Option<Place> {
-    let word =
-        |long, short, usual: &str| keys.word(long, short).unwrap_or_else(|| usual.to_owned());
+    let word = |long, short, usual: &str| {
+        let word = keys.word(long, short).unwrap_or_else(|| usual.to_owned());
+        (word.len() <= WORD_LEN_MAX).then_some(word)
+    };
     Some(Place {
         topic: checked(Some(keys.topic(topic.0, topic.1)?), topic.0).ok()?,
         template: template(keys, template_of.0, template_of.1).ok()?,
-        yes: word("payload_available", "pl_avail", "online"),
-        no: word("payload_not_available", "pl_not_avail", "offline"),
+        yes: word("payload_available", "pl_avail", "online")?,
+        no: word("payload_not_available", "pl_not_avail", "offline")?,
     })
 }
 
