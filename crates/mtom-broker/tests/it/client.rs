@@ -44,20 +44,16 @@ impl Client {
     }
 
     pub(crate) fn start(settings: Settings) -> Self {
+        Self::wishing(settings, Wishes::none())
+    }
+
+    pub(crate) fn wishing(settings: Settings, wishes: Wishes) -> Self {
         let (intake, deliveries) = Intake::new(64, |topic| topic.starts_with("Environ/"));
         let (change, changes) = mpsc::channel(64);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let changed = move |what| change.try_send(what).unwrap();
         let (outlet, outgoings) = Outlet::external();
-        tasks.spawn(run(
-            settings,
-            intake,
-            outgoings,
-            Wishes::none(),
-            changed,
-            || 0.0,
-            stop.clone(),
-        ));
+        tasks.spawn(run(settings, intake, outgoings, wishes, changed, || 0.0, stop.clone()));
         Self { deliveries, changes, outlet, stop, tasks }
     }
 

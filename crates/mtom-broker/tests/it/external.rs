@@ -3,10 +3,13 @@
 use crate::client::{Client, connected, settings};
 use crate::mosquitto::{Mosquitto, program};
 use crate::{delivery, progress, soon};
-use mtom_broker::client::Change;
+use mtom_broker::client::{Change, Settings, Wanted, Wishes};
 use mtom_broker::outlet::Announcement;
 use mtom_broker::publisher::{Progress, Publisher};
 use mtom_mqtt::target::Target;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use tokio::sync::watch;
 
 fn client(broker: &Mosquitto) -> Client {
     Client::of(Target::plain("127.0.0.1", broker.address.port()))
@@ -131,5 +134,58 @@ async fn what_the_gateway_says_reaches_the_broker_also_when_it_comes_back() {
     progress(&mut listener, Progress::Connected).await;
     listener.listen("alarm/heat").unwrap();
     progress(&mut listener, Progress::Heard { payload: "off".into() }).await;
+    client.end().await;
+}
+
+#[tokio::test]
+async fn a_topic_over_which_the_broker_closes_the_connection_is_set_aside_and_the_others_are_heard()
+{
+    let Some(program) = program() else { return };
+    let broker = Mosquitto::start(program);
+    let filters = vec!["Other/#".to_owned()];
+    let target = Target::plain("127.0.0.1", broker.address.port());
+    let deep = "a/".repeat(201);
+    let wanted = ["Environ/Temperature", &deep, "z"].map(|filter| (filter.to_owned(), false));
+    let (_change, changed) = watch::channel(0);
+    let wishes = Wishes::new(changed, move || Wanted::from(wanted.clone()));
+    let aside = wishes.set_aside();
+    let mut client = Client::wishing(Settings { filters, ..settings(target) }, wishes);
+    soon("the topic is set aside", async {
+        while aside.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut publisher = Publisher::new("device", "127.0.0.1", broker.address.port());
+    let heard = soon("a message", async {
+        loop {
+            publisher.publish("Environ/Temperature", "1", true).unwrap();
+            progress(&mut publisher, Progress::Acknowledged).await;
+            if let Ok(delivery) = client.deliveries.try_recv() {
+                return delivery;
+            }
+        }
+    })
+    .await;
+    heard.safe();
+    assert_eq!(aside.load(Ordering::Relaxed), 1);
+    client.end().await;
+}
+
+#[tokio::test]
+async fn what_is_given_up_may_be_more_than_a_connection_takes_at_once() {
+    let Some(program) = program() else { return };
+    let broker = Mosquitto::start(program);
+    let target = Target::plain("127.0.0.1", broker.address.port());
+    let noted: BTreeSet<_> = (0..66_100).map(|number| format!("old/{number}")).collect();
+    let (_change, changed) = watch::channel(0);
+    let (note, mut written) = watch::channel(noted.len());
+    let wishes = Wishes::new(changed, Wanted::new).noting(noted, BTreeSet::new(), move |all| {
+        note.send_replace(all.len());
+        Ok(())
+    });
+    let mut client = Client::wishing(settings(target), wishes);
+    assert_eq!(client.change().await, connected(false));
+    soon("all is given up", written.wait_for(|len| *len == 0)).await.unwrap();
     client.end().await;
 }

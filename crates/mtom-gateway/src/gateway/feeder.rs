@@ -246,8 +246,8 @@ fn wishes(discovered: &Discovered, filters: &[String]) -> Wishes {
         let is_heard = |name: &String| plain.iter().any(|filter| topic::matches(filter, name));
         let topics = discovered.topics().into_iter().filter(|topic| !is_heard(topic));
         match &group {
-            Some(group) => topics.map(|topic| format!("{group}{topic}")).collect(),
-            None => topics.collect(),
+            Some(group) => topics.map(|topic| (format!("{group}{topic}"), false)).collect(),
+            None => topics.map(|topic| (topic, false)).collect(),
         }
     })
 }
