@@ -8,13 +8,14 @@
 use crate::settings::HomeAssistant;
 pub(crate) use book::{Around, Cover};
 use book::{Book, Heard};
+use mtom_broker::client::Wanted;
 use mtom_broker::intake::Note;
-use mtom_protocol::discovery::place;
+use mtom_protocol::discovery::{place, read};
 use mtom_protocol::reading::Reading;
 use mtom_protocol::topic;
 pub(crate) use plans::Plans;
 pub use shown::{Counts, Shown, Standing};
-use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -46,7 +47,9 @@ struct Inner {
     book: RwLock<Book>,
     /// There is something in the book; most messages need not ask then.
     is_any: AtomicBool,
-    /// Counts changes of the topics.
+    /// The topics of what is written down, and how often they were others. A reading on one of these finds its
+    /// config also after a crash.
+    written: RwLock<Wanted>,
     version: watch::Sender<u64>,
     /// The file is older than the book.
     is_older: Notify,
@@ -64,15 +67,16 @@ impl Discovered {
         }
         let is_any = AtomicBool::new(!book.is_empty());
         let (version, _) = watch::channel(0);
+        let written = RwLock::new(book.topics());
         let (book, is_older) = (RwLock::new(book), Notify::new());
-        Self(Arc::new(Inner { prefix, is_on, book, is_any, version, is_older, path }))
+        Self(Arc::new(Inner { prefix, is_on, book, is_any, written, version, is_older, path }))
     }
 
     /// Nobody is listened to.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let settings = HomeAssistant { discover: false, ..HomeAssistant::default() };
-        let around = Around { cover: Arc::new(|_| Cover::None), known: Arc::new(|_, _| None) };
+        let around = Around::none();
         Self::open(Path::new(""), &settings, around)
     }
 
@@ -98,13 +102,16 @@ impl Discovered {
             }
             // The broker says it again whenever we come back: it is the same nearly always.
             Ok(text) if text.starts_with('{') && self.read().is_same(topic, text) => Heard::Same,
-            Ok(text) if text.starts_with('{') => self.write().hear(topic, &place, text),
+            Ok(text) if text.starts_with('{') => {
+                // Read only where there is room, and while nobody waits for it.
+                let said = self.read().has_room(topic, text).then(|| read(&place, text.as_bytes()));
+                self.write().hear(topic, text, said)
+            }
             // Somebody's readings may be called so.
             _ => return false,
         };
         if heard == Heard::Changed {
             self.0.is_any.store(!self.read().is_empty(), Ordering::Release);
-            self.0.version.send_modify(|version| *version += 1);
             self.0.is_older.notify_one();
         }
         true
@@ -121,10 +128,8 @@ impl Discovered {
     /// A reading has come without a config. Where a discovered device gives its own the same name, that is called
     /// otherwise from now on: two are never one.
     pub(crate) fn meets(&self, reading: &Reading) {
-        let Reading { topic, device, quantity, .. } = reading;
-        if !self.0.is_any.load(Ordering::Acquire)
-            || !self.read().is_of_another((device, quantity), topic)
-        {
+        let Reading { topic, device, .. } = reading;
+        if !self.0.is_any.load(Ordering::Acquire) || !self.read().is_of_another(device, topic) {
             return;
         }
         self.write().rename(device);
@@ -150,9 +155,10 @@ impl Discovered {
         self.0.is_on.then_some(self.0.prefix.as_str())
     }
 
-    /// The topics to listen to at an external broker.
-    pub(crate) fn topics(&self) -> BTreeSet<String> {
-        self.read().topics()
+    /// The topics to listen to at an external broker: those of what is written down. True: devices say there whether
+    /// they are there.
+    pub(crate) fn topics(&self) -> Wanted {
+        self.0.written.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells when the topics are others.
@@ -160,21 +166,53 @@ impl Discovered {
         self.0.version.subscribe()
     }
 
+    /// Whether it was measured later than what is known of its series.
+    pub(crate) fn is_later(&self, reading: &Reading) -> bool {
+        let known = self.read().newest(&reading.device, &reading.quantity);
+        known.is_none_or(|known| reading.taken_at > Some(known))
+    }
+
     /// Keeps the file as new as the book, until `stop`.
     pub(crate) async fn keep(self, stop: CancellationToken) {
+        let mut is_failing = false;
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                biased;
                 () = self.0.is_older.notified() => {}
+                () = stop.cancelled() => return,
             }
-            // At the end at once.
+            let written = self.write_down().await;
+            if let Err(cause) = &written {
+                if !is_failing {
+                    tracing::warn!(%cause, "what devices told Home Assistant is not kept: it is tried again");
+                }
+                self.0.is_older.notify_one();
+                if stop.is_cancelled() {
+                    return;
+                }
+            }
+            is_failing = written.is_err();
+            // What comes now waits for company; at the end at once.
             let _ = tokio::time::timeout(WRITE_DELAY, stop.cancelled()).await;
-            let (path, lines) = (self.0.path.clone(), self.read().lines());
-            let written = tokio::task::spawn_blocking(move || file::write(&path, &lines)).await;
-            if let Ok(Err(cause)) = written {
-                tracing::warn!(%cause, "what devices told Home Assistant is not kept");
-            }
         }
+    }
+
+    async fn write_down(&self) -> io::Result<()> {
+        let path = self.0.path.clone();
+        let (lines, topics) = {
+            let book = self.read();
+            (book.lines(), book.topics())
+        };
+        let written = tokio::task::spawn_blocking(move || file::write(&path, &lines)).await;
+        written.map_err(io::Error::other)??;
+        let mut before = self.0.written.write().unwrap_or_else(PoisonError::into_inner);
+        let is_other = *before != topics;
+        *before = topics;
+        drop(before);
+        if is_other {
+            self.0.version.send_modify(|version| *version += 1);
+        }
+        Ok(())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Book> {

@@ -157,15 +157,18 @@ async fn a_topic_over_which_the_broker_closes_the_connection_is_set_aside_and_th
     })
     .await;
     let mut publisher = Publisher::new("device", "127.0.0.1", broker.address.port());
-    let heard = soon("a message", async {
-        loop {
-            publisher.publish("Environ/Temperature", "1", true).unwrap();
-            progress(&mut publisher, Progress::Acknowledged).await;
-            if let Ok(delivery) = client.deliveries.try_recv() {
-                return delivery;
+    let heard = soon(
+        "a message",
+        Box::pin(async {
+            loop {
+                publisher.publish("Environ/Temperature", "1", true).unwrap();
+                progress(&mut publisher, Progress::Acknowledged).await;
+                if let Ok(delivery) = client.deliveries.try_recv() {
+                    return delivery;
+                }
             }
-        }
-    })
+        }),
+    )
     .await;
     heard.safe();
     assert_eq!(aside.load(Ordering::Relaxed), 1);

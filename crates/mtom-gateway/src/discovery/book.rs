@@ -5,18 +5,25 @@
 
 use super::fate::{Fate, PLANS_LEN_MAX, not_understood};
 use super::names::{Given, KnownSeries, Names};
-use super::plans::{Plan, Plans, Said, Word};
+use super::plans::{Last, Plan, Plans, Said, Word};
 use super::shown::{Counts, Shown};
+use mtom_broker::client::Wanted;
+use mtom_protocol::discovery::there::{self, There};
 use mtom_protocol::discovery::{
     CONFIG_LEN_MAX, Component, Config, Meaning, NotUnderstood, Place, Sensor, read,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use mtom_protocol::time::UnixMicros;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Configs of a house with a few hundred devices.
 const CONFIGS_LEN_MAX: usize = 4_000;
 /// All of their texts together, in bytes.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Things of all of them together.
+const THINGS_LEN_MAX: usize = 10_000;
+/// Topics of all of them together.
+const TOPICS_LEN_MAX: usize = 10_000;
 
 /// How a topic is read without any config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +43,22 @@ pub(crate) enum Cover {
 pub(crate) struct Around {
     pub(crate) cover: Arc<dyn Fn(&str) -> Cover + Send + Sync>,
     pub(crate) known: Arc<KnownSeries>,
+    pub(crate) newest: Arc<Newest>,
+}
+
+/// When the newest reading of a series was measured, told its device and its quantity; `None`: nobody knows.
+type Newest = dyn Fn(&str, &str) -> Option<UnixMicros> + Send + Sync;
+
+impl Around {
+    /// Nothing.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self {
+            cover: Arc::new(|_| Cover::None),
+            known: Arc::new(|_| Vec::new()),
+            newest: Arc::new(|_, _| None),
+        }
+    }
 }
 
 /// What is known.
@@ -44,7 +67,10 @@ pub(super) struct Book {
     entries: BTreeMap<String, Entry>,
     next: u64,
     bytes: usize,
+    things: usize,
     plans: HashMap<String, Arc<Plans>>,
+    /// What was said last on the topics where devices say whether they are there, whichever config is there now.
+    last: HashMap<String, Arc<Last>>,
     names: Names,
     /// The config of the thing of that platform that has that identifier.
     unique: HashMap<(String, String), Arc<str>>,
@@ -94,7 +120,9 @@ impl Book {
             entries: BTreeMap::new(),
             next: 0,
             bytes: 0,
+            things: 0,
             plans: HashMap::new(),
+            last: HashMap::new(),
             names,
             unique: HashMap::new(),
             waiting: 0,
@@ -114,41 +142,63 @@ impl Book {
         self.entries.get(topic).is_some_and(|entry| entry.text == text)
     }
 
-    /// Takes a config in the place of the one that stood there.
-    pub(super) fn hear(&mut self, topic: &str, place: &Place<'_>, text: &str) -> Heard {
+    /// Whether there is room for that config in the place of the one that stood there.
+    pub(super) fn has_room(&self, topic: &str, text: &str) -> bool {
+        let before = self.entries.get(topic);
+        let len = self.entries.len() - usize::from(before.is_some());
+        let bytes = self.bytes - before.map_or(0, |entry| entry.text.len());
+        len < CONFIGS_LEN_MAX && bytes + kept(text).len() <= BYTES_MAX
+    }
+
+    /// Takes a config in the place of the one that stood there; it says `said`, and `None`: there was no room for it.
+    pub(super) fn hear(
+        &mut self,
+        topic: &str,
+        text: &str,
+        said: Option<Result<Config, NotUnderstood>>,
+    ) -> Heard {
         if self.is_same(topic, text) {
             return Heard::Same;
         }
-        let said = read(place, text.as_bytes());
         // Another gateway's, or our own: those readings are somebody's already.
-        if said.as_ref().is_ok_and(|said| said.origin.as_deref() == Some(super::ORIGIN)) {
+        let is_own = |said: &Config| said.origin.as_deref() == Some(super::ORIGIN);
+        if said.as_ref().is_some_and(|said| said.as_ref().is_ok_and(is_own)) {
             return self.forget(topic);
         }
+        let said = said.filter(|_| self.has_room(topic, text));
         let before = self.line(topic);
         let replaced = self.remove(topic);
-        // Of one that is too long only that it was there.
-        let text = if text.len() <= CONFIG_LEN_MAX { text } else { "" };
-        let is_full = self.entries.len() >= CONFIGS_LEN_MAX || self.bytes + text.len() > BYTES_MAX;
-        if is_full {
-            self.refused += 1;
-            self.look_again();
-            return if replaced.is_some() { Heard::Changed } else { Heard::Refused };
-        }
-        let order = replaced.map_or(self.next, |entry| entry.order);
-        self.next = self.next.max(order + 1);
-        self.take(topic, order, text, said, &before.unwrap_or_default());
+        let room = THINGS_LEN_MAX - self.things;
+        let heard = match said.filter(|said| things(said) <= room) {
+            Some(said) => {
+                let order = replaced.map_or(self.next, |entry| entry.order);
+                self.next = self.next.max(order + 1);
+                self.take(topic, order, kept(text), said, &before.unwrap_or_default());
+                Heard::Changed
+            }
+            None => {
+                self.refused += 1;
+                if replaced.is_some() { Heard::Changed } else { Heard::Refused }
+            }
+        };
+        self.settle();
+        heard
+    }
+
+    /// A config has come or gone.
+    fn settle(&mut self) {
         self.look_again();
-        Heard::Changed
+        let plans = &self.plans;
+        self.last.retain(|topic, _| plans.get(topic).is_some_and(|plans| !plans.there.is_empty()));
     }
 
     /// Takes what was written down.
     pub(super) fn restore(&mut self, line: &Line, place: &Place<'_>) {
-        let is_full = self.bytes + line.config.len() > BYTES_MAX;
-        if is_full || self.entries.len() >= CONFIGS_LEN_MAX || self.has(&line.topic) {
+        if !self.has_room(&line.topic, &line.config) || self.has(&line.topic) {
             return;
         }
         let said = read(place, line.config.as_bytes());
-        if said.is_ok() {
+        if said.is_ok() && things(&said) <= THINGS_LEN_MAX - self.things {
             let order = self.next;
             self.next += 1;
             self.take(&line.topic, order, &line.config, said, line);
@@ -163,6 +213,7 @@ impl Book {
         said: Result<Config, NotUnderstood>,
         before: &Line,
     ) {
+        self.things += things(&said);
         let said = said.map(|config| {
             let cover = Arc::clone(&self.around.cover);
             let sensors = config.components.iter().filter_map(|component| {
@@ -195,23 +246,32 @@ impl Book {
 
     /// Listens to where the device says whether it is there. Its first sensor that is read speaks for it.
     fn listen(&mut self, config: &Arc<str>, known: &Known) {
-        let is_read =
-            |component: &&Component| matches!(known.fates.get(&component.key), Some(Fate::Read(_)));
-        let read = known.config.components.iter().filter(is_read);
-        let Some(there) = read.filter_map(|component| component.there.as_ref()).next() else {
-            return;
+        let Some(there) = known.there() else { return };
+        let last = |place: &there::Place| {
+            let last = self.last.get(&place.topic)?;
+            last.says(place)
         };
-        let said = Arc::new(Said::new(there));
+        let said = Arc::new(Said::new(there, there.topics.iter().map(last).collect()));
         for (at, place) in there.topics.iter().enumerate() {
             let cover = (self.around.cover)(&place.topic);
-            if cover == Cover::Past {
+            if cover == Cover::Past || !self.has_room_on(&place.topic) {
                 continue;
             }
-            let plans = Arc::make_mut(self.plans.entry(place.topic.clone()).or_default());
+            let plans = self.plans.entry(place.topic.clone()).or_default();
+            if plans.there.len() >= PLANS_LEN_MAX {
+                continue;
+            }
+            let plans = Arc::make_mut(plans);
             plans.is_second = cover != Cover::None;
+            plans.last = Some(Arc::clone(self.last.entry(place.topic.clone()).or_default()));
             let (config, device) = (Arc::clone(config), Arc::clone(&known.device));
             plans.there.push(Word { config, device, at, said: Arc::clone(&said) });
         }
+    }
+
+    /// Whether one more may be on that topic, as far as the number of topics goes.
+    fn has_room_on(&self, topic: &str) -> bool {
+        self.plans.len() < TOPICS_LEN_MAX || self.plans.contains_key(topic)
     }
 
     /// What becomes of a thing; `None`: nothing can.
@@ -233,6 +293,7 @@ impl Book {
             Meaning::Sensor(sensor) => match (self.around.cover)(&sensor.topic) {
                 Cover::Past => Fate::Past,
                 Cover::Named => Fate::Named,
+                _ if !self.has_room_on(&sensor.topic) => return Some(Fate::TooMany),
                 cover => {
                     let plans = self.plans.entry(sensor.topic.clone()).or_default();
                     if plans.all.len() >= PLANS_LEN_MAX {
@@ -263,13 +324,14 @@ impl Book {
         if self.remove(topic).is_none() {
             return Heard::Same;
         }
-        self.look_again();
+        self.settle();
         Heard::Changed
     }
 
     fn remove(&mut self, topic: &str) -> Option<Entry> {
         let entry = self.entries.remove(topic)?;
         self.bytes -= entry.text.len();
+        self.things -= things_of(&entry);
         let Ok(Known { config, device, is_given, fates }) = &entry.said else { return Some(entry) };
         self.waiting -= fates.values().filter(|fate| fate.is_waiting()).count();
         if *is_given {
@@ -313,8 +375,10 @@ impl Book {
             .collect();
         for topic in topics {
             let Some(mut entry) = self.entries.remove(&topic) else { continue };
-            if let Ok(Known { config, device, fates, .. }) = &mut entry.said {
+            if let Ok(known) = &mut entry.said {
                 let at: Arc<str> = topic.as_str().into();
+                let was_heard = known.there().is_some();
+                let Known { config, device, fates, .. } = known;
                 for component in &config.components {
                     let Some(fate) = fates.get_mut(&component.key) else { continue };
                     if fate.is_waiting()
@@ -324,14 +388,17 @@ impl Book {
                         *fate = new;
                     }
                 }
+                if !was_heard {
+                    self.listen(&at, known);
+                }
             }
             self.entries.insert(topic, entry);
         }
     }
 
     /// Whether a reading that came without a config is of somebody else who is called as a discovered device.
-    pub(super) fn is_of_another(&self, series: (&Arc<str>, &Arc<str>), topic: &str) -> bool {
-        self.names.are_given_to_another(series.0, series.1, topic)
+    pub(super) fn is_of_another(&self, device: &Arc<str>, topic: &str) -> bool {
+        self.names.are_given_to_another(device, topic)
     }
 
     /// Calls the device otherwise that has this name.
@@ -357,8 +424,14 @@ impl Book {
         self.plans.get(topic).map(Arc::clone)
     }
 
-    pub(super) fn topics(&self) -> BTreeSet<String> {
-        self.plans.keys().cloned().collect()
+    /// True: devices say there whether they are there.
+    pub(super) fn topics(&self) -> Wanted {
+        let all = self.plans.iter();
+        all.map(|(topic, plans)| (topic.clone(), !plans.there.is_empty())).collect()
+    }
+
+    pub(super) fn newest(&self, device: &str, quantity: &str) -> Option<UnixMicros> {
+        (self.around.newest)(device, quantity)
     }
 
     fn in_order(&self) -> Vec<(&String, &Entry)> {
@@ -429,6 +502,28 @@ impl Book {
         }
         counts
     }
+}
+
+impl Known {
+    /// Where it says whether it is there: its first sensor that is read speaks for it.
+    fn there(&self) -> Option<&Arc<There>> {
+        let is_read =
+            |component: &&Component| matches!(self.fates.get(&component.key), Some(Fate::Read(_)));
+        self.config.components.iter().filter(is_read).find_map(|component| component.there.as_ref())
+    }
+}
+
+/// What is kept of a config: of one that is too long only that it was there.
+fn kept(text: &str) -> &str {
+    if text.len() <= CONFIG_LEN_MAX { text } else { "" }
+}
+
+fn things(said: &Result<Config, NotUnderstood>) -> usize {
+    said.as_ref().map_or(0, |config| config.components.len())
+}
+
+fn things_of(entry: &Entry) -> usize {
+    entry.said.as_ref().map_or(0, |known| known.config.components.len())
 }
 
 fn sensor(component: &Component) -> Option<&Sensor> {

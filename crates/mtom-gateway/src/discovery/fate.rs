@@ -45,7 +45,9 @@ impl Fate {
             ),
             (Self::TooMany, _) => not_read(
                 "too_many",
-                format!("its topic has {PLANS_LEN_MAX} sensors already: no more are read there"),
+                format!(
+                    "its topic has {PLANS_LEN_MAX} sensors already, or there are too many topics"
+                ),
             ),
             (Self::Past, _) => not_read(
                 "spoken",

@@ -5,8 +5,8 @@ use super::book::{Book, Line};
 use mtom_protocol::discovery::place;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// The file in the data folder.
@@ -47,6 +47,8 @@ pub(super) fn write(path: &Path, lines: &[Line]) -> io::Result<()> {
         text.push('\n');
     }
     let new = path.with_extension("new");
-    fs::write(&new, text)?;
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     fs::rename(new, path)
 }

@@ -9,8 +9,11 @@ use mtom_protocol::payload::TOPIC_LEN_MAX;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-/// On which topic the newest reading of a series came, told its device and its quantity; `None`: there is none.
-pub(crate) type KnownSeries = dyn Fn(&str, &str) -> Option<Arc<str>> + Send + Sync;
+/// On which topics the newest readings of a device came, one for each of its series.
+pub(crate) type KnownSeries = dyn Fn(&str) -> Vec<Arc<str>> + Send + Sync;
+
+/// Names of devices that are gone.
+const FORMER_LEN_MAX: usize = 4_000;
 
 /// The names that are given.
 pub(super) struct Names {
@@ -18,15 +21,17 @@ pub(super) struct Names {
     /// Who is called so, and in how many configs.
     devices: HashMap<Arc<str>, (String, usize)>,
     /// On which topic each comes.
-    series: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
+    series: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    /// Who was called so before its last config had gone: it is called so again.
+    former: HashMap<Arc<str>, String>,
     /// Devices' names that are somebody else's.
     given_up: HashSet<Arc<str>>,
 }
 
 impl Names {
     pub(super) fn new(known: Arc<KnownSeries>) -> Self {
-        let (devices, series) = (HashMap::new(), HashMap::new());
-        Self { known, devices, series, given_up: HashSet::new() }
+        let (devices, series, former) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        Self { known, devices, series, former, given_up: HashSet::new() }
     }
 
     /// The device's own name; with its identifier behind it where another has that name. `before` is the one that it
@@ -50,10 +55,8 @@ impl Names {
             !self.given_up.contains(text.as_str()) && !self.devices.contains_key(text.as_str())
         };
         let is_others = |text: &String| {
-            sensors.clone().any(|(component, sensor)| {
-                let first = component.names.first().unwrap_or(&component.key);
-                self.is_others(text, first, &sensor.topic)
-            })
+            let is_its = |at: &Arc<str>| sensors.clone().any(|(_, sensor)| *sensor.topic == **at);
+            self.former.get(text.as_str()) != Some(id) && !(self.known)(text).iter().all(is_its)
         };
         let held = || before.clone().into_iter().chain(plain()).find(holds);
         let had = || before.clone().filter(is_free);
@@ -61,6 +64,7 @@ impl Names {
         let new = || plain().chain(numbered).find(|text| is_free(text) && !is_others(text));
         let found = held().or_else(had).or_else(new).expect("numbers never end");
         let found: Arc<str> = found.into();
+        self.former.remove(&found);
         self.devices.entry(Arc::clone(&found)).or_insert_with(|| (id.clone(), 0)).1 += 1;
         found
     }
@@ -75,23 +79,17 @@ impl Names {
         let numbered = (2..).map(|number: u32| format!("{} {number}", component.key));
         let is_own =
             |name: &&String| component.names.contains(name) || is_numbered(name, &component.key);
-        let before = before.filter(is_own).map(|name| (name.clone(), true));
-        let others = component.names.iter().cloned().chain(numbered).map(|name| (name, false));
-        let found = before.into_iter().chain(others).find_map(|(name, was_so)| {
+        let before = before.filter(is_own).cloned();
+        let others = component.names.iter().cloned().chain(numbered);
+        let found = before.into_iter().chain(others).find_map(|name| {
             let name: Arc<str> = name.trim().into();
-            let is_free = !self.series.contains_key(&(Arc::clone(device), Arc::clone(&name)))
-                && (was_so || !self.is_others(device, &name, &sensor.topic));
-            is_free.then_some(name)
+            let series = (Arc::clone(device), Arc::clone(&name));
+            (!self.series.contains_key(&series)).then_some(name)
         });
         let name = found.expect("numbers never end");
         let topic = sensor.topic.as_str().into();
         self.series.insert((Arc::clone(device), Arc::clone(&name)), topic);
         name
-    }
-
-    /// Somebody else's readings are known under that name.
-    fn is_others(&self, device: &str, quantity: &str, topic: &str) -> bool {
-        (self.known)(device, quantity).is_some_and(|at| *at != *topic)
     }
 
     /// A config is gone that had these.
@@ -100,9 +98,12 @@ impl Names {
         device: &Arc<str>,
         quantities: impl Iterator<Item = &'a Arc<str>>,
     ) {
-        if let Some((_, count)) = self.devices.get_mut(device) {
+        if let Some((id, count)) = self.devices.get_mut(device) {
             *count -= 1;
             if *count == 0 {
+                if self.former.len() < FORMER_LEN_MAX {
+                    self.former.insert(Arc::clone(device), id.clone());
+                }
                 self.devices.remove(device);
             }
         }
@@ -112,14 +113,10 @@ impl Names {
     }
 
     /// Whether a reading on that topic is of somebody else who is called so.
-    pub(super) fn are_given_to_another(
-        &self,
-        device: &Arc<str>,
-        quantity: &Arc<str>,
-        topic: &str,
-    ) -> bool {
-        let series = self.series.get(&(Arc::clone(device), Arc::clone(quantity)));
-        series.is_some_and(|given| **given != *topic)
+    pub(super) fn are_given_to_another(&self, device: &Arc<str>, topic: &str) -> bool {
+        let its = self.series.range((Arc::clone(device), "".into())..);
+        let mut its = its.take_while(|((of, _), _)| of == device).peekable();
+        its.peek().is_some() && !its.any(|(_, at)| **at == *topic)
     }
 
     /// A name is somebody else's; who had it is told by its identifier.

@@ -9,7 +9,7 @@ use crate::availability::{Heard, Who};
 use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::discovery::Sensor;
 use mtom_protocol::discovery::template::Payload;
-use mtom_protocol::discovery::there::There;
+use mtom_protocol::discovery::there::{Place, There};
 use mtom_protocol::payload::{NotAReading, Own, decode, text_of};
 use mtom_protocol::reading::Reading;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,28 @@ pub(crate) struct Plans {
     pub(super) all: Vec<Plan>,
     /// Devices that say here whether they are there, one for each of their configs.
     pub(super) there: Vec<Word>,
+    /// What was said last here, for configs to come.
+    pub(super) last: Option<Arc<Last>>,
+}
+
+/// The longest message that is kept as the last one of its topic, in bytes.
+const LAST_LEN_MAX: usize = 512;
+
+/// The last message of a topic on which devices say whether they are there.
+#[derive(Default)]
+pub(crate) struct Last(Mutex<Option<Box<str>>>);
+
+impl Last {
+    /// What that message says there; `None`: nothing, or there was none.
+    pub(super) fn says(&self, place: &Place) -> Option<bool> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.says(&Payload::new(last.as_deref()?))
+    }
+
+    fn note(&self, text: &str) {
+        let kept = (text.len() <= LAST_LEN_MAX).then(|| text.into());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
 }
 
 /// One topic of those on which a device says whether it is there.
@@ -35,15 +57,15 @@ pub(crate) struct Word {
 
 /// What such a device has said last on each of its topics.
 pub(crate) struct Said {
-    there: There,
+    there: Arc<There>,
     // A std lock: held for a few instructions.
     words: Mutex<Vec<Option<bool>>>,
 }
 
 impl Said {
-    pub(super) fn new(there: &There) -> Self {
-        let words = Mutex::new(vec![None; there.topics.len()]);
-        Self { there: there.clone(), words }
+    /// `words` are what is known already.
+    pub(super) fn new(there: &Arc<There>, words: Vec<Option<bool>>) -> Self {
+        Self { there: Arc::clone(there), words: Mutex::new(words) }
     }
 }
 
@@ -65,9 +87,9 @@ impl Plans {
         delivery.note.as_ref()?.downcast_ref()
     }
 
-    /// How many readings a message may say by configs.
+    /// How many readings and words a message may say by configs.
     pub(crate) fn len(&self) -> usize {
-        self.all.len()
+        self.all.len() + self.there.len()
     }
 
     /// Not all of its readings are by configs.
@@ -75,23 +97,26 @@ impl Plans {
         self.is_second
     }
 
-    /// What a message says; without anything: nothing, by design.
-    pub(crate) fn decode(&self, message: &Message) -> Outcomes {
+    /// What a message says, and whether by a config; without anything: nothing, by design.
+    pub(crate) fn decode(&self, message: &Message) -> (Outcomes, bool) {
         if !self.is_second {
-            return self.said(message);
+            return (self.said(message), true);
         }
         let found = decode(&message.topic, &message.payload);
         if found.iter().any(Result::is_ok) {
-            return found;
+            return (found, false);
         }
         let said = self.said(message);
-        if said.iter().any(Result::is_ok) { said } else { found }
+        if said.iter().any(Result::is_ok) { (said, true) } else { (found, false) }
     }
 
     /// Who says with it whether it is there, behind so many readings of its batch.
     pub(crate) fn heard(&self, message: &Message, behind: usize) -> Vec<Heard> {
         let text = std::str::from_utf8(&message.payload).ok();
         let Some(text) = text.filter(|_| !self.there.is_empty()) else { return Vec::new() };
+        if let Some(last) = &self.last {
+            last.note(text);
+        }
         let payload = Payload::new(text);
         let heard = self.there.iter().filter_map(|Word { device, at, said, .. }| {
             let newest = said.there.topics.get(*at)?.says(&payload)?;

@@ -6,6 +6,7 @@ use crate::settings::HomeAssistant;
 use bytes::Bytes;
 use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::payload::decode;
+use mtom_protocol::time::UnixMicros;
 use mtom_protocol::topic::matches;
 use std::fmt::Write;
 use std::path::Path;
@@ -19,6 +20,9 @@ fn open(dir: &Path, filters: &[&str]) -> Discovered {
     among(dir, filters, &[])
 }
 
+/// When the newest temperature was measured.
+const NEWEST: UnixMicros = UnixMicros(1_000_000);
+
 /// With those filters of `ingest.topics`, and among series of others: device, quantity and topic.
 fn among(dir: &Path, filters: &[&str], known: &[[&str; 3]]) -> Discovered {
     let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
@@ -28,11 +32,13 @@ fn among(dir: &Path, filters: &[&str], known: &[[&str; 3]]) -> Discovered {
         Some(_) => Cover::Named,
     };
     let known: Vec<_> = known.iter().map(|series| series.map(str::to_owned)).collect();
-    let known = move |device: &str, quantity: &str| {
-        let found = known.iter().find(|[of, what, _]| of == device && what == quantity)?;
-        Some(found[2].as_str().into())
+    let known = move |device: &str| {
+        let its = known.iter().filter(|[of, _, _]| of == device);
+        its.map(|[_, _, topic]| topic.as_str().into()).collect()
     };
-    let around = Around { cover: Arc::new(cover), known: Arc::new(known) };
+    let newest = |_: &str, quantity: &str| (quantity == "temperature").then_some(NEWEST);
+    let around =
+        Around { cover: Arc::new(cover), known: Arc::new(known), newest: Arc::new(newest) };
     Discovered::open(dir, &HomeAssistant { discover: true, ..HomeAssistant::default() }, around)
 }
 
@@ -59,7 +65,7 @@ fn delivery(discovered: &Discovered, topic: &str, payload: &str, retained_copy: 
 /// What it says when it is read.
 fn told(delivery: &Delivery) -> Option<String> {
     let mut out = String::new();
-    for outcome in Plans::of(delivery)?.decode(&delivery.message) {
+    for outcome in Plans::of(delivery)?.decode(&delivery.message).0 {
         let _ = match outcome {
             Ok(reading) => {
                 let (device, quantity) = (&reading.device, &reading.quantity);
@@ -90,10 +96,8 @@ async fn kept(discovered: &Discovered) {
 fn a_config_is_heard_replaced_and_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let discovered = open(dir.path(), &[]);
-    let changed = discovered.changed();
     assert_eq!(said(&discovered, "kitchen/state", "{}"), None);
     hear(&discovered, &[("k1", TEMPERATURE), ("k1", TEMPERATURE)]);
-    assert_eq!(*changed.borrow(), 1, "what is said again changes nothing");
     let message = r#"{"t":21.5}"#;
     let reading = "Kitchen | temperature | 21.5 °C; ";
     assert_eq!(said(&discovered, "kitchen/state", message).as_deref(), Some(reading));
@@ -104,7 +108,7 @@ fn a_config_is_heard_replaced_and_taken_back() {
     assert_eq!(said(&discovered, "kitchen/state", r#"{"t":70}"#).as_deref(), Some(reading));
     hear(&discovered, &[("k1", ""), ("never", "")]);
     assert_eq!(said(&discovered, "kitchen/state", message), None);
-    assert!(discovered.list().is_empty() && discovered.topics().is_empty());
+    assert!(discovered.list().is_empty() && discovered.read().topics().is_empty());
     assert_eq!(discovered.counts(), Counts::default());
 }
 
@@ -122,8 +126,7 @@ fn what_is_no_config_is_not_taken_for_one() {
         assert!(!discovered.heard(topic, payload), "{topic}");
     }
     let off = HomeAssistant { discover: false, ..HomeAssistant::default() };
-    let around = Around { cover: Arc::new(|_| Cover::None), known: Arc::new(|_, _| None) };
-    let off = Discovered::open(dir.path(), &off, around);
+    let off = Discovered::open(dir.path(), &off, Around::none());
     assert!(!off.heard("homeassistant/sensor/k1/config", TEMPERATURE.as_bytes()));
     assert!(off.filters().is_empty());
 }
@@ -191,7 +194,7 @@ fn with_everything_a_config_adds_only_what_nobody_reads_without_it() {
         let without = decode(topic, payload.as_bytes());
         let plans = Plans::of(&delivery).unwrap();
         assert!(plans.is_second());
-        assert_eq!(plans.decode(&delivery.message), without, "{payload}");
+        assert_eq!(plans.decode(&delivery.message), (without, false), "{payload}");
     }
     let said = |payload| said(&discovered, topic, payload).unwrap();
     assert_eq!(said(r#"{"t":"21.5"}"#), "Kitchen | temperature | 21.5 °C; ");
@@ -322,6 +325,19 @@ async fn a_name_that_somebody_else_has_is_not_given() {
     let discovered = among(dir.path(), &[], &[["Kitchen", "temperature", "kitchen/state"]]);
     hear(&discovered, &[("k1", TEMPERATURE)]);
     assert_eq!(said(&discovered), "Kitchen | temperature | 20 °C; ");
+    // Somebody had sent something else under that name.
+    let discovered = among(dir.path(), &[], &[["Kitchen", "pressure", "Kitchen/pressure"]]);
+    hear(&discovered, &[("k1", TEMPERATURE)]);
+    assert_eq!(said(&discovered), "Kitchen (k1) | temperature | 20 °C; ");
+    // Gone and there again it is called as it was.
+    let discovered = among(dir.path(), &[], &[["Kitchen", "temperature", "kitchen/state"]]);
+    hear(&discovered, &[("k1", TEMPERATURE), ("k1", "")]);
+    hear(&discovered, &[("k1", &TEMPERATURE.replace("kitchen/state", "kitchen/new"))]);
+    assert_eq!(
+        told(&delivery(&discovered, "kitchen/new", message, false)).unwrap(),
+        "Kitchen | temperature | 20 °C; "
+    );
+    hear(&discovered, &[("k1", TEMPERATURE)]);
     // Somebody else of the same name begins to send.
     let humidity = TEMPERATURE.replace("\"temperature\"", "\"humidity\"").replace("°C", "%");
     hear(&discovered, &[("h", &humidity)]);
@@ -330,9 +346,8 @@ async fn a_name_that_somebody_else_has_is_not_given() {
             discovered.meets(&reading.unwrap());
         }
     };
+    // Of another quantity it is another device all the same.
     meets("Kitchen/pressure");
-    assert!(said(&discovered).starts_with("Kitchen | temperature"));
-    meets("Kitchen/temperature");
     let both = "Kitchen (k1) | temperature | 20 °C; Kitchen (k1) | humidity | 20 %; ";
     assert_eq!(said(&discovered), both);
     kept(&discovered).await;
@@ -398,10 +413,10 @@ fn a_device_says_whether_it_is_there_as_its_config_has_it() {
     }
     // What the topic says else is as it always was.
     let delivery = delivery(&discovered, "kitchen/up", "23.4 °C", false);
-    let found = Plans::of(&delivery).unwrap().decode(&delivery.message);
+    let (found, _) = Plans::of(&delivery).unwrap().decode(&delivery.message);
     assert_eq!(found, decode("kitchen/up", "23.4 °C".as_bytes()));
     hear(&discovered, &[("a", ""), ("b", "")]);
-    assert!(discovered.note("kitchen/up").is_none() && discovered.topics().is_empty());
+    assert!(discovered.note("kitchen/up").is_none() && discovered.read().topics().is_empty());
 }
 
 #[test]
@@ -419,7 +434,7 @@ fn of_several_topics_all_any_or_the_latest_count() {
         let dir = tempfile::tempdir().unwrap();
         let discovered = open(dir.path(), &[]);
         hear(&discovered, &[("a", &TEMPERATURE.replacen('{', &format!("{avty}{mode}"), 1))]);
-        assert_eq!(discovered.topics().len(), 3);
+        assert_eq!(discovered.read().topics().len(), 3);
         let words = [(up, "online"), ("bridge", &off), ("bridge", &on), (up, "offline")];
         let said = words.map(|(topic, word)| match heard(&discovered, topic, word).as_slice() {
             [] => "?",
@@ -428,4 +443,99 @@ fn of_several_topics_all_any_or_the_latest_count() {
         });
         assert_eq!(said.join(" "), expected, "{mode}");
     }
+}
+
+#[test]
+fn a_word_that_was_said_before_the_config_counts_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let with = |id: &str, own: &str| {
+        let head = format!(r#"{{"avty":[{{"t":"bridge"}},{{"t":"{own}"}}],"avty_mode":"all","#);
+        let config = TEMPERATURE.replacen('{', &head, 1).replace("\"k1\"", &format!("\"{id}\""));
+        config.replace("Kitchen", id).replace("kitchen/state", own)
+    };
+    hear(&discovered, &[("a", &with("a", "a/up"))]);
+    assert_eq!(heard(&discovered, "bridge", "online"), []);
+    let there = |who: &str| [(who.to_owned(), true)];
+    assert_eq!(heard(&discovered, "a/up", "online"), there("a"));
+    // Of another device, and of the same in other words.
+    hear(&discovered, &[("b", &with("b", "b/up"))]);
+    assert_eq!(heard(&discovered, "b/up", "online"), there("b"));
+    hear(&discovered, &[("a", &with("a", "a/up").replace("°C", "°F"))]);
+    assert_eq!(heard(&discovered, "a/up", "online"), there("a"));
+}
+
+#[test]
+fn one_that_had_waited_says_whether_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let one = TEMPERATURE.replacen('{', r#"{"uniq_id":"u1","#, 1);
+    let two = one.replacen('{', r#"{"avty_t":"kitchen/up","#, 1);
+    hear(&discovered, &[("a", &one), ("b", &two)]);
+    assert!(discovered.note("kitchen/up").is_none());
+    hear(&discovered, &[("a", "")]);
+    assert_eq!(heard(&discovered, "kitchen/up", "offline"), [("Kitchen".to_owned(), false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_is_wished_for_when_its_config_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let mut changed = discovered.changed();
+    let file = dir.path().join(super::file::FILE);
+    // The file cannot be written at first.
+    let new = file.with_extension("new");
+    std::fs::create_dir(&new).unwrap();
+    hear(&discovered, &[("k1", TEMPERATURE)]);
+    kept(&discovered).await;
+    assert!(discovered.topics().is_empty() && !changed.has_changed().unwrap());
+    std::fs::remove_dir(&new).unwrap();
+    // It is tried again without anything new.
+    kept(&discovered).await;
+    assert_eq!(
+        discovered.topics().into_iter().collect::<Vec<_>>(),
+        [("kitchen/state".into(), false)]
+    );
+    assert!(changed.has_changed().unwrap());
+    changed.mark_unchanged();
+    // What came before the end is written also when both are there.
+    for number in 0..20 {
+        hear(&discovered, &[("k1", &TEMPERATURE.replace("kitchen/state", &format!("n/{number}")))]);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        discovered.clone().keep(stop).await;
+        assert!(std::fs::read_to_string(&file).unwrap().contains(&format!("n/{number}")));
+    }
+}
+
+#[test]
+fn things_and_topics_are_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    for config in 0..45 {
+        let things: Vec<_> = (0..256)
+            .map(|thing| format!(r#""{thing}":{{"p":"sensor","stat_t":"t/{config}/{thing}"}}"#))
+            .collect();
+        let config_of = format!(r#"{{"cmps":{{{}}}}}"#, things.join(","));
+        let topic = format!("homeassistant/device/d{config}/config");
+        assert!(discovered.heard(&topic, config_of.as_bytes()));
+    }
+    let counts = discovered.counts();
+    assert_eq!((counts.configs, counts.refused), (39, 6));
+    assert_eq!(discovered.read().topics().len(), 39 * 256);
+}
+
+#[test]
+fn a_reading_that_is_known_is_not_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let is_later = |topic: &str, at: Option<i64>| {
+        let mut reading = decode(topic, b"20").remove(0).unwrap();
+        reading.taken_at = at.map(UnixMicros);
+        discovered.is_later(&reading)
+    };
+    let known =
+        [None, Some(NEWEST.0), Some(NEWEST.0 + 1)].map(|at| is_later("Kitchen/temperature", at));
+    assert_eq!(known, [false, false, true]);
+    assert!(is_later("Kitchen/humidity", Some(1)));
 }

@@ -244,10 +244,12 @@ fn wishes(discovered: &Discovered, filters: &[String]) -> Wishes {
     let plain: Vec<_> = filters.iter().map(|filter| discovery::plain(filter)).collect();
     Wishes::new(changed, move || {
         let is_heard = |name: &String| plain.iter().any(|filter| topic::matches(filter, name));
-        let topics = discovered.topics().into_iter().filter(|topic| !is_heard(topic));
+        let topics = discovered.topics().into_iter().filter(|(topic, _)| !is_heard(topic));
         match &group {
-            Some(group) => topics.map(|topic| (format!("{group}{topic}"), false)).collect(),
-            None => topics.map(|topic| (topic, false)).collect(),
+            Some(group) => {
+                topics.map(|(topic, again)| (format!("{group}{topic}"), again)).collect()
+            }
+            None => topics.collect(),
         }
     })
 }

@@ -51,9 +51,12 @@ impl Hearing {
         let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
         let id = own_client_id(folder)?;
         let (ears, words, again) = Ears::new(&settings.prefix, &id, settings.announce);
-        let (cover, view) = (cover(&topics, ears.ours(), &spoken), view.clone());
-        let known = move |device: &str, quantity: &str| view.topic_of(device, quantity);
-        let around = Around { cover: Arc::new(cover), known: Arc::new(known) };
+        let cover = cover(&topics, ears.ours(), &spoken);
+        let (of_devices, of_series) = (view.clone(), view.clone());
+        let known = move |device: &str| of_devices.topics_of(device);
+        let newest = move |device: &str, quantity: &str| of_series.newest(device, quantity);
+        let around =
+            Around { cover: Arc::new(cover), known: Arc::new(known), newest: Arc::new(newest) };
         let discovered = Discovered::open(folder, settings, around);
         let (settings, folder) = (settings.clone(), folder.clone());
         let again = (words, again);

@@ -34,14 +34,19 @@ pub(super) fn decoded(
         // Before its own readings: they are later than what it says of being there.
         let heard = found.said.into_iter().map(|(who, is)| Heard::now(who, is, behind)).collect();
         let outcomes = described(found.outcomes, message);
+        outcomes.iter().flatten().for_each(|reading| discovered.meets(reading));
         return Decoded { outcomes, past: found.past, heard };
     }
-    let found = match plans {
+    let (found, by_config) = match plans {
         Some(plans) => plans.decode(message),
-        None => decode(&message.topic, &message.payload),
+        None => (decode(&message.topic, &message.payload), false),
     };
-    let outcomes = described(found, message);
-    if plans.is_none_or(Plans::is_second) {
+    let mut outcomes = described(found, message);
+    if by_config && message.retained_copy {
+        // The broker says it again with every new subscription.
+        outcomes.retain(|one| one.as_ref().map_or(true, |reading| discovered.is_later(reading)));
+    }
+    if !by_config {
         outcomes.iter().flatten().for_each(|reading| discovered.meets(reading));
     }
     let mut by_configs = plans.map(|plans| plans.heard(message, behind)).unwrap_or_default();
