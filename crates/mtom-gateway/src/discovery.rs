@@ -6,7 +6,7 @@
 //! the file is written by a task of its own.
 
 use crate::settings::HomeAssistant;
-pub(crate) use book::{Around, Cover};
+pub(crate) use around::{Around, Cover};
 use book::{Book, Heard};
 use mtom_broker::client::Wanted;
 use mtom_broker::intake::Note;
@@ -23,9 +23,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+mod around;
 mod book;
 mod fate;
 mod file;
+mod known;
 mod names;
 mod plans;
 mod shown;

@@ -3,14 +3,16 @@
 //! Full: a new config is not taken, and counted; a sensor that is one too many on its topic, or has the identifier of
 //! another, is not read, and says so until there is room for it.
 
+use super::around::{Around, Cover};
 use super::fate::{Fate, PLANS_LEN_MAX, not_understood};
-use super::names::{Given, KnownSeries, Names};
+use super::known::{Known, sensor, shown};
+use super::names::{Given, Names};
 use super::plans::{Last, Plan, Plans, Said, Word};
 use super::shown::{Counts, Shown};
 use mtom_broker::client::Wanted;
-use mtom_protocol::discovery::there::{self, There};
+use mtom_protocol::discovery::there;
 use mtom_protocol::discovery::{
-    CONFIG_LEN_MAX, Component, Config, Meaning, NotUnderstood, Place, Sensor, read,
+    CONFIG_LEN_MAX, Component, Config, Meaning, NotUnderstood, Place, read,
 };
 use mtom_protocol::time::UnixMicros;
 use std::collections::{BTreeMap, HashMap};
@@ -24,42 +26,6 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 const THINGS_LEN_MAX: usize = 10_000;
 /// Topics of all of them together.
 const TOPICS_LEN_MAX: usize = 10_000;
-
-/// How a topic is read without any config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cover {
-    /// It is not.
-    None,
-    /// It comes with everything else, by `#` alone.
-    Everything,
-    /// `ingest.topics` names it.
-    Named,
-    /// It is spoken past the readings: to a switch, or by a gateway.
-    Past,
-}
-
-/// What there is besides configs.
-#[derive(Clone)]
-pub(crate) struct Around {
-    pub(crate) cover: Arc<dyn Fn(&str) -> Cover + Send + Sync>,
-    pub(crate) known: Arc<KnownSeries>,
-    pub(crate) newest: Arc<Newest>,
-}
-
-/// When the newest reading of a series was measured, told its device and its quantity; `None`: nobody knows.
-type Newest = dyn Fn(&str, &str) -> Option<UnixMicros> + Send + Sync;
-
-impl Around {
-    /// Nothing.
-    #[cfg(test)]
-    pub(crate) fn none() -> Self {
-        Self {
-            cover: Arc::new(|_| Cover::None),
-            known: Arc::new(|_| Vec::new()),
-            newest: Arc::new(|_, _| None),
-        }
-    }
-}
 
 /// What is known.
 pub(super) struct Book {
@@ -83,16 +49,6 @@ struct Entry {
     order: u64,
     text: String,
     said: Result<Known, NotUnderstood>,
-}
-
-/// A config that is understood.
-struct Known {
-    config: Config,
-    device: Arc<str>,
-    /// The name is given to it: something of it is read.
-    is_given: bool,
-    /// By the key of the thing; sensors and switches.
-    fates: BTreeMap<String, Fate>,
 }
 
 /// A config as it is written down.
@@ -504,15 +460,6 @@ impl Book {
     }
 }
 
-impl Known {
-    /// Where it says whether it is there: its first sensor that is read speaks for it.
-    fn there(&self) -> Option<&Arc<There>> {
-        let is_read =
-            |component: &&Component| matches!(self.fates.get(&component.key), Some(Fate::Read(_)));
-        self.config.components.iter().filter(is_read).find_map(|component| component.there.as_ref())
-    }
-}
-
 /// What is kept of a config: of one that is too long only that it was there.
 fn kept(text: &str) -> &str {
     if text.len() <= CONFIG_LEN_MAX { text } else { "" }
@@ -524,27 +471,4 @@ fn things(said: &Result<Config, NotUnderstood>) -> usize {
 
 fn things_of(entry: &Entry) -> usize {
     entry.said.as_ref().map_or(0, |known| known.config.components.len())
-}
-
-fn sensor(component: &Component) -> Option<&Sensor> {
-    match &component.meaning {
-        Ok(Meaning::Sensor(sensor)) => Some(sensor),
-        _ => None,
-    }
-}
-
-fn shown(topic: &str, known: &Known, component: &Component) -> Option<Shown> {
-    let standing = match (&component.meaning, known.fates.get(&component.key)) {
-        (Err(reason), _) => not_understood(reason),
-        (Ok(meaning), Some(fate)) => fate.standing(meaning)?,
-        (Ok(_), None) => return None,
-    };
-    Some(Shown {
-        config: topic.to_owned(),
-        device: known.device.to_string(),
-        origin: known.config.origin.clone(),
-        key: component.key.clone(),
-        platform: component.platform.clone(),
-        standing,
-    })
 }
