@@ -19,6 +19,7 @@ use tokio::sync::{Notify, broadcast};
 mod availability;
 pub mod flow;
 pub mod forwarded;
+mod known;
 mod newest;
 mod sentence;
 mod words;
@@ -358,19 +359,6 @@ impl View {
             }
             self.send(Update::Reading(Arc::clone(reading)));
         }
-    }
-
-    /// On which topics the newest readings of a device came, one for each of its series.
-    pub(crate) fn topics_of(&self, device: &str) -> Vec<Arc<str>> {
-        let state = self.state();
-        let all = state.latest.range((Arc::from(device), Arc::from(""))..);
-        let its = all.take_while(|((of, _), _)| **of == *device);
-        its.map(|(_, newest)| Arc::clone(&newest.reading.topic)).collect()
-    }
-
-    /// When the newest reading of a series was measured, or came; `None`: there is none.
-    pub(crate) fn newest(&self, device: &str, quantity: &str) -> Option<UnixMicros> {
-        Some(self.state().latest.get(&(device.into(), quantity.into()))?.at)
     }
 
     /// What passes each part of the path at present.
