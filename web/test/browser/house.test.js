@@ -37,7 +37,7 @@ test("what is told and what was found is on the page, in both languages and on a
     mtom.publish("homeassistant/status", "offline");
     await page.waitForSelector("#house-line[data-state=away]");
     mtom.publish("homeassistant/sensor/bath/config", JSON.stringify(CONFIG));
-    const odd = { ...CONFIG, val_tpl: "{{ value_json.t * 2 }}" };
+    const odd = { ...CONFIG, val_tpl: "{{ value_json.t ** 2 }}" };
     mtom.publish("homeassistant/sensor/odd/config", JSON.stringify(odd));
     const light = { cmd_t: "cmnd/lamp", stat_t: "stat/lamp", dev: { ids: "l", name: "Lamp" } };
     mtom.publish("homeassistant/switch/lamp/config", JSON.stringify(light));
