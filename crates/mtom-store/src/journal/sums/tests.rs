@@ -27,6 +27,17 @@ fn refuse(journal: &Journal) {
     journal.connection.execute_batch(sql).unwrap();
 }
 
+/// One reading in the sums, and two more that the disk has refused to take into them.
+fn refused() -> (Folder, Journal) {
+    let folder = Folder::new();
+    let mut journal = folder.open();
+    store(&mut journal, &[(celsius("a", 20.0), after(0))]);
+    refuse(&journal);
+    ahead(&mut journal, &[(21.0, SECOND), (22.0, 2 * SECOND)]);
+    journal.sum_up();
+    (folder, journal)
+}
+
 fn take(journal: &Journal) {
     journal.connection.execute_batch("DROP TRIGGER refused").unwrap();
 }
@@ -88,12 +99,7 @@ fn a_program_that_keeps_the_file_is_not_waited_for() {
 
 #[test]
 fn sums_that_the_disk_refuses_come_with_the_next_batch() {
-    let folder = Folder::new();
-    let mut journal = folder.open();
-    store(&mut journal, &[(celsius("a", 20.0), after(0))]);
-    refuse(&journal);
-    ahead(&mut journal, &[(21.0, SECOND), (22.0, 2 * SECOND)]);
-    journal.sum_up();
+    let (folder, mut journal) = refused();
     ahead(&mut journal, &[(23.0, 3 * SECOND)]);
     assert_eq!(unsummed(&journal), 3);
     take(&journal);
@@ -109,12 +115,7 @@ fn sums_that_the_disk_refuses_come_with_the_next_batch() {
 
 #[test]
 fn what_the_sums_do_not_have_is_not_deleted() {
-    let folder = Folder::new();
-    let mut journal = folder.open();
-    store(&mut journal, &[(celsius("a", 20.0), after(0))]);
-    refuse(&journal);
-    ahead(&mut journal, &[(21.0, SECOND), (22.0, 2 * SECOND)]);
-    journal.sum_up();
+    let (_folder, mut journal) = refused();
     let keep = Keep { raw: Some(Duration::ZERO), ..Keep::default() };
     let later = after(86_400 * SECOND);
     while journal.forget(&keep, later, None).unwrap().has_more {}
