@@ -219,8 +219,9 @@ impl Relay {
                 for (actuator, wanted) in effects.wanted.drain(..) {
                     self.board.want(&actuator, wanted);
                 }
-                self.journal.sum_up();
                 self.journal.sync()?;
+                // While the disk is waited for, the links have a processor more.
+                self.journal.sum_up();
                 if batch_len > 0 {
                     let took = (self.clock)().since(now);
                     self.journal.took(latency::Hop::ArrivedToStored, now, took, batch_len as u64);
