@@ -1,6 +1,6 @@
 //! The live port: every viewer gets every temperature once, in order (`wire.md` §1.2).
 //!
-//! A frame is encoded once and its bytes are shared by all viewers, to whom one task writes (`sweep.rs`).
+//! A frame is encoded once and its bytes are shared by all viewers, to whom two tasks write (`sweep.rs`).
 //! Offering never waits for a viewer: one that is too slow skips ahead to the newest frame of each series,
 //! and one whose socket takes nothing for [`Limits::stall`] is closed.
 
@@ -15,10 +15,10 @@ use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use mtom_protocol::original::{self, HELLO, LiveRequest, Malformed};
 use mtom_protocol::reading::{Reading, StoredReading};
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use std::{array, io};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 const FRAMES_MAX: usize = 4_096;
 /// Series whose newest frame is kept for those who skip ahead: at most about 5 MB.
 const SERIES_MAX: usize = 16_384;
+/// Tasks that write to the viewers, each to its part of them: each keeps a processor busy while it does.
+const SWEEPS: usize = 2;
 /// One write to one viewer. Also what a viewer may cost that takes only part of a write.
 const BATCH_LEN_MAX: usize = 8 * 1024;
 
@@ -187,32 +189,42 @@ pub async fn serve_live(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let player = Arc::new(Player::new(history, hub.shared.zone.clone(), limits.page));
-    let sweep = Arc::new(Sweep::new(limits.turn_len));
+    let sweeps: [Arc<Sweep>; SWEEPS] = array::from_fn(|_| Arc::new(Sweep::new(limits.turn_len)));
     let tally = hub.shared.tally.clone();
     let talk = {
-        let (hub, sweep) = (hub.clone(), Arc::clone(&sweep));
+        let (hub, sweeps, next) = (hub.clone(), sweeps.clone(), Arc::<AtomicUsize>::default());
         move |connection| {
-            Viewer::new(connection, hub.clone(), Arc::clone(&player), Arc::clone(&sweep)).talk()
+            let sweep = &sweeps[next.fetch_add(1, Ordering::Relaxed) % SWEEPS];
+            Viewer::new(connection, hub.clone(), Arc::clone(&player), Arc::clone(sweep)).talk()
         }
     };
     let stop = stop.child_token();
-    // Viewers are told to go when they have been shown what was there; also where the sweep fails.
     let end = CancellationToken::new();
     let mut swept = JoinSet::new();
-    swept.spawn({
-        let (stop, guard) = (stop.clone(), end.clone().drop_guard());
-        async move {
-            let _guard = guard;
-            show_all(&hub, &sweep, limits.farewell, &stop).await;
-        }
-    });
-    let outcome = serve(listener, access, limits, tally, end, talk).await;
-    // The listener may have failed.
-    stop.cancel();
-    while let Some(ended) = swept.join_next().await {
-        ended.map_err(io::Error::other)?;
+    for sweep in sweeps {
+        let (hub, stop) = (hub.clone(), stop.clone());
+        swept.spawn(async move { show_all(&hub, &sweep, limits.farewell, &stop).await });
     }
-    outcome
+    let shown = async {
+        let mut outcome = Ok(());
+        while let Some(ended) = swept.join_next().await {
+            if let Err(failed) = ended {
+                outcome = Err(io::Error::other(failed));
+                stop.cancel();
+            }
+        }
+        // Viewers are told to go when they have been shown what was there.
+        end.cancel();
+        outcome
+    };
+    let served = async {
+        let outcome = serve(listener, access, limits, tally, end.clone(), talk).await;
+        // The listener may have failed.
+        stop.cancel();
+        outcome
+    };
+    let (shown, served) = tokio::join!(shown, served);
+    shown.and(served)
 }
 
 /// Shows all viewers what comes until `stop`, and then for at most `farewell` what has come until then.

@@ -1,4 +1,4 @@
-//! One task that writes to all viewers of a port which take what they are shown.
+//! A task that writes to all viewers of a port, or a part of them, which take what they are shown.
 //!
 //! Ten thousand tasks that each wake up for one write cost as much as the writes. Here one goes round and writes to
 //! each socket without waiting; who does not take it whole is left to its own task until it has caught up
