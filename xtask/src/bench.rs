@@ -15,7 +15,7 @@ const PARTS_ALONE: [&str; 5] = ["store", "history", "drain", "rules", "replay"];
 /// What measures the page needs a browser.
 const PAGE: &str = "page";
 
-/// Sets up mosquitto, builds in release, becomes the benchmark program with `args`.
+/// Sets up mosquitto, builds as for the archives, becomes the benchmark program with `args`.
 ///
 /// The benchmark finds the binary under test in `MTOM_BIN`.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
@@ -37,9 +37,9 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     }
     // Always both and in one go: alone each would have other features, and all would be built again.
     let packages = ["--package=mtom-bench", "--package=mtom"];
-    programs::run(repo.cargo().args(["build", "--release"]).args(packages))?;
-    let mut bench = Command::new(repo.binary("release", "mtom-bench"));
-    bench.current_dir(repo.root()).args(args).env("MTOM_BIN", repo.binary("release", "mtom"));
+    programs::run(repo.cargo().args(["build", "--profile=shipped"]).args(packages))?;
+    let mut bench = Command::new(repo.binary("shipped", "mtom-bench"));
+    bench.current_dir(repo.root()).args(args).env("MTOM_BIN", repo.binary("shipped", "mtom"));
     if has_page && let Some(chromium) = setup::chromium(repo) {
         bench.env("CHROMIUM", chromium);
     }

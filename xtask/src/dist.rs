@@ -151,11 +151,11 @@ fn make(repo: &Repo, platform: Platform, build_dir: &str) -> Result<Archive> {
     Ok(Archive { folder, platform, bytes })
 }
 
-/// Builds the binary in release, without symbols and without paths of this computer.
+/// Builds the binary as a whole, without symbols and without paths of this computer.
 fn build(repo: &Repo, platform: Platform, target: &Path) -> Result<PathBuf> {
     let mut cargo = platform.cargo(repo, "build");
-    cargo.args(["--release", "--locked", "--package=mtom", "--bin=mtom"]);
-    cargo.args(["--config=profile.release.strip=\"symbols\"", "--target-dir"]).arg(target);
+    cargo.args(["--profile=shipped", "--locked", "--package=mtom", "--bin=mtom"]);
+    cargo.args(["--config=profile.shipped.strip=\"symbols\"", "--target-dir"]).arg(target);
     let home = cargo_home(repo);
     // Of several that fit the last counts: the folder of the build lies in that of the sources.
     let places = [(repo.root(), "/mtom"), (&home, "/cargo"), (target, "/target")];
@@ -173,7 +173,7 @@ fn build(repo: &Repo, platform: Platform, target: &Path) -> Result<PathBuf> {
     let triple = platform.triple().replace('-', "_");
     cargo.env(format!("CFLAGS_{triple}"), map("-ffile-prefix-map=", " "));
     programs::run(&mut cargo)?;
-    Ok(target.join(platform.triple()).join("release").join(platform.program("mtom")))
+    Ok(target.join(platform.triple()).join("shipped").join(platform.program("mtom")))
 }
 
 /// Where cargo keeps the sources of dependencies.
