@@ -368,7 +368,8 @@ async fn hand_over(intake: &Intake, incoming: &Incoming) -> Handed {
     let retained_copy = incoming.retained_copy;
     let manner = if retained_copy { Manner::Copy } else { Manner::Now };
     if intake.is_aside(topic, &incoming.payload, manner) {
-        return Handed::Done;
+        let receipt = intake.kept(topic).filter(|_| incoming.is_awaited());
+        return receipt.map_or(Handed::Done, Handed::Awaited);
     }
     let Some(wanted) = intake.wants(topic, &incoming.payload) else { return Handed::Done };
     let properties = incoming.properties().iter();

@@ -268,6 +268,12 @@ impl Gate {
         }
         let manner = if publish.retain { Manner::ToKeep } else { Manner::Now };
         if self.intake.is_aside(topic, &publish.payload, manner) {
+            let receipt = self.intake.kept(topic).filter(|_| publish.qos != QoS::AtMostOnce);
+            if let Some(receipt) = receipt
+                && !receipt.is_safe().await
+            {
+                return PublishAclResult::rejected(true, None);
+            }
             return PublishAclResult::allow();
         }
         if clears(publish) {

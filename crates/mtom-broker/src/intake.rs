@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// User properties that are handed on with a message, and the longest name or value, in bytes.
 const PROPERTIES_LEN_MAX: usize = 8;
@@ -66,7 +66,10 @@ impl Delivery {
     #[must_use]
     pub fn awaited(message: Message) -> (Self, Receipt) {
         let (sender, receipt) = oneshot::channel();
-        (Self { message, note: None, receipt: Some(sender), waiting: None }, Receipt(receipt))
+        (
+            Self { message, note: None, receipt: Some(sender), waiting: None },
+            Receipt(Until::Safe(receipt)),
+        )
     }
 
     /// A delivery that nobody waits for (QoS 0).
@@ -96,14 +99,33 @@ impl Delivery {
     }
 }
 
-/// Resolves when the delivery is safe, or is given up.
+/// Resolves when the message is safe, or is given up.
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<()>);
+pub struct Receipt(Until);
+
+#[derive(Debug)]
+enum Until {
+    /// A delivery is safe.
+    Safe(oneshot::Receiver<()>),
+    /// So much is written down.
+    Written(watch::Receiver<u64>, u64),
+}
 
 impl Receipt {
+    /// Of a message that is safe once `written` says that number or more.
+    #[must_use]
+    pub fn written(written: watch::Receiver<u64>, number: u64) -> Self {
+        Self(Until::Written(written, number))
+    }
+
     /// True when the message is safe; false when it must not be acknowledged.
     pub async fn is_safe(self) -> bool {
-        self.0.await.is_ok()
+        match self.0 {
+            Until::Safe(receipt) => receipt.await.is_ok(),
+            Until::Written(mut written, number) => {
+                written.wait_for(|written| *written >= number).await.is_ok()
+            }
+        }
     }
 }
 
@@ -117,6 +139,7 @@ pub struct Intake {
     also: Arc<Also>,
     ignored: Arc<dyn Fn(&str) + Send + Sync>,
     aside: Arc<Aside>,
+    keeping: Arc<Keeping>,
     tally: Tally,
 }
 
@@ -132,6 +155,9 @@ type Also = dyn Fn(&str, &[u8]) -> bool + Send + Sync;
 
 /// Whether a message on that topic goes no further; told its payload, and how it comes.
 type Aside = dyn Fn(&str, &[u8], Manner) -> bool + Send + Sync;
+
+/// When a message that went no further is safe; `None`: it is.
+type Keeping = dyn Fn(&str) -> Option<Receipt> + Send + Sync;
 
 /// What an [`Intake`] has counted, without the right to hand anything over. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -192,8 +218,9 @@ impl Intake {
         let noting = Arc::new(|_: &str| None);
         let also = Arc::new(|_: &str, _: &[u8]| false);
         let aside = Arc::new(|_: &str, _: &[u8], _: Manner| false);
+        let keeping = Arc::new(|_: &str| None);
         let tally = Tally::default();
-        (Self { queue, wanted, noting, also, ignored, aside, tally }, deliveries)
+        (Self { queue, wanted, noting, also, ignored, aside, keeping, tally }, deliveries)
     }
 
     /// Asks `noting` first for each topic: where it has a note the message is wanted, and the note comes with it, so
@@ -227,6 +254,20 @@ impl Intake {
             before(topic, payload, manner) || aside(topic, payload, manner)
         };
         Self { aside: Arc::new(aside), ..self }
+    }
+
+    /// Asks `keeping` by its topic when a message that goes no further is safe; before, it is not acknowledged.
+    #[must_use]
+    pub fn keeping(
+        self,
+        keeping: impl Fn(&str) -> Option<Receipt> + Send + Sync + 'static,
+    ) -> Self {
+        Self { keeping: Arc::new(keeping), ..self }
+    }
+
+    /// When a message on that topic is safe that went no further; `None`: it is.
+    pub(crate) fn kept(&self, topic: &str) -> Option<Receipt> {
+        (self.keeping)(topic)
     }
 
     /// Whether the message goes no further.

@@ -2,14 +2,15 @@
 //!
 //! A topic that such a device names is listened to by itself and read as the device says. One that `ingest.topics`
 //! names is read as it always was, whoever names it too; and where `#` alone brings it, so is every message in which
-//! that finds a reading. Configs are kept in the data folder, because a broker that keeps our session does not say them again. Nothing here waits:
-//! the file is written by a task of its own.
+//! that finds a reading. Configs are kept in the data folder, because a broker that keeps our session does not say them
+//! again; one is acknowledged once it is written there, so that what its device says after it is never read by an older
+//! one, not even after a crash. Nothing here waits: the file is written by a task of its own.
 
 use crate::settings::HomeAssistant;
 pub(crate) use around::{Around, Cover};
 use book::{Book, Heard};
 use mtom_broker::client::Wanted;
-use mtom_broker::intake::Note;
+use mtom_broker::intake::{Note, Receipt};
 use mtom_protocol::discovery::{place, read};
 use mtom_protocol::reading::Reading;
 use mtom_protocol::topic;
@@ -17,7 +18,7 @@ pub(crate) use plans::Plans;
 pub use shown::{Counts, Shown, Standing};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -34,6 +35,8 @@ mod shown;
 
 /// Changes come many at a time, when a broker says all that it has kept.
 const WRITE_DELAY: Duration = Duration::from_secs(1);
+/// So long the first of them waits for the others.
+const GATHER_DELAY: Duration = Duration::from_millis(100);
 /// Whoever is called so in a config's origin is a gateway; its readings are somebody else's already.
 pub(crate) const ORIGIN: &str = "mtom";
 
@@ -53,6 +56,10 @@ struct Inner {
     /// config also after a crash.
     written: RwLock<Wanted>,
     version: watch::Sender<u64>,
+    /// How often something has changed in the book.
+    changes: AtomicU64,
+    /// So many of these are written down, or could not be.
+    tried: watch::Sender<u64>,
     /// The file is older than the book.
     is_older: Notify,
     path: PathBuf,
@@ -70,8 +77,20 @@ impl Discovered {
         let is_any = AtomicBool::new(!book.is_empty());
         let (version, _) = watch::channel(0);
         let written = RwLock::new(book.topics());
+        let (changes, tried) = (AtomicU64::new(0), watch::channel(0).0);
         let (book, is_older) = (RwLock::new(book), Notify::new());
-        Self(Arc::new(Inner { prefix, is_on, book, is_any, written, version, is_older, path }))
+        Self(Arc::new(Inner {
+            prefix,
+            is_on,
+            book,
+            is_any,
+            written,
+            version,
+            changes,
+            tried,
+            is_older,
+            path,
+        }))
     }
 
     /// Nobody is listened to.
@@ -114,9 +133,24 @@ impl Discovered {
         };
         if heard == Heard::Changed {
             self.0.is_any.store(!self.read().is_empty(), Ordering::Release);
-            self.0.is_older.notify_one();
+            self.changed_now();
         }
         true
+    }
+
+    /// When what was heard on that topic is written down; `None`: it is, or there was nothing to write. One that
+    /// cannot be written does not hold up the readings behind it for longer than one try.
+    pub(crate) fn until_written(&self, topic: &str) -> Option<Receipt> {
+        place(&self.0.prefix, topic).filter(|_| self.0.is_on)?;
+        let changes = self.0.changes.load(Ordering::Acquire);
+        let is_tried = *self.0.tried.borrow() >= changes;
+        (!is_tried).then(|| Receipt::written(self.0.tried.subscribe(), changes))
+    }
+
+    /// Something has changed in the book.
+    fn changed_now(&self) {
+        self.0.changes.fetch_add(1, Ordering::AcqRel);
+        self.0.is_older.notify_one();
     }
 
     /// How a message on `topic` is read, where a discovered device has its readings there: it goes with the message.
@@ -135,7 +169,7 @@ impl Discovered {
             return;
         }
         self.write().rename(device);
-        self.0.is_older.notify_one();
+        self.changed_now();
         tracing::info!(%device, "a discovered device has another name: readings on {topic} have its own");
     }
 
@@ -183,7 +217,11 @@ impl Discovered {
                 () = self.0.is_older.notified() => {}
                 () = stop.cancelled() => return,
             }
+            let _ = tokio::time::timeout(GATHER_DELAY, stop.cancelled()).await;
+            // What changes from here on is written the next time, or twice.
+            let changes = self.0.changes.load(Ordering::Acquire);
             let written = self.write_down().await;
+            self.0.tried.send_replace(changes);
             if let Err(cause) = &written {
                 if !is_failing {
                     tracing::warn!(%cause, "what devices told Home Assistant is not kept: it is tried again");

@@ -60,7 +60,9 @@ pub(super) fn intake(
             view.ignored(name, clock());
         }
     });
-    let (tally, discovered, ears) = (intake.tally(), discovered.clone(), ears.clone());
+    let (tally, written) = (intake.tally(), discovered.clone());
+    let (discovered, ears) = (discovered.clone(), ears.clone());
+    let intake = intake.keeping(move |topic| written.until_written(topic));
     let is_apart = house.is_apart;
     let intake = intake.showing(move |topic, payload, manner| {
         let is_of_house = || {

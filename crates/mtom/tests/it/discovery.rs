@@ -176,6 +176,82 @@ async fn an_external_broker_is_asked_for_what_was_discovered_and_says_it_again_a
 }
 
 #[tokio::test]
+async fn what_was_said_while_it_was_killed_is_stored_as_the_newest_config_has_it() {
+    let Some(program) = program() else { return };
+    let broker = Mosquitto::start(program);
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("broker.url=mqtt://{}", broker.address);
+    let start = || Mtom::serve("gateway", dir.path(), &[&url, DISCOVER]);
+    let mut mtom = start();
+    if !mosquitto_retain(broker.address, KITCHEN, KITCHEN_CONFIG.as_bytes()) {
+        return;
+    }
+    soon("its topic is noted", async {
+        let noted = || std::fs::read_to_string(dir.path().join("broker-wishes"));
+        while !noted().is_ok_and(|text| text.lines().any(|line| line == KITCHEN_STATE)) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    heard(&mtom, broker.address).await;
+    mtom.kill();
+    for value in ["22.1", "22.2", "22.3"] {
+        assert!(mosquitto_pub(broker.address, KITCHEN_STATE, value.as_bytes()));
+    }
+    let mut mtom = start();
+    stored(&mtom, "°C", 22.3).await;
+    for value in [22.1, 22.2, 22.3] {
+        assert_eq!(times(&mtom, value).await, 1, "{value}");
+    }
+    // Others keep the file busy; killed as soon as it has heard of the change, it hears of it once more.
+    let changes = [("one", "°F", 71.5), ("two", "K", 295.5), ("three", "°C", 22.5)];
+    for (id, unit, value) in changes {
+        let other = KITCHEN_CONFIG.replace("kitchen/", id).replace("a4cf12d3e4f5", id);
+        let other = other.replace("ESP", id);
+        let topic = format!("homeassistant/sensor/{id}/config");
+        assert!(mosquitto_retain(broker.address, &topic, other.as_bytes()));
+        let config = KITCHEN_CONFIG.replace("°C", unit);
+        assert!(mosquitto_retain(broker.address, KITCHEN, config.as_bytes()));
+        soon("the change", async {
+            loop {
+                let found = mtom.get("/api/v1/discovered").await;
+                let all = found["things"].as_array().unwrap();
+                let kitchen = all.iter().find(|thing| thing["config"] == KITCHEN).unwrap();
+                if kitchen["unit"] == unit {
+                    return;
+                }
+            }
+        })
+        .await;
+        mtom.kill();
+        assert!(mosquitto_pub(broker.address, KITCHEN_STATE, value.to_string().as_bytes()));
+        mtom = start();
+        stored(&mtom, unit, value).await;
+    }
+    // What was not acknowledged comes once more, and means the same then.
+    let history = mtom.get("/api/v1/readings?limit=1000").await;
+    for (_, unit, value) in changes {
+        let mut all = history["readings"].as_array().unwrap().iter();
+        assert!(all.all(|one| one["value"] != value || one["unit"] == unit), "{value} {unit}");
+    }
+}
+
+/// Waits until the newest in that unit is that.
+async fn stored(mtom: &Mtom, unit: &str, value: f64) {
+    soon(&format!("{value} {unit}"), async {
+        loop {
+            let found = mtom.get("/api/v1/latest").await;
+            let mut all = found["readings"].as_array().unwrap().iter();
+            if all.any(|one| one["unit"] == unit && one["value"] == value) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_not_wished_for_any_more_is_given_up_whoever_has_asked_for_it() {
     let Some(program) = program() else { return };
     let broker = Mosquitto::start(program);

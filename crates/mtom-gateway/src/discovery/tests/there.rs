@@ -5,6 +5,7 @@ use crate::availability::Who;
 use crate::discovery::{Discovered, Plans, file};
 use mtom_protocol::payload::decode;
 use mtom_protocol::time::UnixMicros;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Who says with a message whether it is there.
@@ -115,7 +116,11 @@ async fn a_topic_is_wished_for_when_its_config_is_written_down() {
     let new = file.with_extension("new");
     std::fs::create_dir(&new).unwrap();
     hear(&discovered, &[("k1", TEMPERATURE)]);
+    let is_waited_for = || discovered.until_written("homeassistant/sensor/k1/config").is_some();
+    assert!(is_waited_for() && discovered.until_written("kitchen/state").is_none());
     kept(&discovered).await;
+    // It was tried: what is behind it does not wait for ever.
+    assert!(!is_waited_for());
     assert!(discovered.topics().is_empty() && !changed.has_changed().unwrap());
     std::fs::remove_dir(&new).unwrap();
     // It is tried again without anything new.
@@ -126,6 +131,13 @@ async fn a_topic_is_wished_for_when_its_config_is_written_down() {
     );
     assert!(changed.has_changed().unwrap());
     changed.mark_unchanged();
+    // A config is safe when it is written, and not before.
+    hear(&discovered, &[("k1", &TEMPERATURE.replace("kitchen", "attic"))]);
+    let safe = discovered.until_written("homeassistant/sensor/k1/config").unwrap().is_safe();
+    let mut safe = std::pin::pin!(safe);
+    assert!(tokio::time::timeout(Duration::ZERO, safe.as_mut()).await.is_err());
+    kept(&discovered).await;
+    assert!(std::fs::read_to_string(&file).unwrap().contains("attic/state") && safe.await);
     // What came before the end is written also when both are there.
     for number in 0..20 {
         hear(&discovered, &[("k1", &TEMPERATURE.replace("kitchen/state", &format!("n/{number}")))]);
