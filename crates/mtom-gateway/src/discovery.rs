@@ -9,7 +9,6 @@
 use crate::settings::HomeAssistant;
 pub(crate) use around::{Around, Cover};
 use book::{Book, Heard};
-use mtom_broker::client::Wanted;
 use mtom_broker::intake::{Note, Receipt};
 use mtom_protocol::discovery::{place, read};
 use mtom_protocol::reading::Reading;
@@ -23,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+pub(crate) use topics::{Of, Topics};
 
 mod around;
 mod book;
@@ -32,6 +32,7 @@ mod known;
 mod names;
 mod plans;
 mod shown;
+mod topics;
 
 /// Changes come many at a time, when a broker says all that it has kept.
 const WRITE_DELAY: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ struct Inner {
     is_any: AtomicBool,
     /// The topics of what is written down, and how often they were others. A reading on one of these finds its
     /// config also after a crash.
-    written: RwLock<Wanted>,
+    written: RwLock<Topics>,
     version: watch::Sender<u64>,
     /// How often something has changed in the book.
     changes: AtomicU64,
@@ -191,9 +192,8 @@ impl Discovered {
         self.0.is_on.then_some(self.0.prefix.as_str())
     }
 
-    /// The topics to listen to at an external broker: those of what is written down. True: devices say there whether
-    /// they are there.
-    pub(crate) fn topics(&self) -> Wanted {
+    /// The topics to listen to: those of what is written down.
+    pub(crate) fn topics(&self) -> Topics {
         self.0.written.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Around {
     pub(crate) cover: Arc<dyn Fn(&str) -> Cover + Send + Sync>,
     pub(crate) known: Arc<KnownSeries>,
     pub(crate) newest: Arc<Newest>,
+    /// Gateways of a group share the readings: each gives the same names, whatever came to it first.
+    pub(crate) is_shared: bool,
 }
 
 /// When the newest reading of a series was measured, told its device and its quantity; `None`: nobody knows.
@@ -36,6 +38,7 @@ impl Around {
             cover: Arc::new(|_| Cover::None),
             known: Arc::new(|_| Vec::new()),
             newest: Arc::new(|_, _| None),
+            is_shared: false,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::known::{Known, sensor, shown};
 use super::names::{Given, Names};
 use super::plans::{Last, Plan, Plans, Said, Word};
 use super::shown::{Counts, Shown};
-use mtom_broker::client::Wanted;
+use super::topics::{Of, Topics};
 use mtom_protocol::discovery::there;
 use mtom_protocol::discovery::{
     CONFIG_LEN_MAX, Component, Config, Meaning, NotUnderstood, Place, read,
@@ -70,7 +70,7 @@ pub(super) enum Heard {
 
 impl Book {
     pub(super) fn new(around: Around) -> Self {
-        let names = Names::new(Arc::clone(&around.known));
+        let names = Names::new(Arc::clone(&around.known), around.is_shared);
         Self {
             around,
             entries: BTreeMap::new(),
@@ -220,7 +220,7 @@ impl Book {
             let plans = Arc::make_mut(plans);
             plans.is_second = cover != Cover::None;
             plans.last = Some(Arc::clone(self.last.entry(place.topic.clone()).or_default()));
-            let (config, device) = (Arc::clone(config), Arc::clone(&known.device));
+            let (config, device) = (Arc::clone(config), self.names.called(&known.device));
             plans.there.push(Word { config, device, at, said: Arc::clone(&said) });
         }
     }
@@ -261,7 +261,7 @@ impl Book {
                     plans.all.push(Plan {
                         config: Arc::clone(config),
                         sensor: sensor.clone(),
-                        device: Arc::clone(device),
+                        device: self.names.called(device),
                         quantity: Arc::clone(&quantity),
                     });
                     if plans.is_second { Fate::Second(quantity) } else { Fate::Read(quantity) }
@@ -359,7 +359,7 @@ impl Book {
 
     /// Calls the device otherwise that has this name.
     pub(super) fn rename(&mut self, device: &Arc<str>) {
-        let Some(id) = self.names.give_up(device) else { return };
+        let Some((id, called)) = self.names.give_up(device) else { return };
         let is_its = |entry: &Entry| {
             let known = entry.said.as_ref().ok();
             known.is_some_and(|known| known.is_given && known.config.device.id == id)
@@ -373,6 +373,10 @@ impl Book {
             let line = Line { device: String::new(), ..line };
             let said = entry.said.map(|known| known.config);
             self.take(&line.topic, entry.order, &entry.text, said, &line);
+            let now = self.entries.get(&line.topic).and_then(|entry| entry.said.as_ref().ok());
+            if let Some(now) = now {
+                self.names.call(&called, &now.device);
+            }
         }
     }
 
@@ -380,10 +384,10 @@ impl Book {
         self.plans.get(topic).map(Arc::clone)
     }
 
-    /// True: devices say there whether they are there.
-    pub(super) fn topics(&self) -> Wanted {
-        let all = self.plans.iter();
-        all.map(|(topic, plans)| (topic.clone(), !plans.there.is_empty())).collect()
+    pub(super) fn topics(&self) -> Topics {
+        let of =
+            |plans: &Plans| Of { readings: !plans.all.is_empty(), words: !plans.there.is_empty() };
+        self.plans.iter().map(|(topic, plans)| (topic.clone(), of(plans))).collect()
     }
 
     pub(super) fn newest(&self, device: &str, quantity: &str) -> Option<UnixMicros> {

@@ -1,10 +1,12 @@
 //! How the messages of one topic are read that discovered devices have their readings on.
 //!
 //! Made when a config comes, and carried with each message from the door to the relay, so that whether and how it is
-//! read is decided once. A sensor that finds nothing in a message says nothing. The device's own time and key are
+//! read is decided once; but under the name that its device has when it is read, because one that was given up meanwhile
+//! is somebody else's. A sensor that finds nothing in a message says nothing. The device's own time and key are
 //! used where they stand in it as in plain JSON; what is there and is none of these is somebody else's word. A copy that
 //! the broker had kept is a reading only with such a time.
 
+use super::names::Called;
 use crate::availability::{Heard, Who};
 use mtom_broker::intake::{Delivery, Message};
 use mtom_protocol::discovery::Sensor;
@@ -50,7 +52,7 @@ impl Last {
 #[derive(Clone)]
 pub(crate) struct Word {
     pub(super) config: Arc<str>,
-    pub(super) device: Arc<str>,
+    pub(super) device: Arc<Called>,
     pub(super) at: usize,
     pub(super) said: Arc<Said>,
 }
@@ -75,7 +77,7 @@ pub(crate) struct Plan {
     /// Where its config stands.
     pub(super) config: Arc<str>,
     pub(super) sensor: Sensor,
-    pub(super) device: Arc<str>,
+    pub(super) device: Arc<Called>,
     pub(super) quantity: Arc<str>,
 }
 
@@ -123,7 +125,7 @@ impl Plans {
             let mut words = said.words.lock().unwrap_or_else(PoisonError::into_inner);
             *words.get_mut(*at)? = Some(newest);
             let is_available = said.there.is_there(&words, newest)?;
-            let who = Who::Device(Arc::clone(device));
+            let who = Who::Device(Arc::clone(device.name()));
             Some(Heard { behind, who, is_available, is_kept: message.retained_copy })
         });
         let mut heard: Vec<_> = heard.collect();
@@ -167,7 +169,7 @@ impl Plans {
         let said = self.all.iter().filter_map(|plan| {
             let state = plan.sensor.state(&payload)?;
             let reading = state.and_then(|(number, unit)| {
-                own.reading((&message.topic, &plan.device, &plan.quantity), number, unit)
+                own.reading((&message.topic, plan.device.name(), &plan.quantity), number, unit)
             });
             Some(reading)
         });

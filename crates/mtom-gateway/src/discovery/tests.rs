@@ -26,6 +26,7 @@ const NEWEST: UnixMicros = UnixMicros(1_000_000);
 
 /// With those filters of `ingest.topics`, and among series of others: device, quantity and topic.
 fn among(dir: &Path, filters: &[&str], known: &[[&str; 3]]) -> Discovered {
+    let is_shared = filters.iter().any(|filter| filter.starts_with("$share/"));
     let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
     let cover = move |name: &str| match filters.iter().find(|filter| matches(filter, name)) {
         None => Cover::None,
@@ -38,8 +39,12 @@ fn among(dir: &Path, filters: &[&str], known: &[[&str; 3]]) -> Discovered {
         its.map(|[_, _, topic]| topic.as_str().into()).collect()
     };
     let newest = |_: &str, quantity: &str| (quantity == "temperature").then_some(NEWEST);
-    let around =
-        Around { cover: Arc::new(cover), known: Arc::new(known), newest: Arc::new(newest) };
+    let around = Around {
+        cover: Arc::new(cover),
+        known: Arc::new(known),
+        newest: Arc::new(newest),
+        is_shared,
+    };
     Discovered::open(dir, &HomeAssistant { discover: true, ..HomeAssistant::default() }, around)
 }
 
@@ -145,6 +150,39 @@ fn two_things_of_one_name_are_two_series() {
         "Kitchen | temperature | 20 °C; Kitchen | c | 5 °C; Kitchen | d | 5 °C; "
     );
     assert_eq!(said("attic/state"), "Kitchen (k2) | temperature | 20 °C; ");
+    // Names that differ in a letter's case are two everywhere.
+    hear(&discovered, &[("e", &other.replace("k2", "k3").replace("\"Kitchen", "\"kitchen"))]);
+    assert_eq!(
+        said("attic/state"),
+        "Kitchen (k2) | temperature | 20 °C; kitchen | temperature | 20 °C; "
+    );
+}
+
+#[test]
+fn gateways_that_share_give_the_same_names_whatever_came_first() {
+    let other = TEMPERATURE.replace("k1", "k2").replace("kitchen/", "attic/");
+    for configs in [[("a", TEMPERATURE), ("b", &other)], [("b", &other), ("a", TEMPERATURE)]] {
+        let dir = tempfile::tempdir().unwrap();
+        let discovered = open(dir.path(), &["$share/g/Environ/#"]);
+        hear(&discovered, &configs);
+        let said = |topic: &str| said(&discovered, topic, r#"{"t":20}"#).unwrap();
+        assert_eq!(said("kitchen/state"), "Kitchen (k1) | temperature | 20 °C; ");
+        assert_eq!(said("attic/state"), "Kitchen (k2) | temperature | 20 °C; ");
+    }
+}
+
+#[test]
+fn a_number_that_is_free_again_is_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let discovered = open(dir.path(), &[]);
+    let names = || {
+        let said = said(&discovered, "kitchen/state", r#"{"t":20}"#).unwrap();
+        said.replace("Kitchen | ", "").replace(" | 20 °C", "")
+    };
+    hear(&discovered, &["1/c", "2/c", "3/c", "4/c"].map(|topic| (topic, TEMPERATURE)));
+    assert_eq!(names(), "temperature; c; c 2; c 3; ");
+    hear(&discovered, &[("3/c", ""), ("5/c", TEMPERATURE), ("6/c", TEMPERATURE)]);
+    assert_eq!(names(), "temperature; c; c 3; c 2; c 4; ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,9 +386,15 @@ async fn a_name_that_somebody_else_has_is_not_given() {
         }
     };
     // Of another quantity it is another device all the same.
+    let waiting = delivery(&discovered, "kitchen/state", message, false);
     meets("Kitchen/pressure");
     let both = "Kitchen (k1) | temperature | 20 °C; Kitchen (k1) | humidity | 20 %; ";
     assert_eq!(said(&discovered), both);
+    // What came before and is read now has no name that is somebody else's, however often it was given up.
+    assert_eq!(told(&waiting).unwrap(), both);
+    meets("Kitchen (k1)/pressure");
+    let both = both.replace("Kitchen (k1)", "Kitchen 2");
+    assert_eq!((said(&discovered), told(&waiting).unwrap()), (both.clone(), both.clone()));
     kept(&discovered).await;
     assert_eq!(said(&open(dir.path(), &[])), both);
 }

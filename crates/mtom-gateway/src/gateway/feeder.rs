@@ -6,7 +6,7 @@ use super::rivals::Side;
 use super::session::{Session, Wished};
 use super::{StartError, own_client_id};
 use crate::Clock;
-use crate::discovery::{self, Discovered};
+use crate::discovery::{self, Discovered, Of};
 use crate::forwarded::lines::{FORWARDINGS_LEN, Forwarding};
 use crate::forwarded::{self, Following, Upstream};
 use crate::guests::{self, Guests};
@@ -217,7 +217,7 @@ fn external(
     let kept = [settings.filters.clone(), settings.filters_wished.clone()].concat();
     let session = Session::new(dir, &settings.target, &settings.client_id, &kept);
     let wished = Wished::new(dir, &settings.target, &settings.client_id);
-    let wishes = wishes(&house.discovered, &settings.filters);
+    let wishes = wishes(&house.discovered, &settings);
     let wishes =
         wishes.noting(wished.noted(), kept.into_iter().collect(), move |all| wished.note(all));
     settings.is_known = session.is_known();
@@ -231,8 +231,12 @@ fn external(
     (Feeder::External(Box::new(external)), address, outlets)
 }
 
-/// The topics of discovered devices, shared with the gateways that share everything else.
-fn wishes(discovered: &Discovered, filters: &[String]) -> Wishes {
+/// The topics of discovered devices at a broker of whom that is asked for: shared with the gateways that share everything
+/// else, but for those on which devices only say whether they are there, which is for each of them to know. One that a
+/// filter of ours brings already is not asked for; where that is one of those that are only wished for, what the broker
+/// has kept of words is worth asking for, as they may come twice.
+fn wishes(discovered: &Discovered, settings: &client::Settings) -> Wishes {
+    let client::Settings { filters, filters_wished, .. } = settings;
     let group = |filter: &String| topic::subscription(filter).ok()?.0.map(str::to_owned);
     let mut groups: Vec<_> = filters.iter().map(group).collect();
     groups.dedup();
@@ -242,15 +246,20 @@ fn wishes(discovered: &Discovered, filters: &[String]) -> Wishes {
     };
     let (changed, discovered) = (discovered.changed(), discovered.clone());
     let plain: Vec<_> = filters.iter().map(|filter| discovery::plain(filter)).collect();
+    let wished = filters_wished.clone();
+    let is_among = |filters: &[String], name: &String| {
+        filters.iter().any(|filter| topic::matches(filter, name))
+    };
     Wishes::new(changed, move || {
-        let is_heard = |name: &String| plain.iter().any(|filter| topic::matches(filter, name));
-        let topics = discovered.topics().into_iter().filter(|(topic, _)| !is_heard(topic));
-        match &group {
-            Some(group) => {
-                topics.map(|(topic, again)| (format!("{group}{topic}"), again)).collect()
-            }
-            None => topics.collect(),
-        }
+        let is_heard = |topic: &String, of: Of| {
+            is_among(&plain, topic) || (of.readings && is_among(&wished, topic))
+        };
+        let asked = |(topic, of): (String, Of)| match &group {
+            _ if is_heard(&topic, of) => None,
+            Some(group) if of.readings => Some((format!("{group}{topic}"), of.words)),
+            _ => Some((topic, of.words)),
+        };
+        discovered.topics().into_iter().filter_map(asked).collect()
     })
 }
 

@@ -55,8 +55,13 @@ impl Hearing {
         let (of_devices, of_series) = (view.clone(), view.clone());
         let known = move |device: &str| of_devices.topics_of(device);
         let newest = move |device: &str, quantity: &str| of_series.newest(device, quantity);
-        let around =
-            Around { cover: Arc::new(cover), known: Arc::new(known), newest: Arc::new(newest) };
+        let is_shared = filters.iter().any(|text| plain(text) != *text);
+        let around = Around {
+            cover: Arc::new(cover),
+            known: Arc::new(known),
+            newest: Arc::new(newest),
+            is_shared,
+        };
         let discovered = Discovered::open(folder, settings, around);
         let (settings, folder) = (settings.clone(), folder.clone());
         let again = (words, again);

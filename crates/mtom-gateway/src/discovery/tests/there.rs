@@ -2,7 +2,7 @@
 
 use super::{NEWEST, TEMPERATURE, delivery, hear, kept, open};
 use crate::availability::Who;
-use crate::discovery::{Discovered, Plans, file};
+use crate::discovery::{Discovered, Of, Plans, file};
 use mtom_protocol::payload::decode;
 use mtom_protocol::time::UnixMicros;
 use std::time::Duration;
@@ -127,7 +127,7 @@ async fn a_topic_is_wished_for_when_its_config_is_written_down() {
     kept(&discovered).await;
     assert_eq!(
         discovered.topics().into_iter().collect::<Vec<_>>(),
-        [("kitchen/state".into(), false)]
+        [("kitchen/state".into(), Of { readings: true, words: false })]
     );
     assert!(changed.has_changed().unwrap());
     changed.mark_unchanged();
