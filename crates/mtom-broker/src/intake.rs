@@ -256,7 +256,8 @@ impl Intake {
         Self { aside: Arc::new(aside), ..self }
     }
 
-    /// Asks `keeping` by its topic when a message that goes no further is safe; before, it is not acknowledged.
+    /// Asks `keeping` by its topic when a message that goes no further is safe; before, another broker is not told that
+    /// we have it.
     #[must_use]
     pub fn keeping(
         self,

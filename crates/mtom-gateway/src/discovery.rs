@@ -3,8 +3,8 @@
 //! A topic that such a device names is listened to by itself and read as the device says. One that `ingest.topics`
 //! names is read as it always was, whoever names it too; and where `#` alone brings it, so is every message in which
 //! that finds a reading. Configs are kept in the data folder, because a broker that keeps our session does not say them
-//! again; one is acknowledged once it is written there, so that what its device says after it is never read by an older
-//! one, not even after a crash. Nothing here waits: the file is written by a task of its own.
+//! again; another broker's is acknowledged once it is written there, so that what its device says after it is never read
+//! by an older one, not even after a crash. Nothing here waits: the file is written by a task of its own.
 
 use crate::settings::HomeAssistant;
 pub(crate) use around::{Around, Cover};

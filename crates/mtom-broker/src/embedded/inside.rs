@@ -1,6 +1,7 @@
 //! Messages of the gateway itself, published without a connection.
 
-use super::Gate;
+use super::{Gate, message};
+use crate::intake::Message;
 use crate::outlet::{Announcement, NotTaken};
 use bytes::Bytes;
 use rmqtt::codec::types::QoS;
@@ -62,6 +63,28 @@ impl Inside {
 }
 
 impl Inside {
+    /// Hands over what is kept on a topic, as a copy, where it is wanted.
+    pub(super) async fn hand_over_kept(&self, topic: &str) {
+        let Self { context, gate, .. } = self.clone();
+        let topic = topic.to_owned();
+        // In the broker's own runtime; with that it ends.
+        let handing = self.runtime.spawn(async move {
+            let _in_flight = gate.in_flight.token();
+            let kept = context.extends.retain().await.get(&topic.as_str().into()).await;
+            let Ok(kept) = kept else { return };
+            for (_, retain) in kept {
+                let Some(wanted) = gate.intake.wanted(&topic) else { return };
+                if gate.closing.is_cancelled() {
+                    return;
+                }
+                let message = Message { retained_copy: true, ..message(&retain.publish) };
+                gate.intake.offer_wanted(message, wanted).await;
+            }
+        });
+        // It has ended: there is nothing to hand over.
+        let _ = AbortOnDropHandle::new(handing).await;
+    }
+
     /// Ends the connection of that client; its session is forgotten. It goes on when nobody waits for it.
     pub(super) fn put_out(&self, name: &str) -> JoinHandle<()> {
         let context = self.context.clone();

@@ -6,7 +6,7 @@ use super::rivals::Side;
 use super::session::{Session, Wished};
 use super::{StartError, own_client_id};
 use crate::Clock;
-use crate::discovery::{self, Discovered, Of};
+use crate::discovery::{self, Discovered, Of, Topics};
 use crate::forwarded::lines::{FORWARDINGS_LEN, Forwarding};
 use crate::forwarded::{self, Following, Upstream};
 use crate::guests::{self, Guests};
@@ -15,7 +15,7 @@ use crate::settings::Source;
 use crate::view::{Hop, LogEvent, View};
 use jiff::tz::TimeZone;
 use mtom_broker::client::{self, Change, Wishes};
-use mtom_broker::embedded::{BindError, Embedded};
+use mtom_broker::embedded::{BindError, Embedded, Kept};
 use mtom_broker::intake::{Intake, Manner};
 use mtom_broker::outlet::{Outgoings, Outlet};
 use mtom_forward::follower::{Place, Refused, Wish};
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Where messages come from, ready to start.
 pub(super) enum Feeder {
-    Embedded(Box<Embedded>),
+    Embedded(Box<Embedded>, Discovered),
     External(Box<External>),
     Forwarded(Box<Following>),
 }
@@ -55,7 +55,7 @@ impl Feeder {
     /// Whom the embedded broker knows; `None`: there is none.
     pub(super) fn guests(&self, dir: &Path) -> Option<Guests> {
         match self {
-            Self::Embedded(embedded) => Some(Guests::new(embedded.door(), dir)),
+            Self::Embedded(embedded, _) => Some(Guests::new(embedded.door(), dir)),
             Self::External(..) | Self::Forwarded(_) => None,
         }
     }
@@ -64,14 +64,14 @@ impl Feeder {
     pub(super) fn presence(&self) -> Option<Presence> {
         match self {
             Self::External(external) => Some(external.presence.clone()),
-            Self::Embedded(_) | Self::Forwarded(_) => None,
+            Self::Embedded(..) | Self::Forwarded(_) => None,
         }
     }
 
     /// The way to the broker for switches on it.
     pub(super) fn broker(&self) -> Option<Target> {
         match self {
-            Self::Embedded(embedded) => {
+            Self::Embedded(embedded, _) => {
                 let address = embedded.address();
                 let ip = match address.ip() {
                     ip if !ip.is_unspecified() => ip,
@@ -150,7 +150,8 @@ pub(super) async fn feeder(
             )?;
             let (address, outlet) = (embedded.address().to_string(), embedded.outlet());
             let outlets = Outlets { told: Some(outlet.clone()), any: Some(outlet) };
-            Ok((Feeder::Embedded(Box::new(embedded)), address, outlets))
+            let feeder = Feeder::Embedded(Box::new(embedded), house.discovered.clone());
+            Ok((feeder, address, outlets))
         }
         Source::External { target, client_id, receive_max } => {
             let client_id = match client_id {
@@ -231,36 +232,76 @@ fn external(
     (Feeder::External(Box::new(external)), address, outlets)
 }
 
-/// The topics of discovered devices at a broker of whom that is asked for: shared with the gateways that share everything
+/// The topics of discovered devices.
+fn wishes(discovered: &Discovered, settings: &client::Settings) -> Wishes {
+    let asking = Asking::new(&settings.filters, &settings.filters_wished);
+    let (changed, discovered) = (discovered.changed(), discovered.clone());
+    Wishes::new(changed, move || asking.of(discovered.topics()))
+}
+
+/// How another broker is asked for the topics of discovered devices: shared with the gateways that share everything
 /// else, but for those on which devices only say whether they are there, which is for each of them to know. One that a
 /// filter of ours brings already is not asked for; where that is one of those that are only wished for, what the broker
 /// has kept of words is worth asking for, as they may come twice.
-fn wishes(discovered: &Discovered, settings: &client::Settings) -> Wishes {
-    let client::Settings { filters, filters_wished, .. } = settings;
-    let group = |filter: &String| topic::subscription(filter).ok()?.0.map(str::to_owned);
-    let mut groups: Vec<_> = filters.iter().map(group).collect();
-    groups.dedup();
-    let group = match groups.as_slice() {
-        [Some(group)] => Some(format!("$share/{group}/")),
-        _ => None,
-    };
-    let (changed, discovered) = (discovered.changed(), discovered.clone());
-    let plain: Vec<_> = filters.iter().map(|filter| discovery::plain(filter)).collect();
-    let wished = filters_wished.clone();
-    let is_among = |filters: &[String], name: &String| {
-        filters.iter().any(|filter| topic::matches(filter, name))
-    };
-    Wishes::new(changed, move || {
-        let is_heard = |topic: &String, of: Of| {
-            is_among(&plain, topic) || (of.readings && is_among(&wished, topic))
+struct Asking {
+    filters: Vec<String>,
+    filters_wished: Vec<String>,
+    /// In front of a topic that is shared.
+    group: Option<String>,
+}
+
+impl Asking {
+    fn new(filters: &[String], filters_wished: &[String]) -> Self {
+        let group = |filter: &String| topic::subscription(filter).ok()?.0.map(str::to_owned);
+        let mut groups: Vec<_> = filters.iter().map(group).collect();
+        groups.dedup();
+        let group = match groups.as_slice() {
+            [Some(group)] => Some(format!("$share/{group}/")),
+            _ => None,
         };
-        let asked = |(topic, of): (String, Of)| match &group {
-            _ if is_heard(&topic, of) => None,
-            Some(group) if of.readings => Some((format!("{group}{topic}"), of.words)),
-            _ => Some((topic, of.words)),
+        let filters = filters.iter().map(|filter| discovery::plain(filter)).collect();
+        Self { filters, filters_wished: filters_wished.to_vec(), group }
+    }
+
+    fn of(&self, topics: Topics) -> client::Wanted {
+        let is_among = |filters: &[String], name: &str| {
+            filters.iter().any(|filter| topic::matches(filter, name))
         };
-        discovered.topics().into_iter().filter_map(asked).collect()
-    })
+        let asked = |(topic, of): (String, Of)| {
+            if is_among(&self.filters, &topic)
+                || (of.readings && is_among(&self.filters_wished, &topic))
+            {
+                return None;
+            }
+            let group = self.group.as_deref().filter(|_| of.readings).unwrap_or_default();
+            Some((format!("{group}{topic}"), of.words))
+        };
+        topics.into_iter().filter_map(asked).collect()
+    }
+}
+
+/// Hands over what our own broker has kept of what devices say about being there, once a config tells where; until
+/// `stop`.
+async fn words(kept: &Kept, discovered: &Discovered, stop: &CancellationToken) {
+    let mut changed = discovered.changed();
+    // Of those it has kept nothing: it begins empty.
+    let mut known = discovered.topics();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Ok(()) = changed.changed() => {}
+        }
+        let topics = discovered.topics();
+        for (topic, _) in
+            topics.iter().filter(|(topic, of)| of.words && known.get(*topic) != Some(of))
+        {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = kept.hand_over(topic) => {}
+            }
+        }
+        known = topics;
+    }
 }
 
 /// Starts what feeds the relay. It owns the only intake: when it ends the relay ends.
@@ -275,7 +316,12 @@ pub(super) fn feed(
 ) {
     let (view, clock, stop) = (view.clone(), Arc::clone(clock), stop.clone());
     match feeder {
-        Feeder::Embedded(broker) => {
+        Feeder::Embedded(broker, discovered) => {
+            let (kept, end) = (broker.kept(), stop.clone());
+            tasks.spawn(async move {
+                words(&kept, &discovered, &end).await;
+                Ok(())
+            });
             tasks.spawn(async move {
                 broker.run(stop).await;
                 Ok(())
@@ -347,3 +393,6 @@ fn tell(view: &View, now: UnixMicros, url: &str, change: Change) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,6 +252,56 @@ async fn stored(mtom: &Mtom, unit: &str, value: f64) {
 }
 
 #[tokio::test]
+async fn a_word_that_our_own_broker_has_kept_counts_once_a_config_tells_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mtom = Mtom::serve("gateway", dir.path(), &[DISCOVER]);
+    let broker = mtom.ready.mqtt;
+    let silent = KITCHEN_CONFIG.replace("avty_t", "x");
+    if !mosquitto_retain(broker, KITCHEN, silent.as_bytes()) {
+        return;
+    }
+    heard(&mtom, broker).await;
+    assert!(mosquitto_retain(broker, "kitchen/status", b"offline"));
+    assert!(mosquitto_retain(broker, KITCHEN, KITCHEN_CONFIG.as_bytes()));
+    there(&mtom, false).await;
+}
+
+#[tokio::test]
+async fn a_reading_is_stored_once_where_a_filter_for_words_brings_it_too() {
+    let Some(program) = program() else { return };
+    let broker = Mosquitto::start(program);
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("broker.url=mqtt://{}", broker.address);
+    // Where these are, `+/status` says whether they are there.
+    let topics = r#"ingest.topics=["+/sensor/+/state"]"#;
+    let mtom = Mtom::serve("gateway", dir.path(), &[&url, DISCOVER, topics]);
+    let status = BATH_CONFIG.replace(
+        r#""p":"sensor","dev_cla":"humidity""#,
+        r#""p":"sensor","stat_t":"~/status","dev_cla":"humidity""#,
+    );
+    assert_ne!(status, BATH_CONFIG);
+    if !mosquitto_retain(broker.address, BATH, status.as_bytes()) {
+        return;
+    }
+    // Both topics of the config are asked for at once.
+    soon("the other topic", async {
+        while times(&mtom, 70.3).await == 0 {
+            assert!(mosquitto_pub(broker.address, "bath/state", br#"{"t":70.26}"#));
+        }
+    })
+    .await;
+    assert!(mosquitto_pub(broker.address, "bath/status", br#"{"h":61}"#));
+    assert!(mosquitto_pub(broker.address, "bath/state", br#"{"t":71}"#));
+    soon("what came after it", async {
+        while times(&mtom, 71.0).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(times(&mtom, 61.0).await, 1);
+}
+
+#[tokio::test]
 async fn what_is_not_wished_for_any_more_is_given_up_whoever_has_asked_for_it() {
     let Some(program) = program() else { return };
     let broker = Mosquitto::start(program);
