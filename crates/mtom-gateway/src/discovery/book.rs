@@ -17,6 +17,9 @@ use mtom_protocol::discovery::{
 use mtom_protocol::time::UnixMicros;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use waiting::{Waiting, Want};
+
+mod waiting;
 
 /// Configs of a house with a few hundred devices.
 const CONFIGS_LEN_MAX: usize = 4_000;
@@ -41,7 +44,7 @@ pub(super) struct Book {
     /// The config of the thing of that platform that has that identifier.
     unique: HashMap<(String, String), Arc<str>>,
     /// Things that may be read once another is gone.
-    waiting: usize,
+    waiting: Waiting,
     refused: u64,
 }
 
@@ -81,7 +84,7 @@ impl Book {
             last: HashMap::new(),
             names,
             unique: HashMap::new(),
-            waiting: 0,
+            waiting: Waiting::default(),
             refused: 0,
         }
     }
@@ -188,7 +191,9 @@ impl Book {
             for component in &config.components {
                 let known = before.names.get(&component.key);
                 if let Some(fate) = self.fate((&at, &device), component, known) {
-                    self.waiting += usize::from(fate.is_waiting());
+                    if let Some(want) = Want::of(component, &fate) {
+                        self.waiting.begin(want, (order, Arc::clone(&at)));
+                    }
                     fates.insert(component.key.clone(), fate);
                 }
             }
@@ -242,8 +247,8 @@ impl Book {
             return None;
         }
         let unique_id = component.unique_id.clone().map(|id| (component.platform.clone(), id));
-        if let Some(of) = unique_id.as_ref().and_then(|id| self.unique.get(id)) {
-            return Some(Fate::NotUnique(Arc::clone(of)));
+        if unique_id.as_ref().is_some_and(|id| self.unique.contains_key(id)) {
+            return Some(Fate::NotUnique);
         }
         let fate = match meaning {
             Meaning::Sensor(sensor) => match (self.around.cover)(&sensor.topic) {
@@ -289,15 +294,20 @@ impl Book {
         self.bytes -= entry.text.len();
         self.things -= things_of(&entry);
         let Ok(Known { config, device, is_given, fates }) = &entry.said else { return Some(entry) };
-        self.waiting -= fates.values().filter(|fate| fate.is_waiting()).count();
+        let ordered = (entry.order, Arc::from(topic));
         if *is_given {
             self.names.release(device, fates.values().filter_map(Fate::quantity));
         }
         for component in &config.components {
+            let fate = fates.get(&component.key);
+            if let Some(want) = fate.and_then(|fate| Want::of(component, fate)) {
+                self.waiting.end(&want, &ordered);
+            }
             if let Some(id) = &component.unique_id {
                 let id = (component.platform.clone(), id.clone());
                 if self.unique.get(&id).is_some_and(|of| **of == *topic) {
                     self.unique.remove(&id);
+                    self.waiting.free(Want::Unique(id.0, id.1));
                 }
             }
             let there = component.there.iter().flat_map(|there| &there.topics);
@@ -306,50 +316,15 @@ impl Book {
                 let Some(plans) = self.plans.get_mut(at) else { continue };
                 if plans.has(topic) {
                     Arc::make_mut(plans).forget(topic);
+                    self.waiting.free(Want::Topic(at.clone()));
                 }
                 if plans.is_empty() {
+                    self.waiting.free_topic(self.plans.len());
                     self.plans.remove(at);
                 }
             }
         }
         Some(entry)
-    }
-
-    /// Whether there is room now for what had waited, in the order of the configs.
-    fn look_again(&mut self) {
-        if self.waiting == 0 {
-            return;
-        }
-        let is_waiting = |entry: &Entry| {
-            let known = entry.said.as_ref().ok();
-            known.is_some_and(|known| known.fates.values().any(Fate::is_waiting))
-        };
-        let entries = self.in_order().into_iter();
-        let topics: Vec<_> = entries
-            .filter(|(_, entry)| is_waiting(entry))
-            .map(|(topic, _)| topic.clone())
-            .collect();
-        for topic in topics {
-            let Some(mut entry) = self.entries.remove(&topic) else { continue };
-            if let Ok(known) = &mut entry.said {
-                let at: Arc<str> = topic.as_str().into();
-                let was_heard = known.there().is_some();
-                let Known { config, device, fates, .. } = known;
-                for component in &config.components {
-                    let Some(fate) = fates.get_mut(&component.key) else { continue };
-                    if fate.is_waiting()
-                        && let Some(new) = self.fate((&at, device), component, None)
-                    {
-                        self.waiting -= usize::from(!new.is_waiting());
-                        *fate = new;
-                    }
-                }
-                if !was_heard {
-                    self.listen(&at, known);
-                }
-            }
-            self.entries.insert(topic, entry);
-        }
     }
 
     /// Whether a reading that came without a config is of somebody else who is called as a discovered device.
@@ -423,7 +398,10 @@ impl Book {
     pub(super) fn list(&self) -> Vec<Shown> {
         let all = self.in_order().into_iter().flat_map(|(topic, entry)| match &entry.said {
             Ok(known) => {
-                let shown = |one| shown(topic, known, one);
+                let shown = |one: &Component| {
+                    let id = one.unique_id.clone().map(|id| (one.platform.clone(), id));
+                    shown(topic, known, one, id.and_then(|id| self.unique.get(&id)))
+                };
                 known.config.components.iter().filter_map(shown).collect()
             }
             Err(reason) => vec![Shown {
@@ -453,7 +431,7 @@ impl Book {
                     (_, Some(Fate::Read(_))) => counts.sensors += 1,
                     (_, Some(Fate::Switch)) => counts.switches += 1,
                     (_, Some(Fate::Named | Fate::Second(_))) => {}
-                    (_, Some(Fate::Past | Fate::TooMany | Fate::NotUnique(_))) => {
+                    (_, Some(Fate::Past | Fate::TooMany | Fate::NotUnique)) => {
                         counts.not_read += 1;
                     }
                     (Ok(_), None) => counts.others += 1,

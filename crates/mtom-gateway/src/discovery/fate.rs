@@ -19,15 +19,10 @@ pub(super) enum Fate {
     Past,
     TooMany,
     /// The config of another has the same identifier.
-    NotUnique(Arc<str>),
+    NotUnique,
 }
 
 impl Fate {
-    /// It may be read once another is gone.
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self, Self::TooMany | Self::NotUnique(_))
-    }
-
     pub(super) fn quantity(&self) -> Option<&Arc<str>> {
         match self {
             Self::Read(quantity) | Self::Second(quantity) => Some(quantity),
@@ -35,13 +30,13 @@ impl Fate {
         }
     }
 
-    /// How that is shown.
-    pub(super) fn standing(&self, meaning: &Meaning) -> Option<Standing> {
+    /// How that is shown; `of` is the config that has its identifier.
+    pub(super) fn standing(&self, meaning: &Meaning, of: Option<&Arc<str>>) -> Option<Standing> {
         let not_read = |code, reason| Some(Standing::NotRead { code, reason });
         match (self, meaning) {
-            (Self::NotUnique(of), _) => not_read(
+            (Self::NotUnique, _) => not_read(
                 "unique_id",
-                format!("the config on {of} has the same unique_id, and came first"),
+                format!("the config on {} has the same unique_id, and came first", of?),
             ),
             (Self::TooMany, _) => not_read(
                 "too_many",

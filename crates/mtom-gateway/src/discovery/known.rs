@@ -33,10 +33,16 @@ pub(super) fn sensor(component: &Component) -> Option<&Sensor> {
     }
 }
 
-pub(super) fn shown(topic: &str, known: &Known, component: &Component) -> Option<Shown> {
+/// `of` is the config that has the identifier of the thing.
+pub(super) fn shown(
+    topic: &str,
+    known: &Known,
+    component: &Component,
+    of: Option<&Arc<str>>,
+) -> Option<Shown> {
     let standing = match (&component.meaning, known.fates.get(&component.key)) {
         (Err(reason), _) => not_understood(reason),
-        (Ok(meaning), Some(fate)) => fate.standing(meaning)?,
+        (Ok(meaning), Some(fate)) => fate.standing(meaning, of)?,
         (Ok(_), None) => return None,
     };
     Some(Shown {

@@ -345,7 +345,17 @@ fn one_identifier_is_one_thing() {
     // Said anew it is the same thing still.
     hear(&discovered, &[("a", &one.replace("°C", "°F"))]);
     assert_eq!(said(), "Kitchen | temperature | 20 °F; ");
-    hear(&discovered, &[("a", "")]);
+    // Of those that wait the first one has it.
+    hear(&discovered, &[("d", &two.replace("out", "t")), ("a", "")]);
+    assert_eq!(said(), "Kitchen | temperature | 5 °C; ");
+    assert_eq!(not_read(&discovered), [("d".to_owned(), "unique_id")]);
+    let d = discovered.list().into_iter().find(|shown| shown.key == "d").unwrap().standing;
+    assert!(
+        matches!(&d, Standing::NotRead { reason, .. } if reason.contains("sensor/b/config")),
+        "{d:?}"
+    );
+    // One that waits for nobody any more does not keep it from the next.
+    hear(&discovered, &[("e", &two), ("d", ""), ("b", "")]);
     assert_eq!(said(), "Kitchen | temperature | 5 °C; ");
     assert!(not_read(&discovered).is_empty());
 }
