@@ -9,10 +9,10 @@
 use libfuzzer_sys::fuzz_target;
 use mtom_protocol::discovery::template::{Payload as Message, Template};
 use mtom_protocol::discovery::{self, COMPONENTS_LEN_MAX, Meaning};
-use mtom_protocol::payload::sparkplug::{self, METRICS_LEN_MAX, Payload};
+use mtom_protocol::payload::sparkplug::{self, Kind, METRICS_LEN_MAX, Payload, Place, Speaker};
 use mtom_protocol::payload::{
-    NotAReading, Own, READINGS_LEN_MAX, TOPIC_LEN_MAX, Whose, availability,
-    availability_filters, decode, describe,
+    NotAReading, Own, READINGS_LEN_MAX, TOPIC_LEN_MAX, Whose, availability, availability_filters,
+    decode, describe,
 };
 use mtom_protocol::reading::Reading;
 use mtom_protocol::topic::check_filter;
@@ -92,9 +92,9 @@ fn told_to_home_assistant(topic: &str, message: &str, config: &[u8]) {
         match &component.meaning {
             Ok(Meaning::Sensor(sensor)) => {
                 let names = (&topic.into(), &"a".into(), &"b".into());
-                let said = sensor.state(&payload).map(|state| {
-                    state.and_then(|(number, unit)| own.reading(names, number, unit))
-                });
+                let said = sensor
+                    .state(&payload)
+                    .map(|state| state.and_then(|(number, unit)| own.reading(names, number, unit)));
                 match said {
                     Some(Ok(reading)) => check(&reading, topic),
                     Some(Err(reason)) => named(&reason),
@@ -111,9 +111,13 @@ fn told_to_home_assistant(topic: &str, message: &str, config: &[u8]) {
 /// Sparkplug: what is read means the same when written, and whatever type a metric is said to be, its number could
 /// have been measured or is refused.
 fn node(topic: &str, payload: &[u8]) {
-    if let Ok(Some(place)) = sparkplug::place(topic) {
+    let place = sparkplug::place(topic).ok().flatten();
+    if let Some(place) = place {
         assert_eq!(place.topic(), topic);
     }
+    // Bytes mean the same on whatever topic: most are found on none of theirs.
+    let place = place.unwrap_or(Place { group: "a", kind: Kind::Data, node: "b", device: None });
+    let mut speaker = Speaker::new(place);
     let payload = match Payload::read(payload) {
         Ok(payload) => payload,
         Err(reason) => return named(&reason),
@@ -124,14 +128,12 @@ fn node(topic: &str, payload: &[u8]) {
     assert_eq!(Payload::read(&bytes).expect("what was written is read").bytes(), bytes);
     let _ = payload.bd_seq();
     for metric in &payload.metrics {
-        let name = metric.name.as_deref().unwrap_or("a");
+        let name = metric.called().unwrap_or("a");
         let unit = metric.unit(name);
         let taken_at = metric.timestamp.and_then(sparkplug::time);
         for number in (0..=35).filter_map(|datatype| metric.number(datatype)) {
-            let said = number
-                .and_then(|number| sparkplug::reading(("a", "b"), (name, number, unit), taken_at));
-            match said {
-                Ok(reading) => check(&reading, "a"),
+            match number.and_then(|number| speaker.reading((name, number, unit), taken_at)) {
+                Ok(reading) => check(&reading, &place.topic()),
                 Err(reason) => named(&reason),
             }
         }
