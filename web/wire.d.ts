@@ -726,7 +726,16 @@ obeyed: number,
 /**
  * Those that were not: no commands, kept ones, late ones, and those for what is not there.
  */
-refused: number, };
+refused: number,
+/**
+ * Topics of discovered devices over which the broker closes the connection: they are not heard until the next
+ * start.
+ */
+set_aside: Array<string>,
+/**
+ * Brokers where Home Assistant was told before `broker.url` was changed, and that keep it still.
+ */
+left: Array<LeftBehind>, };
 
 /**
  * How it is told.
@@ -737,6 +746,27 @@ export type HomeAssistantConnection = "own" | "up" | "down";
  * What Home Assistant says of itself.
  */
 export type HomeAssistantWord = "online" | "offline";
+
+/**
+ * What an earlier broker still keeps of this gateway.
+ */
+export type LeftBehind = {
+/**
+ * Its URL, without user and password.
+ */
+broker: string,
+/**
+ * So many topics it keeps.
+ */
+topics: number,
+/**
+ * Why they were not taken back; null: it is under way.
+ */
+reason: string | null,
+/**
+ * The commands that take them back.
+ */
+command: string, };
 
 /**
  * `GET /api/v1/discovered`

@@ -232,6 +232,10 @@ export const en = {
   "house.words": "Commands that were done: {obeyed}; that were not: {refused}",
   "house.not.taken": "The broker did not take it: {reason}",
   "house.not.heard": "The broker does not let mtom hear {filter}",
+  "house.tally.aside":
+    "set aside until mtom starts again, because the broker closes the connection over them: {aside} ({topics})",
+  "house.left":
+    "The broker of before, {broker}, still keeps {count} topics of mtom{why}. To take them back: {command}",
   "house.found": "Found by what others tell it",
   "house.tally":
     "Configs: {configs}, sensors: {sensors}, switches: {switches}, not understood: {missed}",

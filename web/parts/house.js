@@ -20,6 +20,8 @@ import { single } from "./single.js";
 const PERIOD_MILLIS = 3_000;
 /** Things that are listed; the API has all of them. */
 const LIST_MAX = 300;
+/** Topics set aside that are listed. */
+const ASIDE_MAX = 10;
 /** What a person can do something about comes first. */
 const ORDER = /** @type {const} */ (["not_understood", "not_read", "switch", "read", "named"]);
 
@@ -36,13 +38,20 @@ export function judge({ connection, home }) {
 
 /**
  * What is wrong, each a sentence.
- * @param {Pick<HomeAssistant, "reason" | "not_taken" | "not_heard">} told
+ * @param {Pick<HomeAssistant, "reason" | "not_taken" | "not_heard" | "left">} told
  * @param {Translate} t
  */
-export function troubles({ reason, not_taken: notTaken, not_heard: notHeard }, t) {
+export function troubles(told, t) {
+  const { reason, not_taken: notTaken, not_heard: notHeard, left } = told;
   const all = reason === null ? [] : [plain(reason)];
   if (notTaken !== null) all.push(t("house.not.taken", { reason: plain(notTaken) }));
-  return [...all, ...notHeard.map((filter) => t("house.not.heard", { filter: plain(filter) }))];
+  for (const filter of notHeard) all.push(t("house.not.heard", { filter: plain(filter) }));
+  for (const { broker, topics, reason, command } of left) {
+    const why = reason === null ? "" : `: ${plain(reason)}`;
+    const [count, at] = [String(topics), plain(broker)];
+    all.push(t("house.left", { count, broker: at, why, command: plain(command) }));
+  }
+  return all;
 }
 
 /**
@@ -118,13 +127,16 @@ export function createHouse(page, isOpen) {
     setShown(byId("house-told"), told.announce);
     setShown(byId("house-found"), found.prefix !== null);
     if (told.announce) showTold(told, page);
-    if (found.prefix !== null) showFound(found);
+    if (found.prefix !== null) showFound(found, told.set_aside);
   }
 
-  /** @param {DiscoveredThings} found */
-  function showFound({ things, counts }) {
+  /**
+   * @param {DiscoveredThings} found
+   * @param {readonly string[]} aside topics that are not heard
+   */
+  function showFound({ things, counts }, aside) {
     const { t, language } = page;
-    setText(byId("house-tally"), tally(counts, t, language));
+    setText(byId("house-tally"), tally(counts, aside, t, language));
     const first = inOrder(things).slice(0, LIST_MAX);
     const of = new Map(first.map((one) => [JSON.stringify([one.config, one.key]), one]));
     keepRows(list, lines, [...of.keys()], makeLine);
@@ -151,11 +163,13 @@ export function createHouse(page, isOpen) {
 }
 
 /**
+ * What was found, in one line.
  * @param {DiscoveredThings["counts"]} counts
+ * @param {readonly string[]} aside topics over which the broker closes the connection
  * @param {Translate} t
  * @param {Language} language
  */
-function tally(counts, t, language) {
+export function tally(counts, aside, t, language) {
   const { configs, sensors, switches, not_understood: missed, not_read: unread, refused } = counts;
   if (configs === 0 && refused === 0) return t("house.none");
   const shown = (/** @type {number} */ count) => number(count, language);
@@ -168,6 +182,13 @@ function tally(counts, t, language) {
   const all = [first];
   if (unread > 0) all.push(t("house.tally.unread", { unread: shown(unread) }));
   if (refused > 0) all.push(t("house.tally.refused", { refused: shown(refused) }));
+  if (aside.length > 0) {
+    const topics = aside
+      .slice(0, ASIDE_MAX)
+      .map((topic) => plain(topic))
+      .join(" ");
+    all.push(t("house.tally.aside", { aside: shown(aside.length), topics }));
+  }
   return all.join(t("text.comma"));
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inOrder, judge, standing, troubles } from "../parts/house.js";
+import { inOrder, judge, standing, tally, troubles } from "../parts/house.js";
 import { translator } from "../parts/i18n.js";
 
 const [en, zh] = [translator("en"), translator("zh")];
@@ -35,11 +35,26 @@ test("no connection counts more than what Home Assistant has said", () => {
 });
 
 test("each trouble is a sentence, and nothing from outside gets into the others", () => {
-  const none = { reason: null, not_taken: null, not_heard: [] };
+  const none = { reason: null, not_taken: null, not_heard: [], left: [] };
   assert.deepEqual(troubles(none, en), []);
-  const all = { reason: "refused", not_taken: "\u202equota", not_heard: ["mtom/+/set"] };
+  const all = { reason: "refused", not_taken: "\u202equota", not_heard: ["mtom/+/set"], left: [] };
   assert.deepEqual(troubles(all, en).length, 3);
   assert.ok(!troubles(all, en).join("").includes("\u202e"));
+  const aside = Array.from({ length: 12 }, (_, at) => `deep/${at}`);
+  const left = [{ broker: "mqtt://old:1883", topics: 7, reason: "gone", command: "sub -h old" }];
+  const said = troubles({ ...none, left }, en);
+  const counts = {
+    configs: 1,
+    sensors: 1,
+    switches: 0,
+    not_read: 0,
+    not_understood: 0,
+    others: 0,
+    refused: 0,
+  };
+  assert.doesNotMatch(tally(counts, [], en, "en"), /aside/);
+  assert.match(tally(counts, aside, en, "en"), /12 \(deep\/0 .* deep\/9\)/);
+  assert.match(said[0] ?? "", /old:1883.* 7 .*gone.*sub -h old/);
   assert.match(troubles(all, zh)[2] ?? "", /mtom\/\+\/set/);
 });
 

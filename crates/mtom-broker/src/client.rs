@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 mod wishes;
 
-pub use wishes::{Wanted, Wishes};
+pub use wishes::{SetAside, Wanted, Wishes};
 
 /// Bounds the requests of one connection: every packet id may be acknowledged, plus subscriptions and what
 /// we say ourselves.

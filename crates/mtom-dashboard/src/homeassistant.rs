@@ -4,7 +4,7 @@ use crate::routes::json;
 use crate::server::Shared;
 use axum::extract::State;
 use axum::response::Response;
-use mtom_gateway::announce::{Line, Talk};
+use mtom_gateway::announce::{Left, Line, Talk};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -34,6 +34,31 @@ pub(crate) struct HomeAssistant {
     obeyed: u64,
     /// Those that were not: no commands, kept ones, late ones, and those for what is not there.
     refused: u64,
+    /// Topics of discovered devices over which the broker closes the connection: they are not heard until the next
+    /// start.
+    set_aside: Vec<String>,
+    /// Brokers where Home Assistant was told before `broker.url` was changed, and that keep it still.
+    left: Vec<LeftBehind>,
+}
+
+/// What an earlier broker still keeps of this gateway.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
+pub(crate) struct LeftBehind {
+    /// Its URL, without user and password.
+    broker: String,
+    /// So many topics it keeps.
+    topics: u64,
+    /// Why they were not taken back; null: it is under way.
+    reason: Option<String>,
+    /// The commands that take them back.
+    command: String,
+}
+
+impl From<Left> for LeftBehind {
+    fn from(Left { broker, topics, reason, command }: Left) -> Self {
+        Self { broker, topics, reason, command }
+    }
 }
 
 /// How it is told.
@@ -85,6 +110,8 @@ impl From<&Talk> for HomeAssistant {
             switches: now.told.switches,
             obeyed: now.obeyed,
             refused: now.refused,
+            set_aside: now.set_aside,
+            left: now.left.into_iter().map(LeftBehind::from).collect(),
         }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn text(
     text.actuators(snapshot);
     text.house(&house.standing);
     if let Some(counts) = house.discovered {
-        text.discovered(counts);
+        text.discovered(counts, house.standing.set_aside.len() as u64);
     }
     text.0
 }
@@ -320,6 +320,8 @@ impl Page {
         let ToldCounts { devices, sensors, switches } = standing.told;
         let (obeyed, refused) = (standing.obeyed, standing.refused);
         let up = "1: the broker through which Home Assistant is told can be reached.";
+        let kept = "Topics that brokers of before keep for Home Assistant.";
+        let left = standing.left.iter().map(|one| one.topics).sum();
         let not = "Its commands that were not: wrong, kept or late ones, and those for nobody.";
         self.all(
             "homeassistant_",
@@ -330,11 +332,13 @@ impl Page {
                 ("switches", Gauge, "Actuators that Home Assistant is told of.", switches),
                 ("commands_obeyed", Counter, "Its commands that were done.", obeyed),
                 ("commands_refused", Counter, not, refused),
+                ("left_behind", Gauge, kept, left),
             ],
         );
     }
 
-    fn discovered(&mut self, counts: discovery::Counts) {
+    fn discovered(&mut self, counts: discovery::Counts, set_aside: u64) {
+        let aside = "Topics in them over which the broker closes the connection.";
         let all = "Configs of others for Home Assistant that are known.";
         let nothing = "Things in them that lead to nothing.";
         let many = "Configs that were not taken, because there are too many.";
@@ -352,6 +356,7 @@ impl Page {
                 ),
                 ("not_understood", Gauge, nothing, counts.not_understood),
                 ("refused", Counter, many, counts.refused),
+                ("set_aside", Gauge, aside, set_aside),
             ],
         );
     }

@@ -13,7 +13,9 @@ use crate::settings::HomeAssistant;
 use crate::view::View;
 use bytes::Bytes;
 pub(crate) use ears::{Again, Ears, Words};
+use elsewhere::Elsewhere;
 use mtom_broker::outlet::{Announcement, NotTaken, Outlet};
+use mtom_mqtt::target::Target;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use names::Names;
@@ -24,12 +26,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-pub use talk::{Line, Talk, TalkStanding, ToldCounts};
+pub use talk::{Left, Line, Talk, TalkStanding, ToldCounts};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 mod config;
 mod ears;
+mod elsewhere;
 mod names;
 mod noted;
 mod obey;
@@ -59,6 +62,8 @@ pub(crate) struct Announcer {
     talk: Talk,
     again: Arc<Again>,
     noted: noted::Noted,
+    /// `None`: it is being taken back. With the broker of now.
+    elsewhere: Option<(Elsewhere, Option<Target>)>,
     sheet: Sheet,
     /// The number of the newest reading of each series that was sent, by its topic.
     sent: BTreeMap<String, u64>,
@@ -92,12 +97,17 @@ impl Announcer {
         settings: &HomeAssistant,
         folder: &Path,
         id: &str,
-        outlet: Outlet,
+        (outlet, broker): (Outlet, Option<Target>),
         (view, control, clock): (View, Control, Clock),
         (words, again, talk): (Words, Arc<Again>, Talk),
     ) -> Self {
         let names = || Names::new(&settings.prefix, id);
         let servant = Servant::new(words, names(), view.clone(), control, talk.clone());
+        let mut elsewhere = Elsewhere::open(folder, id);
+        let url = broker.as_ref().map(|broker| broker.endpoint.to_string()).unwrap_or_default();
+        let noted = noted::Noted::open(folder, id, &url, &mut elsewhere);
+        let mut sheet = Sheet::default();
+        sheet.remember(noted.series().clone());
         Self {
             settings: settings.clone(),
             names: names(),
@@ -107,8 +117,9 @@ impl Announcer {
             servant: Some(servant),
             talk,
             again,
-            noted: noted::Noted::open(folder, id),
-            sheet: Sheet::default(),
+            noted,
+            elsewhere: Some((elsewhere, broker)),
+            sheet,
             sent: BTreeMap::new(),
             again_at: None,
             refused: BTreeMap::new(),
@@ -119,15 +130,24 @@ impl Announcer {
 
     /// Says what there is and does what Home Assistant wants until `stop`, and says that we are gone then.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        if !self.settings.announce && self.noted.is_empty() {
+        let Some((elsewhere, broker)) = self.elsewhere.take() else { return };
+        if !self.settings.announce && self.noted.is_empty() && elsewhere.is_empty() {
             return stop.cancelled().await;
         }
         let Some(servant) = self.servant.take() else { return };
+        let talk = self.talk.clone();
+        let ours = self.settings.announce.then(|| self.outlet.clone());
+        let taking_back = async {
+            elsewhere.take_back((broker.as_ref(), ours.as_ref()), &talk).await;
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             // Beside the other: a word must not wait for a broker that takes nothing.
             () = servant.run() => {}
             () = self.say_always() => {}
+            // Beside them: it is another broker.
+            () = taking_back => {}
         }
         if self.settings.announce {
             let gone = self.publish(self.names.gateway(), "offline".into(), true);
@@ -193,6 +213,9 @@ impl Announcer {
     async fn keep(&mut self, wanted: &BTreeMap<String, Bytes>) -> bool {
         let (untold, begun) = (self.sheet.untold(wanted), Instant::now());
         untold.iter().for_each(|(topic, _)| self.noted.add(topic));
+        if self.settings.announce {
+            self.noted.tells(self.sheet.remembered());
+        }
         self.noted.write().await;
         for (topic, payload) in untold {
             match self.publish(topic.clone(), payload.clone(), true).await {

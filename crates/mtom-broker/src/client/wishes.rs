@@ -14,8 +14,7 @@ use mtom_mqtt::connection::Connection as Mqtt;
 use mtom_mqtt::fault::Fault;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -51,7 +50,7 @@ pub struct Wishes {
     most: usize,
     /// The broker closes the connection over these.
     aside: BTreeSet<String>,
-    aside_count: Arc<AtomicU64>,
+    shown: SetAside,
     /// What the session may have, by earlier processes too.
     noted: BTreeSet<String>,
     /// The note that is written down is another.
@@ -59,6 +58,19 @@ pub struct Wishes {
     write: Arc<Write>,
     /// What somebody else has asked for in the same session.
     others: BTreeSet<String>,
+}
+
+/// The filters that are not asked for, for those who look. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+// A std lock: held for a few instructions, never across an await.
+pub struct SetAside(Arc<Mutex<Vec<String>>>);
+
+impl SetAside {
+    /// As they are now, in order.
+    #[must_use]
+    pub fn filters(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Writes down what the session may have.
@@ -81,7 +93,7 @@ impl Wishes {
             is_behind: false,
             most: PACKET_LEN,
             aside: BTreeSet::new(),
-            aside_count: Arc::default(),
+            shown: SetAside::default(),
             noted: BTreeSet::new(),
             is_older: false,
             write: Arc::new(|_| Ok(())),
@@ -107,10 +119,10 @@ impl Wishes {
         Self::new(watch::channel(0).1, Wanted::new)
     }
 
-    /// How many are not asked for, because the broker closes the connection over them.
+    /// Those that are not asked for, because the broker closes the connection over them.
     #[must_use]
-    pub fn set_aside(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.aside_count)
+    pub fn set_aside(&self) -> SetAside {
+        self.shown.clone()
     }
 
     /// A connection is made; `is_whole`: the session has what it was asked for.
@@ -146,7 +158,8 @@ impl Wishes {
         self.noted.remove(&one);
         self.is_older = true;
         self.aside.insert(one);
-        self.aside_count.store(self.aside.len() as u64, Ordering::Relaxed);
+        *self.shown.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            self.aside.iter().cloned().collect();
     }
 
     /// Waits until something is to be asked for. May be dropped and called again.

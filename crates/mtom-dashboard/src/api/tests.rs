@@ -125,6 +125,7 @@ fn declare_house(config: &Config, text: &mut String) {
     declare::<homeassistant::HomeAssistant>(config, text);
     declare::<homeassistant::HomeAssistantConnection>(config, text);
     declare::<homeassistant::HomeAssistantWord>(config, text);
+    declare::<homeassistant::LeftBehind>(config, text);
     declare::<discovered::DiscoveredThings>(config, text);
     declare::<discovered::DiscoveredCounts>(config, text);
     declare::<discovered::DiscoveredThing>(config, text);

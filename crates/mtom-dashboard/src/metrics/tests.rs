@@ -404,6 +404,7 @@ fn what_home_assistant_is_told_is_counted_where_it_is() {
     let mut standing =
         TalkStanding { is_told: true, told, obeyed: 5, refused: 6, ..Default::default() };
     standing.line = Some(Line::Down(Some("gone".into())));
+    standing.set_aside = vec!["a/b".into()];
     let counts = discovery::Counts { configs: 7, not_understood: 1, ..Default::default() };
     let house = House { standing, discovered: Some(counts) };
     let size = Size { len: 4_096, readings: 7 };
@@ -414,6 +415,8 @@ fn what_home_assistant_is_told_is_counted_where_it_is() {
         "mtom_homeassistant_sensors 3",
         "mtom_homeassistant_commands_obeyed_total 5",
         "mtom_homeassistant_commands_refused_total 6",
+        "mtom_discovered_set_aside 1",
+        "mtom_homeassistant_left_behind 0",
         "mtom_discovered_configs 7",
         "mtom_discovered_not_understood 1",
     ] {

@@ -30,12 +30,20 @@ pub(super) struct Series {
 impl Series {
     pub(super) fn of(reading: &Reading, part: usize) -> Self {
         let (device, quantity) = (Arc::clone(&reading.device), Arc::clone(&reading.quantity));
-        Self { device, quantity, unit: reading.unit, part }
+        Self::new((device, quantity), reading.unit, part)
+    }
+
+    pub(super) fn new((device, quantity): (Arc<str>, Arc<str>), unit: Unit, part: usize) -> Self {
+        Self { device, quantity, unit, part }
     }
 
     /// In which order they are told.
     pub(super) fn place(&self) -> (&str, usize, &str) {
         (&self.device, self.part, &self.quantity)
+    }
+
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
     }
 
     pub(super) fn name(&self) -> (Arc<str>, Arc<str>) {

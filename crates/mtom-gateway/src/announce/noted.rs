@@ -1,27 +1,52 @@
-//! Which topics of ours the broker keeps, noted in the data folder, so that a later process can take them back.
+//! Which topics of ours the broker keeps, and which series they tell of, noted in the data folder, so that a later
+//! process can take them back, or go on with them.
 //!
-//! A topic is noted before it is told. A file that cannot be written costs no more than this knowledge.
+//! A topic is noted before it is told. What was told at another broker is not ours any more: it is
+//! [elsewhere](super::elsewhere). A file that cannot be written costs no more than this knowledge.
 
-use std::collections::BTreeSet;
+use super::elsewhere::Elsewhere;
+use super::sheet::{Name, SERIES_LEN_MAX};
+use mtom_protocol::unit::Unit;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The file in the data folder.
 const FILE: &str = "announced";
+/// Before the URL of the broker, on a line of its own; a file without it was written before there was any.
+const BROKER: &str = "broker ";
+/// Before a series, which is a JSON array of its device, its quantity and its unit.
+const SERIES: &str = "series ";
 
-/// The topics, one on a line of the file.
+/// The topics and the series, each on a line of the file.
 pub(super) struct Noted {
     path: PathBuf,
+    /// The URL of the broker; empty: our own, which keeps nothing when it ends.
+    broker: String,
     topics: BTreeSet<String>,
+    series: BTreeMap<Name, Unit>,
     is_older: bool,
 }
 
 impl Noted {
-    pub(super) fn open(folder: &Path, id: &str) -> Self {
+    /// What was told at that broker; what was told at another one goes to `elsewhere`, and comes from there.
+    pub(super) fn open(folder: &Path, id: &str, broker: &str, elsewhere: &mut Elsewhere) -> Self {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let topics = text.lines().filter(|line| is_topic(line, id)).map(str::to_owned).collect();
-        Self { path, topics, is_older: false }
+        let mut topics: BTreeSet<_> =
+            text.lines().filter(|line| is_topic(line, id)).map(str::to_owned).collect();
+        let series = text.lines().filter_map(|line| series(line.strip_prefix(SERIES)?));
+        let series = series.take(SERIES_LEN_MAX).collect();
+        let before = text.lines().find_map(|line| line.strip_prefix(BROKER)).unwrap_or(broker);
+        let is_other = before != broker;
+        if is_other {
+            elsewhere.keeps(before, std::mem::take(&mut topics));
+        }
+        let back = elsewhere.comes_back(broker);
+        let is_older = is_other || !back.is_empty();
+        topics.extend(back);
+        Self { path, broker: broker.to_owned(), topics, series, is_older }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -44,12 +69,31 @@ impl Noted {
         self.is_older |= self.topics.remove(topic);
     }
 
+    /// The series that the configs told of.
+    pub(super) fn series(&self) -> &BTreeMap<Name, Unit> {
+        &self.series
+    }
+
+    /// They are these now.
+    pub(super) fn tells(&mut self, series: BTreeMap<Name, Unit>) {
+        if self.series != series {
+            (self.series, self.is_older) = (series, true);
+        }
+    }
+
     /// Writes the file where it is not as it should be.
     pub(super) async fn write(&mut self) {
         if !std::mem::take(&mut self.is_older) {
             return;
         }
-        let text: String = self.topics.iter().map(|topic| format!("{topic}\n")).collect();
+        let mut text = format!("{BROKER}{}\n", self.broker);
+        for topic in &self.topics {
+            let _ = writeln!(text, "{topic}");
+        }
+        for ((device, quantity), unit) in &self.series {
+            let series = serde_json::json!([&**device, &**quantity, unit.symbol()]);
+            let _ = writeln!(text, "{SERIES}{series}");
+        }
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || {
             let new = path.with_extension("new");
@@ -62,8 +106,13 @@ impl Noted {
     }
 }
 
+fn series(text: &str) -> Option<(Name, Unit)> {
+    let (device, quantity, unit): (String, String, String) = serde_json::from_str(text).ok()?;
+    Some(((device.into(), quantity.into()), Unit::parse(&unit)?))
+}
+
 /// Whether a line is a topic of ours: only those are ever taken back.
-fn is_topic(line: &str, id: &str) -> bool {
+pub(super) fn is_topic(line: &str, id: &str) -> bool {
     // An older name of this installation was one that mtom had drawn.
     let own = |rest: &str| {
         let behind = rest.strip_prefix(id).and_then(|rest| rest.chars().next());

@@ -7,6 +7,7 @@ use crate::view::ActuatorView;
 use bytes::Bytes;
 use mtom_protocol::reading::{Reading, StoredReading};
 use mtom_protocol::time::UnixMicros;
+use mtom_protocol::unit::Unit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,16 @@ use tokio::time::Instant;
 pub(super) const SERIES_LEN_MAX: usize = 2_000;
 /// Of one device.
 pub(super) const DEVICE_LEN_MAX: usize = 1_000;
+/// Series of one device that are told although none of their readings is left: what a person has made of them in Home
+/// Assistant is not lost, and a device that names its quantities anew each time does not fill its place with them.
+pub(super) const BARE_LEN_MAX: usize = 100;
 /// What is new or other is told then.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// A series of an unknown device whose newest reading was this old before it was ever told is not.
 const SILENT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The device and the quantity of a series.
-type Name = (Arc<str>, Arc<str>);
+pub(super) type Name = (Arc<str>, Arc<str>);
 
 /// What is wanted, and what is told.
 #[derive(Default)]
@@ -32,6 +36,10 @@ pub(super) struct Sheet {
     /// How many of each device.
     of_device: BTreeMap<Arc<str>, usize>,
     has_chosen: bool,
+    /// What earlier processes have told and has not come again yet.
+    before: BTreeMap<Name, Unit>,
+    /// Those of it that are told without a reading, because something else of their device has one.
+    bare: BTreeMap<Name, Unit>,
     /// What the configs were made of.
     made_of: (Vec<Series>, Vec<String>),
     configs: Vec<Config>,
@@ -54,37 +62,67 @@ impl Sheet {
         if !std::mem::replace(&mut self.has_chosen, true) {
             let known = latest.iter().filter(|stored| is_known(&stored.reading.device));
             for stored in known {
-                self.place(&stored.reading);
+                self.place(&name(&stored.reading));
             }
         }
         let mut is_full = false;
         latest.retain(|stored| {
             let name = name(&stored.reading);
             if self.series.contains_key(&name) {
+                self.bare.remove(&name);
                 return true;
             }
             if now.since(stored.at) >= SILENT_MAX {
                 return false;
             }
-            let is_placed = self.place(&stored.reading);
+            let is_placed = self.place(&name);
             is_full |= !is_placed;
             is_placed
         });
+        self.recall();
         is_full
     }
 
+    /// What earlier processes have told.
+    pub(super) fn remember(&mut self, before: BTreeMap<Name, Unit>) {
+        self.before = before;
+    }
+
+    /// What a later process is to remember.
+    pub(super) fn remembered(&self) -> BTreeMap<Name, Unit> {
+        let told = self.made_of.0.iter().map(|series| (series.name(), series.unit()));
+        let before = self.before.iter().chain(&self.bare);
+        before.map(|(name, unit)| (name.clone(), *unit)).chain(told).collect()
+    }
+
+    /// Tells again of what devices with readings had when they were told before, behind what they have.
+    fn recall(&mut self) {
+        let of_device = &self.of_device;
+        let recalled = self.before.extract_if(.., |(device, _), _| of_device.contains_key(device));
+        let recalled: Vec<_> = recalled.collect();
+        for chunk in recalled.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
+            let gone = chunk.iter().filter(|(name, _)| !self.series.contains_key(name));
+            let gone: Vec<_> = gone.take(BARE_LEN_MAX).cloned().collect();
+            for (name, unit) in gone {
+                if self.place(&name) {
+                    self.bare.insert(name, unit);
+                }
+            }
+        }
+    }
+
     /// Gives a series its place. False: there is none.
-    fn place(&mut self, reading: &Reading) -> bool {
+    fn place(&mut self, name: &Name) -> bool {
         if self.series.len() >= SERIES_LEN_MAX {
             return false;
         }
-        let count = self.of_device.entry(Arc::clone(&reading.device)).or_default();
+        let count = self.of_device.entry(Arc::clone(&name.0)).or_default();
         if *count >= DEVICE_LEN_MAX {
             return false;
         }
         let part = *count / config::PART_LEN_MAX;
         *count += 1;
-        self.series.insert(name(reading), part);
+        self.series.insert(name.clone(), part);
         true
     }
 
@@ -100,6 +138,10 @@ impl Sheet {
         let part = |reading: &Reading| self.series.get(&name(reading)).copied().unwrap_or(0);
         let series = latest.iter().map(|stored| &stored.reading);
         let mut series: Vec<_> = series.map(|reading| Series::of(reading, part(reading))).collect();
+        let bare = self.bare.iter();
+        series.extend(bare.map(|(name, unit)| {
+            Series::new(name.clone(), *unit, self.series.get(name).copied().unwrap_or(0))
+        }));
         series.sort_by(|one, other| one.place().cmp(&other.place()));
         let called = actuators.iter().map(|actuator| actuator.name.clone()).collect();
         let made_of = (series, called);

@@ -1,6 +1,7 @@
 //! How it stands between us and Home Assistant, for those who look.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use mtom_broker::client::SetAside;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,6 +19,7 @@ struct Inner {
     // A std lock: held for a few instructions, never across an await.
     standing: Mutex<TalkStanding>,
     warnings: Mutex<Warnings>,
+    set_aside: OnceLock<SetAside>,
 }
 
 /// Lines of the log about words that were not done: anybody at the broker can cause them.
@@ -47,6 +49,23 @@ pub struct TalkStanding {
     pub obeyed: u64,
     /// Those that were not: no commands, kept ones, late ones, and those for what is not there.
     pub refused: u64,
+    /// Topics of discovered devices over which another broker closes the connection: they are not heard.
+    pub set_aside: Vec<String>,
+    /// Brokers where it was told before, and that keep it still.
+    pub left: Vec<Left>,
+}
+
+/// What was told at a broker that is not ours any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its URL, without user and password.
+    pub broker: String,
+    /// So many topics it keeps of us.
+    pub topics: u64,
+    /// Why they are not taken back, in words; `None`: it is under way.
+    pub reason: Option<String>,
+    /// The commands that take them back.
+    pub command: String,
 }
 
 /// The connection to another broker that is Home Assistant's alone.
@@ -83,6 +102,7 @@ impl Talk {
             id: id.to_owned(),
             standing: Mutex::new(standing),
             warnings: Mutex::default(),
+            set_aside: OnceLock::new(),
         }))
     }
 
@@ -95,7 +115,23 @@ impl Talk {
     /// As it is now.
     #[must_use]
     pub fn standing(&self) -> TalkStanding {
-        self.standing_now().clone()
+        let mut standing = self.standing_now().clone();
+        standing.set_aside = self.0.set_aside.get().map(SetAside::filters).unwrap_or_default();
+        standing
+    }
+
+    /// Where those are that the broker does not bear.
+    pub(crate) fn sets_aside(&self, set_aside: SetAside) {
+        let _ = self.0.set_aside.set(set_aside);
+    }
+
+    /// What became of what was told at another broker.
+    pub(crate) fn left(&self, left: Left) {
+        let all = &mut self.standing_now().left;
+        all.retain(|one| one.broker != left.broker);
+        if left.topics > 0 {
+            all.push(left);
+        }
     }
 
     pub(crate) fn obeyed(&self) {

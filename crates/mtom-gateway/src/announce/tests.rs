@@ -3,9 +3,9 @@
 use super::config::{self, Series};
 use super::names::{Names, Ours, slug};
 use super::obey::{Servant, WORD_AGE_MAX};
-use super::sheet::{DEVICE_LEN_MAX, SERIES_LEN_MAX, Sheet};
+use super::sheet::{BARE_LEN_MAX, DEVICE_LEN_MAX, SERIES_LEN_MAX, Sheet};
 use super::talk::{WARNINGS_MAX, WARNINGS_PERIOD};
-use super::{Ears, noted::Noted};
+use super::{Ears, elsewhere::Elsewhere, noted::Noted};
 use crate::control::Control;
 use crate::view::View;
 use mtom_broker::intake::Manner;
@@ -204,7 +204,9 @@ async fn a_word_that_has_waited_is_not_done_and_one_for_nobody_neither() {
 #[tokio::test]
 async fn only_topics_of_ours_are_ever_taken_back() {
     let dir = tempfile::tempdir().unwrap();
-    let mut noted = Noted::open(dir.path(), ID);
+    let open =
+        |broker: &str| Noted::open(dir.path(), ID, broker, &mut Elsewhere::open(dir.path(), ID));
+    let mut noted = open("mqtt://a:1883");
     noted.add("homeassistant/device/mtom-1a2b3c4d/config");
     noted.add("mtom/mtom-1a2b3c4d/gateway");
     noted.write().await;
@@ -212,8 +214,71 @@ async fn only_topics_of_ours_are_ever_taken_back() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}Environ/Temperature\nhomeassistant/sensor/a/config\n#\n"))
         .unwrap();
-    let topics: Vec<_> = Noted::open(dir.path(), ID).iter().cloned().collect();
-    assert_eq!(topics, text.lines().collect::<Vec<_>>());
+    let topics = |noted: &Noted| noted.iter().cloned().collect::<Vec<_>>();
+    let ours: Vec<_> = text.lines().skip(1).map(str::to_owned).collect();
+    assert_eq!(topics(&open("mqtt://a:1883")), ours);
+    // At another broker they are not ours, until that one is ours again.
+    let mut other = open("mqtt://b:1883");
+    assert!(other.is_empty() && !Elsewhere::open(dir.path(), ID).is_empty());
+    other.write().await;
+    let mut back = open("mqtt://a:1883");
+    assert_eq!(topics(&back), ours);
+    back.write().await;
+    // Our own keeps nothing.
+    assert!(open("").is_empty());
+}
+
+#[tokio::test]
+async fn a_quantity_without_readings_is_told_on_while_its_device_has_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = Names::new("homeassistant", ID);
+    let stored = |device: &str, quantity: &str| {
+        let reading = reading("t", device, quantity, 1.0, Unit::Volt).unwrap();
+        let at = UnixMicros(0);
+        Arc::new(StoredReading { id: 1, at, arrived_at: at, suspect: false, reading })
+    };
+    let start = |latest: &[(&str, &str)], device: &str| {
+        let elsewhere = &mut Elsewhere::open(dir.path(), ID);
+        let (mut noted, mut sheet) = (Noted::open(dir.path(), ID, "", elsewhere), Sheet::default());
+        sheet.remember(noted.series().clone());
+        let mut latest: Vec<_> = latest.iter().map(|(of, one)| stored(of, one)).collect();
+        sheet.choose(&mut latest, UnixMicros(0), |_| true);
+        let wanted = sheet.wanted(&names, (&latest, &[]), Duration::from_secs(60), Instant::now());
+        noted.tells(sheet.remembered());
+        let said = wanted.get(&names.config_of_device(device, 0)).map(|config| {
+            let config: Value = serde_json::from_slice(config).unwrap();
+            config["cmps"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+        });
+        (noted, said)
+    };
+    let both = Some(vec!["a".to_owned(), "b".to_owned()]);
+    for (latest, device, expected) in [
+        (vec![("attic", "a"), ("attic", "b")], "attic", both.clone()),
+        (vec![("attic", "b")], "attic", both.clone()),
+        // Nothing of it is left: the broker keeps what it has been told.
+        (vec![("cellar", "c")], "attic", None),
+        (vec![("attic", "a"), ("cellar", "c")], "attic", both.clone()),
+        (vec![("attic", "b"), ("attic", "a")], "attic", both),
+    ] {
+        let (mut noted, said) = start(&latest, device);
+        noted.write().await;
+        assert_eq!(said, expected, "{latest:?}");
+    }
+}
+
+#[test]
+fn a_device_that_names_its_quantities_anew_each_time_keeps_few_of_those_of_before() {
+    let mut sheet = Sheet::default();
+    let name = |number: usize| ("attic".into(), format!("q{number}").into());
+    sheet.remember((0..500).map(|number| (name(number), Unit::Volt)).collect());
+    let reading = reading("t", "attic", "now", 1.0, Unit::Volt).unwrap();
+    let at = UnixMicros(0);
+    let mut latest =
+        vec![Arc::new(StoredReading { id: 1, at, arrived_at: at, suspect: false, reading })];
+    sheet.choose(&mut latest, at, |_| true);
+    let names = Names::new("homeassistant", ID);
+    sheet.wanted(&names, (&latest, &[]), Duration::from_secs(60), Instant::now());
+    assert_eq!(sheet.remembered().len(), BARE_LEN_MAX + 1);
 }
 
 #[test]

@@ -221,6 +221,7 @@ fn external(
     let wishes = wishes(&house.discovered, &settings);
     let wishes =
         wishes.noting(wished.noted(), kept.into_iter().collect(), move |all| wished.note(all));
+    house.ears.talk().sets_aside(wishes.set_aside());
     settings.is_known = session.is_known();
     settings.filters_given_up = session.given_up();
     settings.filters_wished.extend(presence::FILTERS.map(str::to_owned));

@@ -10,6 +10,7 @@ use crate::links;
 use crate::settings::{HomeAssistant, Settings, Source};
 use crate::view::View;
 use mtom_broker::outlet::Outlet;
+use mtom_mqtt::target::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -28,6 +29,8 @@ pub(super) struct Hearing {
     /// What Home Assistant says comes on a connection of its own, and is nothing where it comes otherwise.
     pub(super) is_apart: bool,
     settings: HomeAssistant,
+    /// The broker that is not our own.
+    broker: Option<Target>,
     folder: PathBuf,
     id: String,
     again: (Words, Arc<Again>),
@@ -44,8 +47,11 @@ pub(super) struct House {
 impl Hearing {
     pub(super) fn new(settings: &Settings, view: &View) -> Result<Self, StartError> {
         let spoken = links::topics(&settings.actuators);
-        let is_external = matches!(settings.source, Source::External { .. });
-        let is_apart = is_external && settings.home_assistant.announce;
+        let broker = match &settings.source {
+            Source::External { target, .. } => Some(target.clone()),
+            _ => None,
+        };
+        let is_apart = broker.is_some() && settings.home_assistant.announce;
         let Settings { data_dir: folder, home_assistant: settings, topics, .. } = settings;
         let filters = topics.clone();
         let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
@@ -73,6 +79,7 @@ impl Hearing {
             spoken,
             is_apart,
             settings,
+            broker,
             folder,
             id,
             again,
@@ -87,7 +94,8 @@ impl Hearing {
         control: &Control,
         clock: &Clock,
     ) -> House {
-        let Self { discovered, ears, settings, folder, id, again: (words, again), .. } = self;
+        let Self { discovered, ears, settings, broker, folder, id, again, .. } = self;
+        let (words, again) = again;
         let talk = ears.talk().clone();
         if outlet.is_none() && settings.announce {
             tracing::warn!("homeassistant.announce is of no use without a broker");
@@ -96,7 +104,14 @@ impl Hearing {
         }
         let announcer = outlet.map(|outlet| {
             let told = (view.clone(), control.clone(), Arc::clone(clock));
-            Announcer::new(&settings, &folder, &id, outlet, told, (words, again, talk.clone()))
+            Announcer::new(
+                &settings,
+                &folder,
+                &id,
+                (outlet, broker),
+                told,
+                (words, again, talk.clone()),
+            )
         });
         House { discovered, talk, announcer }
     }

@@ -160,7 +160,7 @@ impl Told {
             &home,
             dir.path(),
             ID,
-            outlet,
+            (outlet, None),
             (view, control, clock),
             (words, again, talk.clone()),
         );
