@@ -28,6 +28,7 @@ use mtom_store::error::StoreError;
 use mtom_store::journal::Journal;
 use mtom_store::latency;
 use mtom_store::record::{Reject, Stored};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +120,8 @@ impl Audience {
 #[derive(Default)]
 struct Effects {
     readings: Vec<Arc<StoredReading>>,
+    /// The numbers of those of the past: they are not how things are.
+    past: BTreeSet<u64>,
     wanted: Vec<(Arc<str>, Wanted)>,
     /// Alerts wait in the journal.
     raised: bool,
@@ -297,7 +300,9 @@ impl Relay {
                 match outcome {
                     Ok(reading) => {
                         if let Some(stored) = keep(&mut transaction, reading, now, effects)? {
-                            self.rules.meet(&stored, found.past.contains(&at), now, &mut out);
+                            let is_past = found.past.contains(&at);
+                            self.rules.meet(&stored, is_past, now, &mut out);
+                            effects.past.extend(is_past.then_some(stored.id));
                             effects.readings.push(stored);
                         }
                     }
@@ -404,7 +409,7 @@ impl Relay {
         if !effects.readings.is_empty() {
             self.followers.offer(&effects.readings);
         }
-        self.view.readings(&effects.readings);
+        self.view.stored(&effects.readings, &effects.past);
         let changed = self.view.availability(&effects.heard, &effects.readings, now);
         let changed = changed.into_iter().map(LogEvent::from);
         let lines = effects.readings.iter().map(|stored| stored_line(stored));

@@ -6,7 +6,7 @@ use crate::discovery::Discovered;
 use crate::gateway::Followers;
 use crate::settings::Actuator;
 use crate::sparkplug::Sparkplug;
-use crate::view::{LogEvent, View};
+use crate::view::{LogEvent, Update, View};
 use jiff::tz::TimeZone;
 use mtom_actuator::{Desired, Protocol};
 use mtom_broker::intake::{Delivery, Message, Receipt, Tally};
@@ -266,6 +266,47 @@ async fn what_a_node_says_of_the_past_is_stored_and_decides_nothing() {
     assert_eq!(begun.led(), before);
     turn(&mut begun, from_node(33.0, false, START));
     assert_eq!((begun.history.counts().unwrap().stored, begun.led()), (3, Some(Led::On)));
+}
+
+#[tokio::test]
+async fn what_a_node_says_of_the_past_is_shown_late_and_never_as_how_things_are() {
+    let house = House::new();
+    let mut begun = house.begin();
+    let turn = |begun: &mut Begun, messages: Vec<Message>| {
+        let batch = messages.into_iter().map(Delivery::unawaited).collect();
+        begun.relay.turn(&mut Work { batch, ..Work::default() }).unwrap();
+    };
+    let shown = |begun: &Begun| {
+        let latest = begun.relay.view.latest();
+        latest.iter().map(|stored| stored.reading.value).collect::<Vec<_>>()
+    };
+    turn(&mut begun, vec![from_node(30.0, true, START - 60_000_000)]);
+    assert_eq!(shown(&begun), [0.0; 0], "nobody knows how it is");
+    let (_, mut feed) = begun.relay.view.watch();
+    let (older, newer) = (START - 30_000_000, START - 1_000_000);
+    let messages = [
+        from_node(32.0, true, newer),
+        from_node(31.0, true, older),
+        from_node(20.0, false, START - 2_000_000),
+    ];
+    turn(&mut begun, messages.into());
+    assert_eq!(shown(&begun), [20.0]);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        if let Update::Reading(stored) = &*feed.next().await.unwrap().unwrap() {
+            told.push(stored.reading.value);
+        }
+    }
+    assert_eq!(told, [20.0, 31.0], "the one that is newer is for the history");
+    assert_eq!(begun.history.counts().unwrap().stored, 4);
+    turn(&mut begun, vec![from_node(21.0, false, START)]);
+    assert_eq!(shown(&begun), [21.0]);
+    // Had the newer one been told it would stand before this.
+    loop {
+        if let Update::Reading(stored) = &*feed.next().await.unwrap().unwrap() {
+            break assert_eq!(stored.reading.value, 21.0);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
