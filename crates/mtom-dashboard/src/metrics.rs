@@ -229,7 +229,7 @@ impl Page {
     /// Those who have none yet.
     fn doorstep(&mut self, of: &str, port: &PortStats) {
         let malformed = "Connections refused: they said no request that this port takes.";
-        let late = "Connections cut off: their first request did not come in time.";
+        let late = "Connections cut off: a request did not come in time.";
         let crowded = "Connections cut off before they had a place: there were too many of those.";
         self.all(
             of,

@@ -5,15 +5,12 @@
 //! within the grace period is cut.
 
 use crate::access::Access;
-use crate::problem::Problem;
 use crate::replay::Replay;
 use crate::routes;
 use crate::scan::Scan;
 use crate::simulator::Simulator;
 use crate::trial::Trial;
 use axum::Router;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,9 +18,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::tz::TimeZone;
-use mtom_forward::doorstep::{Doorstep, Visitor};
+use mtom_forward::doorstep::Doorstep;
 use mtom_forward::server::tune;
-use mtom_forward::tally::{Present, Tally};
 use mtom_gateway::Clock;
 use mtom_gateway::announce::Talk;
 use mtom_gateway::control::Control;
@@ -37,19 +33,20 @@ use mtom_protocol::time::UnixMicros;
 use mtom_store::history::History;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod place;
 mod taken;
 mod tallies;
 
+use place::{Place, refused};
 use taken::Taken;
 pub(crate) use tallies::PageStats;
 pub(crate) use tallies::Tallies;
@@ -307,48 +304,6 @@ async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// What a connection is to the others: a visitor until its first request has a place.
-struct Place {
-    visitor: Mutex<Option<Visitor>>,
-    has_asked: AtomicBool,
-    places: Arc<Semaphore>,
-    tally: Arc<Tally>,
-    taken: OnceCell<Present>,
-    must_go: CancellationToken,
-}
-
-impl Place {
-    fn new(visitor: Visitor, places: Arc<Semaphore>, tally: Arc<Tally>) -> Self {
-        let must_go = visitor.end();
-        let (visitor, taken) = (Mutex::new(Some(visitor)), OnceCell::new());
-        Self { visitor, has_asked: AtomicBool::new(false), places, tally, taken, must_go }
-    }
-
-    /// Waits for a place, unless it has one. Until it has it counts among the visitors, and may have to go as they.
-    async fn take(&self, limits: Limits) -> Result<(), Problem> {
-        self.has_asked.store(true, Ordering::Relaxed);
-        let place = || timeout(limits.wait, Arc::clone(&self.places).acquire_owned());
-        let present = |place| Present::new(Arc::clone(&self.tally), place);
-        let taken = self.taken.get_or_try_init(async || {
-            place().await.map(|place| present(place.expect("nobody closes it")))
-        });
-        taken.await.map_err(|_| {
-            self.tally.refused();
-            let detail = format!("{} connections are there already", limits.connections_max);
-            Problem::unavailable(detail, "try again in a moment")
-        })?;
-        drop(self.visitor.lock().unwrap_or_else(PoisonError::into_inner).take());
-        Ok(())
-    }
-}
-
-/// The answer to one who finds no place, and the end of the connection.
-fn refused(problem: Problem) -> Response {
-    let mut response = problem.into_response();
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
 async fn connection(
     stream: TcpStream,
     peer: Peer,
@@ -362,15 +317,19 @@ async fn connection(
     }
     let router = TowerToHyperService::new(router);
     let place = Arc::new(place);
+    let taken = Taken::new(stream, limits.stall, place.heard());
     let asked = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let (place, router) = (Arc::clone(&asked), router.clone());
         async move {
-            match place.take(limits).await {
+            place.asks();
+            let response = match place.take(limits).await {
                 Ok(()) => router.call(request).await,
                 Err(problem) => Ok(refused(problem)),
-            }
+            };
+            place.is_answered();
+            response
         }
     });
     // By hyper's own measure a head may take as long again when a byte comes.
@@ -378,7 +337,7 @@ async fn connection(
         let place = Arc::clone(&place);
         async move {
             tokio::time::sleep(limits.head).await;
-            if place.has_asked.load(Ordering::Relaxed) {
+            if place.has_asked() {
                 std::future::pending::<()>().await;
             }
         }
@@ -387,16 +346,16 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_LEN_MAX)
-        .serve_connection(TokioIo::new(Taken::new(stream, limits.stall)), service)
+        .serve_connection(TokioIo::new(taken), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = place.must_go.cancelled() => {
+        () = place.must_go_unasked() => {
             tracing::debug!("closed a connection to the page that has no place yet: there are too many");
-            return place.tally.crowded();
+            return place.tally().crowded();
         }
-        () = late => return place.tally.late(),
+        () = late => return place.tally().late(),
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             match timeout(limits.grace, served).await {
@@ -408,11 +367,11 @@ async fn connection(
     };
     if let Err(cause) = ended {
         if taken::has_stalled(&cause) {
-            place.tally.closed_slow();
-        } else if cause.is_timeout() && !place.has_asked.load(Ordering::Relaxed) {
-            place.tally.late();
+            place.tally().closed_slow();
+        } else if cause.is_timeout() && place.is_asking() {
+            place.tally().late();
         } else if cause.is_parse() {
-            place.tally.malformed();
+            place.tally().malformed();
         }
         tracing::debug!(%cause, "a connection to the page ended early");
     }

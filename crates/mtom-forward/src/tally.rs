@@ -26,9 +26,9 @@ pub struct PortStats {
     pub malformed: u64,
     /// Connections that were closed because a write made no progress.
     pub closed_slow: u64,
-    /// Connections that were closed because their first request was not there in time.
+    /// Connections that were closed because a request, the first or one that they had begun, was not there in time.
     pub late: u64,
-    /// Connections that were closed before they had a place because there were too many of those.
+    /// Connections that were closed, or told so, before they had a place because there were too many of those.
     pub crowded: u64,
 }
 
@@ -62,7 +62,7 @@ impl Tally {
         self.closed_slow.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One was closed whose first request was not there in time.
+    /// One was closed whose request was not there in time.
     pub fn late(&self) {
         self.late.fetch_add(1, Ordering::Relaxed);
     }

@@ -186,7 +186,7 @@ fn the_page_is_one_that_prometheus_reads() {
         # HELP mtom_page_requests_malformed_total Connections refused: they said no request that this port takes.
         # TYPE mtom_page_requests_malformed_total counter
         mtom_page_requests_malformed_total 0
-        # HELP mtom_page_requests_late_total Connections cut off: their first request did not come in time.
+        # HELP mtom_page_requests_late_total Connections cut off: a request did not come in time.
         # TYPE mtom_page_requests_late_total counter
         mtom_page_requests_late_total 0
         # HELP mtom_page_requests_crowded_total Connections cut off before they had a place: there were too many of those.
@@ -295,7 +295,7 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_live_requests_malformed_total Connections refused: they said no request that this port takes.
         # TYPE mtom_live_requests_malformed_total counter
         mtom_live_requests_malformed_total 25
-        # HELP mtom_live_requests_late_total Connections cut off: their first request did not come in time.
+        # HELP mtom_live_requests_late_total Connections cut off: a request did not come in time.
         # TYPE mtom_live_requests_late_total counter
         mtom_live_requests_late_total 23
         # HELP mtom_live_requests_crowded_total Connections cut off before they had a place: there were too many of those.
@@ -319,7 +319,7 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_history_requests_malformed_total Connections refused: they said no request that this port takes.
         # TYPE mtom_history_requests_malformed_total counter
         mtom_history_requests_malformed_total 35
-        # HELP mtom_history_requests_late_total Connections cut off: their first request did not come in time.
+        # HELP mtom_history_requests_late_total Connections cut off: a request did not come in time.
         # TYPE mtom_history_requests_late_total counter
         mtom_history_requests_late_total 33
         # HELP mtom_history_requests_crowded_total Connections cut off before they had a place: there were too many of those.
@@ -370,7 +370,7 @@ fn what_other_programs_get_is_counted_where_they_are_served() {
         # HELP mtom_page_requests_malformed_total Connections refused: they said no request that this port takes.
         # TYPE mtom_page_requests_malformed_total counter
         mtom_page_requests_malformed_total 55
-        # HELP mtom_page_requests_late_total Connections cut off: their first request did not come in time.
+        # HELP mtom_page_requests_late_total Connections cut off: a request did not come in time.
         # TYPE mtom_page_requests_late_total counter
         mtom_page_requests_late_total 53
         # HELP mtom_page_requests_crowded_total Connections cut off before they had a place: there were too many of those.

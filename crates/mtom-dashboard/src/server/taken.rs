@@ -1,10 +1,12 @@
-//! A socket that fails when the other side takes nothing of what is written for too long.
+//! A socket that fails when the other side takes nothing of what is written for too long, and says that something came.
 //!
 //! Progress counts, not how long a whole answer takes: whoever reads slowly gets all of it.
 
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,12 +17,13 @@ pub(crate) struct Taken<S> {
     stall: Duration,
     /// When a write that waits has waited for too long. `None`: the last one did not have to wait.
     patience: Option<Pin<Box<Sleep>>>,
+    heard: Arc<AtomicBool>,
 }
 
 impl<S> Taken<S> {
-    /// `stall`: so long a write may wait.
-    pub(crate) const fn new(socket: S, stall: Duration) -> Self {
-        Self { socket, stall, patience: None }
+    /// `stall`: so long a write may wait. `heard` is set whenever something has come.
+    pub(crate) const fn new(socket: S, stall: Duration, heard: Arc<AtomicBool>) -> Self {
+        Self { socket, stall, patience: None, heard }
     }
 
     /// Gives what came of a write, or [`io::ErrorKind::TimedOut`].
@@ -53,7 +56,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Taken<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }
 

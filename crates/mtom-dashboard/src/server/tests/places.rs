@@ -31,6 +31,7 @@ async fn who_has_found_no_place_in_time_is_told_so() {
     let mut answer = String::new();
     soon("an answer", second.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
     assert!(answer.contains("1 connections are there already"), "{answer}");
     drop(first);
     // Its place may not be free yet.
@@ -43,26 +44,58 @@ async fn who_has_found_no_place_in_time_is_told_so() {
 }
 
 #[tokio::test]
-async fn of_those_who_wait_for_a_place_the_oldest_is_closed_when_there_are_too_many() {
+async fn of_those_who_wait_for_a_place_the_oldest_is_told_to_go_when_there_are_too_many() {
     let limits = Limits { connections_max: 1, visitors_max: 2, wait: EVER, head: EVER, ..limits() };
     let server = Server::within(limits, None).await;
-    let first = placed(&server).await;
+    let mut first = placed(&server).await;
     let mut waiting = Vec::new();
     for _ in 0..5 {
         let mut tcp = TcpStream::connect(server.address).await.unwrap();
         tcp.write_all(request(&server).as_bytes()).await.unwrap();
         waiting.push(tcp);
+        // Answered after that request was heard, which came before.
+        first.write_all(request(&server).as_bytes()).await.unwrap();
+        assert!(soon("an answer", first.read(&mut [0; 4_096])).await.unwrap() > 0);
     }
     let late = waiting.split_off(3);
     for mut tcp in waiting {
-        let ended = soon("the connection's end", tcp.read(&mut [0])).await;
-        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+        let mut answer = String::new();
+        soon("the connection's end", tcp.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+        assert!(answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
+        assert!(answer.contains("too many wait for a place already"), "{answer}");
     }
     drop(first);
     for mut tcp in late {
         assert!(soon("an answer", tcp.read(&mut [0; 4_096])).await.unwrap() > 0);
     }
     assert_eq!(server.metric("mtom_page_requests_crowded_total").await, 3);
+    assert_eq!(server.metric("mtom_page_connections_refused_total").await, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_later_head_that_never_ends_is_not_waited_for_and_counted_but_silence_is_no_head() {
+    let head = Duration::from_millis(200);
+    let server = Server::within(Limits { head, ..limits() }, None).await;
+    let mut silent = placed(&server).await;
+    let ended = soon("the connection's end", silent.read(&mut [0])).await;
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    assert_eq!(server.metric("mtom_page_requests_late_total").await, 0, "it owed nothing");
+    let mut begun = placed(&server).await;
+    begun.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    let _ = soon("the connection's end", begun.read_to_end(&mut Vec::new())).await;
+    assert_eq!(server.metric("mtom_page_requests_late_total").await, 1);
+    // Byte by byte it takes no longer.
+    let mut slow = placed(&server).await;
+    let mut pace = tokio::time::interval(head / 2);
+    let mut written = 0;
+    while slow.write_all(b"G").await.is_ok() {
+        written += 1;
+        assert!(written < 20, "it is still open");
+        pace.tick().await;
+    }
+    assert_eq!(server.metric("mtom_page_requests_late_total").await, 2);
     server.stop().await;
 }
 
