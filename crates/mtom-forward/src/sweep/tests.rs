@@ -1,12 +1,14 @@
-use super::{Entry, Seats, Sweep};
+use super::{Entry, Seats, Sweep, TURN_BYTES_MAX};
 use crate::ring::{Batch, Place, Ring};
 use crate::socket::{Seat, Show};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::Read;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 
 /// One frame at a time, each of one byte that is its number.
 struct Frames {
@@ -114,6 +116,59 @@ async fn a_round_misses_nobody_who_stays_while_others_leave_and_come() {
     }
     assert_eq!(shown(late_client), all);
     assert_eq!(shown(clients.swap_remove(1)), [0], "it left after its first turn");
+}
+
+/// Frames that are so large that a few of them are a turn, and how many were written.
+struct Large {
+    frames: Frames,
+    written: Rc<Cell<usize>>,
+}
+
+impl Show for Large {
+    fn next(&mut self, place: Place) -> &Batch {
+        self.frames.next(place)
+    }
+
+    fn written(&mut self) {
+        self.written.set(self.written.get() + 1);
+    }
+}
+
+#[tokio::test]
+async fn after_so_many_bytes_others_have_their_turn_and_the_next_turn_shows_what_has_come() {
+    let len = TURN_BYTES_MAX / 2 - 1;
+    let sweep = Arc::new(Sweep::new(100));
+    let mut large = Ring::new(1, 1);
+    large.push(("a".into(), "b".into()), vec![7; len].into());
+    let large = Arc::new(large);
+    let (mut entries, mut clients) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        let (seat, client) = viewer(Place::default()).await;
+        entries.push(sweep.enter(seat));
+        // A socket takes so much only while somebody reads.
+        clients.push(std::thread::spawn(|| shown(client).len()));
+    }
+    let written = Rc::new(Cell::new(0));
+    let turns = RefCell::new(Vec::new());
+    let round = sweep.round(|| {
+        turns.borrow_mut().push(written.get());
+        Large { frames: frames(&large), written: Rc::clone(&written) }
+    });
+    let others = async {
+        let mut seen = Vec::new();
+        while written.get() < 7 {
+            seen.push(written.get());
+            yield_now().await;
+        }
+        seen
+    };
+    let ((), seen) = tokio::join!(biased; round, others);
+    assert_eq!(*turns.borrow(), [0, 3, 6], "before each turn");
+    assert_eq!(seen, [3, 6], "between the turns");
+    drop(entries);
+    for client in clients {
+        assert_eq!(client.join().unwrap(), len);
+    }
 }
 
 #[test]
