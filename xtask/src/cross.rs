@@ -24,6 +24,18 @@ const ONLY_HERE: [&str; 2] = ["xtask", "mtom-bench"];
 /// speed is set. A kernel has it, and on this computer they run with each `cargo xtask test`.
 const SERIAL_PORTS: [&str; 2] = ["run::tests::serial::", "actuator::tests::serial::"];
 
+/// Packages that are optimised where tests are emulated: unoptimised, those of the history (SQLite), of flash that loses
+/// its power at every byte and of forged lines (SHA-256) take minutes each.
+const EMULATED_OPTIMISED: [&str; 7] = [
+    "libsqlite3-sys",
+    "rusqlite",
+    "sha2",
+    "sequential-storage",
+    "mtom-protocol",
+    "mtom-store",
+    "mtom-device",
+];
+
 /// `cargo xtask cross [NAME…]`; without a name all but this computer's own kind.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     let mut platforms = chosen(args)?;
@@ -113,8 +125,8 @@ fn for_windows(repo: &Repo, command: &str) -> Command {
 /// Builds all of it and runs what tests itself alone: sockets and processes of an emulated program are this
 /// computer's own, and those are tried here.
 fn unit_tests(repo: &Repo, platform: Platform) -> Result<()> {
-    programs::run(platform.cargo(repo, "build").arg("--package=mtom"))?;
-    let mut test = platform.cargo(repo, "test");
+    programs::run(emulated(repo, platform, "build").arg("--package=mtom"))?;
+    let mut test = emulated(repo, platform, "test");
     test.arg("--workspace").args(ONLY_HERE.map(|package| format!("--exclude={package}")));
     test.args(["--lib", "--bins"]);
     // An emulated processor is many times slower, and chance is tried enough on this computer's own.
@@ -125,6 +137,18 @@ fn unit_tests(repo: &Repo, platform: Platform) -> Result<()> {
         test.arg("--").args(SERIAL_PORTS.iter().flat_map(|name| ["--skip", name]));
     }
     programs::run(&mut test)
+}
+
+/// `cargo` over what is run under emulation; all of it is built alike, so that nothing is built twice.
+fn emulated(repo: &Repo, platform: Platform, command: &str) -> Command {
+    let mut cargo = platform.cargo(repo, command);
+    if platform != Platform::Linux {
+        cargo.args(
+            EMULATED_OPTIMISED
+                .map(|package| format!("--config=profile.dev.package.{package}.opt-level=2")),
+        );
+    }
+    cargo
 }
 
 #[cfg(test)]

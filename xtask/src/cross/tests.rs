@@ -1,4 +1,4 @@
-use super::{ONLY_HERE, chosen, first_warning};
+use super::{EMULATED_OPTIMISED, ONLY_HERE, chosen, first_warning};
 use crate::platform::Platform;
 use crate::repo::Repo;
 
@@ -28,10 +28,10 @@ fn a_warning_is_found_among_what_cargo_says() {
 }
 
 #[test]
-fn what_is_left_out_is_there() {
+fn what_is_left_out_and_what_is_optimised_is_there() {
     let repo = Repo::open().unwrap();
-    let packages = repo.metadata()["packages"].as_array().unwrap();
-    for left_out in ONLY_HERE {
-        assert!(packages.iter().any(|package| package["name"] == left_out), "{left_out}");
+    let lock = std::fs::read_to_string(repo.root().join("Cargo.lock")).unwrap();
+    for name in ONLY_HERE.iter().chain(&EMULATED_OPTIMISED) {
+        assert!(lock.contains(&format!("\nname = \"{name}\"\n")), "{name}");
     }
 }
