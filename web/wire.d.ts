@@ -733,9 +733,10 @@ refused: number,
  */
 set_aside: Array<string>,
 /**
- * Brokers where Home Assistant was told before `broker.url` was changed, and that keep it still.
+ * The broker where Home Assistant was told before `broker.url` was changed; null: it was not changed at this
+ * start.
  */
-left: Array<LeftBehind>, };
+left: LeftBehind | null, };
 
 /**
  * How it is told.
@@ -748,7 +749,7 @@ export type HomeAssistantConnection = "own" | "up" | "down";
 export type HomeAssistantWord = "online" | "offline";
 
 /**
- * What an earlier broker still keeps of this gateway.
+ * What an earlier broker still keeps of this gateway, where it is another one than that of now.
  */
 export type LeftBehind = {
 /**
@@ -756,15 +757,11 @@ export type LeftBehind = {
  */
 broker: string,
 /**
- * So many topics it keeps.
+ * So many topics it was to keep.
  */
 topics: number,
 /**
- * Why they were not taken back; null: it is under way.
- */
-reason: string | null,
-/**
- * The commands that take them back.
+ * What takes them back, in the data folder.
  */
 command: string, };
 

@@ -235,7 +235,7 @@ export const en = {
   "house.tally.aside":
     "set aside until mtom starts again, because the broker closes the connection over them: {aside} ({topics})",
   "house.left":
-    "The broker of before, {broker}, still keeps {count} topics of mtom{why}. To take them back: {command}",
+    "The broker was {broker} before. If that is another one, it still keeps {count} topics of mtom. To take them back, in the data folder: {command}",
   "house.found": "Found by what others tell it",
   "house.tally":
     "Configs: {configs}, sensors: {sensors}, switches: {switches}, not understood: {missed}",

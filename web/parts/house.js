@@ -46,10 +46,9 @@ export function troubles(told, t) {
   const all = reason === null ? [] : [plain(reason)];
   if (notTaken !== null) all.push(t("house.not.taken", { reason: plain(notTaken) }));
   for (const filter of notHeard) all.push(t("house.not.heard", { filter: plain(filter) }));
-  for (const { broker, topics, reason, command } of left) {
-    const why = reason === null ? "" : `: ${plain(reason)}`;
-    const [count, at] = [String(topics), plain(broker)];
-    all.push(t("house.left", { count, broker: at, why, command: plain(command) }));
+  if (left !== null) {
+    const [count, broker, command] = [String(left.topics), plain(left.broker), plain(left.command)];
+    all.push(t("house.left", { count, broker, command }));
   }
   return all;
 }
@@ -111,7 +110,7 @@ export function createHouse(page, isOpen) {
       // The socket tells when the gateway is away; the last picture stays.
       return;
     }
-    isOn = told.announce || found.prefix !== null;
+    isOn = isTold(told) || found.prefix !== null;
     relabel();
   });
 
@@ -124,9 +123,9 @@ export function createHouse(page, isOpen) {
   function relabel() {
     render();
     if (!isOn || told === null || found === null) return;
-    setShown(byId("house-told"), told.announce);
+    setShown(byId("house-told"), isTold(told));
     setShown(byId("house-found"), found.prefix !== null);
-    if (told.announce) showTold(told, page);
+    if (isTold(told)) showTold(told, page);
     if (found.prefix !== null) showFound(found, told.set_aside);
   }
 
@@ -197,6 +196,9 @@ export function tally(counts, aside, t, language) {
  * @param {Page} page
  */
 function showTold(told, { t, language }) {
+  for (const id of ["house-line", "house-counts", "house-words"]) {
+    setShown(byId(id), told.announce);
+  }
   const { state, key } = judge(told);
   byId("house-line").dataset.state = state;
   setText(byId("house-word"), t(key));
@@ -222,6 +224,14 @@ function showTold(told, { t, language }) {
   if (place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;
   place.replaceChildren(...said.map((one) => el("li", "foreign", one)));
+}
+
+/**
+ * Whether it is told something, or was at another broker.
+ * @param {Pick<HomeAssistant, "announce" | "left">} told
+ */
+function isTold({ announce, left }) {
+  return announce || left !== null;
 }
 
 function makeLine() {

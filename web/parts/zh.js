@@ -223,7 +223,7 @@ export const zh = {
   "house.tally.aside":
     "因订阅会使代理服务器断开连接，在 mtom 重新启动之前不再接收的主题 {aside} 个（{topics}）",
   "house.left":
-    "以前的代理服务器 {broker} 仍保留着 mtom 的 {count} 个主题{why}。清除它们的命令：{command}",
+    "以前的代理服务器是 {broker}。如果那是另一个代理服务器，它仍保留着 mtom 的 {count} 个主题。清除它们请在数据文件夹里执行：{command}",
   "house.found": "从别的设备告诉它的内容中发现",
   "house.tally": "配置 {configs} 份、传感器 {sensors} 个、开关 {switches} 个、读不懂 {missed} 个",
   "house.tally.unread": "因别的原因未读取 {unread} 个",

@@ -35,13 +35,18 @@ test("no connection counts more than what Home Assistant has said", () => {
 });
 
 test("each trouble is a sentence, and nothing from outside gets into the others", () => {
-  const none = { reason: null, not_taken: null, not_heard: [], left: [] };
+  const none = { reason: null, not_taken: null, not_heard: [], left: null };
   assert.deepEqual(troubles(none, en), []);
-  const all = { reason: "refused", not_taken: "\u202equota", not_heard: ["mtom/+/set"], left: [] };
+  const all = {
+    reason: "refused",
+    not_taken: "\u202equota",
+    not_heard: ["mtom/+/set"],
+    left: null,
+  };
   assert.deepEqual(troubles(all, en).length, 3);
   assert.ok(!troubles(all, en).join("").includes("\u202e"));
   const aside = Array.from({ length: 12 }, (_, at) => `deep/${at}`);
-  const left = [{ broker: "mqtt://old:1883", topics: 7, reason: "gone", command: "sub -h old" }];
+  const left = { broker: "mqtt://old:1883", topics: 7, command: "pub -h old" };
   const said = troubles({ ...none, left }, en);
   const counts = {
     configs: 1,
@@ -54,7 +59,7 @@ test("each trouble is a sentence, and nothing from outside gets into the others"
   };
   assert.doesNotMatch(tally(counts, [], en, "en"), /aside/);
   assert.match(tally(counts, aside, en, "en"), /12 \(deep\/0 .* deep\/9\)/);
-  assert.match(said[0] ?? "", /old:1883.* 7 .*gone.*sub -h old/);
+  assert.match(said[0] ?? "", /old:1883.* 7 .*pub -h old/);
   assert.match(troubles(all, zh)[2] ?? "", /mtom\/\+\/set/);
 });
 

@@ -37,27 +37,26 @@ pub(crate) struct HomeAssistant {
     /// Topics of discovered devices over which the broker closes the connection: they are not heard until the next
     /// start.
     set_aside: Vec<String>,
-    /// Brokers where Home Assistant was told before `broker.url` was changed, and that keep it still.
-    left: Vec<LeftBehind>,
+    /// The broker where Home Assistant was told before `broker.url` was changed; null: it was not changed at this
+    /// start.
+    left: Option<LeftBehind>,
 }
 
-/// What an earlier broker still keeps of this gateway.
+/// What an earlier broker still keeps of this gateway, where it is another one than that of now.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(crate) struct LeftBehind {
     /// Its URL, without user and password.
     broker: String,
-    /// So many topics it keeps.
+    /// So many topics it was to keep.
     topics: u64,
-    /// Why they were not taken back; null: it is under way.
-    reason: Option<String>,
-    /// The commands that take them back.
+    /// What takes them back, in the data folder.
     command: String,
 }
 
 impl From<Left> for LeftBehind {
-    fn from(Left { broker, topics, reason, command }: Left) -> Self {
-        Self { broker, topics, reason, command }
+    fn from(Left { broker, topics, command }: Left) -> Self {
+        Self { broker, topics, command }
     }
 }
 
@@ -111,7 +110,7 @@ impl From<&Talk> for HomeAssistant {
             obeyed: now.obeyed,
             refused: now.refused,
             set_aside: now.set_aside,
-            left: now.left.into_iter().map(LeftBehind::from).collect(),
+            left: now.left.map(LeftBehind::from),
         }
     }
 }

@@ -320,8 +320,6 @@ impl Page {
         let ToldCounts { devices, sensors, switches } = standing.told;
         let (obeyed, refused) = (standing.obeyed, standing.refused);
         let up = "1: the broker through which Home Assistant is told can be reached.";
-        let kept = "Topics that brokers of before keep for Home Assistant.";
-        let left = standing.left.iter().map(|one| one.topics).sum();
         let not = "Its commands that were not: wrong, kept or late ones, and those for nobody.";
         self.all(
             "homeassistant_",
@@ -332,7 +330,6 @@ impl Page {
                 ("switches", Gauge, "Actuators that Home Assistant is told of.", switches),
                 ("commands_obeyed", Counter, "Its commands that were done.", obeyed),
                 ("commands_refused", Counter, not, refused),
-                ("left_behind", Gauge, kept, left),
             ],
         );
     }

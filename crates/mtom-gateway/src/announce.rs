@@ -13,9 +13,7 @@ use crate::settings::HomeAssistant;
 use crate::view::View;
 use bytes::Bytes;
 pub(crate) use ears::{Again, Ears, Words};
-use elsewhere::Elsewhere;
 use mtom_broker::outlet::{Announcement, NotTaken, Outlet};
-use mtom_mqtt::target::Target;
 use mtom_protocol::reading::StoredReading;
 use mtom_protocol::time::UnixMicros;
 use names::Names;
@@ -32,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 mod config;
 mod ears;
-mod elsewhere;
+mod left;
 mod names;
 mod noted;
 mod obey;
@@ -62,8 +60,6 @@ pub(crate) struct Announcer {
     talk: Talk,
     again: Arc<Again>,
     noted: noted::Noted,
-    /// `None`: it is being taken back. With the broker of now.
-    elsewhere: Option<(Elsewhere, Option<Target>)>,
     sheet: Sheet,
     /// The number of the newest reading of each series that was sent, by its topic.
     sent: BTreeMap<String, u64>,
@@ -97,17 +93,20 @@ impl Announcer {
         settings: &HomeAssistant,
         folder: &Path,
         id: &str,
-        (outlet, broker): (Outlet, Option<Target>),
+        (outlet, broker): (Outlet, &str),
         (view, control, clock): (View, Control, Clock),
         (words, again, talk): (Words, Arc<Again>, Talk),
     ) -> Self {
         let names = || Names::new(&settings.prefix, id);
         let servant = Servant::new(words, names(), view.clone(), control, talk.clone());
-        let mut elsewhere = Elsewhere::open(folder, id);
-        let url = broker.as_ref().map(|broker| broker.endpoint.to_string()).unwrap_or_default();
-        let noted = noted::Noted::open(folder, id, &url, &mut elsewhere);
+        let (noted, before) = noted::Noted::open(folder, id, broker);
+        if let Some(before) = before {
+            talk.left(left::leave(folder, before, noted.topics()));
+        }
         let mut sheet = Sheet::default();
-        sheet.remember(noted.series().clone());
+        let mut series = noted.series().clone();
+        series.retain(|(device, _), _| noted.contains(&names().config_of_device(device, 0)));
+        sheet.remember(series);
         Self {
             settings: settings.clone(),
             names: names(),
@@ -118,7 +117,6 @@ impl Announcer {
             talk,
             again,
             noted,
-            elsewhere: Some((elsewhere, broker)),
             sheet,
             sent: BTreeMap::new(),
             again_at: None,
@@ -130,24 +128,15 @@ impl Announcer {
 
     /// Says what there is and does what Home Assistant wants until `stop`, and says that we are gone then.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let Some((elsewhere, broker)) = self.elsewhere.take() else { return };
-        if !self.settings.announce && self.noted.is_empty() && elsewhere.is_empty() {
+        if !self.settings.announce && self.noted.is_empty() {
             return stop.cancelled().await;
         }
         let Some(servant) = self.servant.take() else { return };
-        let talk = self.talk.clone();
-        let ours = self.settings.announce.then(|| self.outlet.clone());
-        let taking_back = async {
-            elsewhere.take_back((broker.as_ref(), ours.as_ref()), &talk).await;
-            std::future::pending::<()>().await;
-        };
         tokio::select! {
             () = stop.cancelled() => {}
             // Beside the other: a word must not wait for a broker that takes nothing.
             () = servant.run() => {}
             () = self.say_always() => {}
-            // Beside them: it is another broker.
-            () = taking_back => {}
         }
         if self.settings.announce {
             let gone = self.publish(self.names.gateway(), "offline".into(), true);
@@ -213,9 +202,11 @@ impl Announcer {
     async fn keep(&mut self, wanted: &BTreeMap<String, Bytes>) -> bool {
         let (untold, begun) = (self.sheet.untold(wanted), Instant::now());
         untold.iter().for_each(|(topic, _)| self.noted.add(topic));
-        if self.settings.announce {
-            self.noted.tells(self.sheet.remembered());
-        }
+        self.noted.tells(if self.settings.announce {
+            self.sheet.remembered()
+        } else {
+            BTreeMap::new()
+        });
         self.noted.write().await;
         for (topic, payload) in untold {
             match self.publish(topic.clone(), payload.clone(), true).await {

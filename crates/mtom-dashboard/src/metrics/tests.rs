@@ -416,7 +416,6 @@ fn what_home_assistant_is_told_is_counted_where_it_is() {
         "mtom_homeassistant_commands_obeyed_total 5",
         "mtom_homeassistant_commands_refused_total 6",
         "mtom_discovered_set_aside 1",
-        "mtom_homeassistant_left_behind 0",
         "mtom_discovered_configs 7",
         "mtom_discovered_not_understood 1",
     ] {

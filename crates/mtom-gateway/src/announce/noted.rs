@@ -1,16 +1,14 @@
 //! Which topics of ours the broker keeps, and which series they tell of, noted in the data folder, so that a later
 //! process can take them back, or go on with them.
 //!
-//! A topic is noted before it is told. What was told at another broker is not ours any more: it is
-//! [elsewhere](super::elsewhere). A file that cannot be written costs no more than this knowledge.
+//! A topic is noted before it is told. A file that cannot be read or written costs no more than this knowledge.
 
-use super::elsewhere::Elsewhere;
 use super::sheet::{Name, SERIES_LEN_MAX};
 use mtom_protocol::unit::Unit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// The file in the data folder.
 const FILE: &str = "announced";
@@ -30,27 +28,27 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// What was told at that broker; what was told at another one goes to `elsewhere`, and comes from there.
-    pub(super) fn open(folder: &Path, id: &str, broker: &str, elsewhere: &mut Elsewhere) -> Self {
+    /// What was told before; with the URL of the broker where it was told, if that is not `broker`.
+    pub(super) fn open(folder: &Path, id: &str, broker: &str) -> (Self, Option<String>) {
         let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let mut topics: BTreeSet<_> =
+        let text = read(&path);
+        let topics: BTreeSet<_> =
             text.lines().filter(|line| is_topic(line, id)).map(str::to_owned).collect();
         let series = text.lines().filter_map(|line| series(line.strip_prefix(SERIES)?));
         let series = series.take(SERIES_LEN_MAX).collect();
         let before = text.lines().find_map(|line| line.strip_prefix(BROKER)).unwrap_or(broker);
-        let is_other = before != broker;
-        if is_other {
-            elsewhere.keeps(before, std::mem::take(&mut topics));
-        }
-        let back = elsewhere.comes_back(broker);
-        let is_older = is_other || !back.is_empty();
-        topics.extend(back);
-        Self { path, broker: broker.to_owned(), topics, series, is_older }
+        let is_older = before != broker;
+        let is_left = is_older && !before.is_empty() && !topics.is_empty();
+        let left = is_left.then(|| before.to_owned());
+        (Self { path, broker: broker.to_owned(), topics, series, is_older }, left)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.topics.is_empty()
+        self.topics.is_empty() && self.series.is_empty()
+    }
+
+    pub(super) fn topics(&self) -> &BTreeSet<String> {
+        &self.topics
     }
 
     pub(super) fn contains(&self, topic: &str) -> bool {
@@ -104,6 +102,15 @@ impl Noted {
             tracing::warn!(%cause, "what Home Assistant was told is not noted");
         }
     }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|cause| {
+        if cause.kind() != io::ErrorKind::NotFound {
+            tracing::warn!(%cause, "what Home Assistant was told before is not known");
+        }
+        String::new()
+    })
 }
 
 fn series(text: &str) -> Option<(Name, Unit)> {

@@ -91,8 +91,14 @@ impl Sheet {
     /// What a later process is to remember.
     pub(super) fn remembered(&self) -> BTreeMap<Name, Unit> {
         let told = self.made_of.0.iter().map(|series| (series.name(), series.unit()));
-        let before = self.before.iter().chain(&self.bare);
-        before.map(|(name, unit)| (name.clone(), *unit)).chain(told).collect()
+        let mut all: BTreeMap<_, _> = self.bare.clone().into_iter().chain(told).collect();
+        for (name, unit) in &self.before {
+            if all.len() >= SERIES_LEN_MAX {
+                break;
+            }
+            all.entry(name.clone()).or_insert(*unit);
+        }
+        all
     }
 
     /// Tells again of what devices with readings had when they were told before, behind what they have.

@@ -51,8 +51,8 @@ pub struct TalkStanding {
     pub refused: u64,
     /// Topics of discovered devices over which another broker closes the connection: they are not heard.
     pub set_aside: Vec<String>,
-    /// Brokers where it was told before, and that keep it still.
-    pub left: Vec<Left>,
+    /// Where it was told before `broker.url` was changed, if this process was the first to see that.
+    pub left: Option<Left>,
 }
 
 /// What was told at a broker that is not ours any more.
@@ -60,11 +60,9 @@ pub struct TalkStanding {
 pub struct Left {
     /// Its URL, without user and password.
     pub broker: String,
-    /// So many topics it keeps of us.
+    /// So many topics it was to keep.
     pub topics: u64,
-    /// Why they are not taken back, in words; `None`: it is under way.
-    pub reason: Option<String>,
-    /// The commands that take them back.
+    /// What takes them back.
     pub command: String,
 }
 
@@ -125,13 +123,9 @@ impl Talk {
         let _ = self.0.set_aside.set(set_aside);
     }
 
-    /// What became of what was told at another broker.
+    /// It was told at another broker before.
     pub(crate) fn left(&self, left: Left) {
-        let all = &mut self.standing_now().left;
-        all.retain(|one| one.broker != left.broker);
-        if left.topics > 0 {
-            all.push(left);
-        }
+        self.standing_now().left = Some(left);
     }
 
     pub(crate) fn obeyed(&self) {

@@ -1,11 +1,12 @@
 //! Names and configs, what is ours on a broker, and what becomes of a broker that goes away.
 
 use super::config::{self, Series};
+use super::left::leave;
 use super::names::{Names, Ours, slug};
 use super::obey::{Servant, WORD_AGE_MAX};
 use super::sheet::{BARE_LEN_MAX, DEVICE_LEN_MAX, SERIES_LEN_MAX, Sheet};
 use super::talk::{WARNINGS_MAX, WARNINGS_PERIOD};
-use super::{Ears, elsewhere::Elsewhere, noted::Noted};
+use super::{Ears, noted::Noted};
 use crate::control::Control;
 use crate::view::View;
 use mtom_broker::intake::Manner;
@@ -204,9 +205,9 @@ async fn a_word_that_has_waited_is_not_done_and_one_for_nobody_neither() {
 #[tokio::test]
 async fn only_topics_of_ours_are_ever_taken_back() {
     let dir = tempfile::tempdir().unwrap();
-    let open =
-        |broker: &str| Noted::open(dir.path(), ID, broker, &mut Elsewhere::open(dir.path(), ID));
-    let mut noted = open("mqtt://a:1883");
+    let open = |broker: &str| Noted::open(dir.path(), ID, broker);
+    let (mut noted, before) = open("mqtt://a:1883");
+    assert_eq!(before, None);
     noted.add("homeassistant/device/mtom-1a2b3c4d/config");
     noted.add("mtom/mtom-1a2b3c4d/gateway");
     noted.write().await;
@@ -214,18 +215,32 @@ async fn only_topics_of_ours_are_ever_taken_back() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}Environ/Temperature\nhomeassistant/sensor/a/config\n#\n"))
         .unwrap();
-    let topics = |noted: &Noted| noted.iter().cloned().collect::<Vec<_>>();
     let ours: Vec<_> = text.lines().skip(1).map(str::to_owned).collect();
-    assert_eq!(topics(&open("mqtt://a:1883")), ours);
-    // At another broker they are not ours, until that one is ours again.
-    let mut other = open("mqtt://b:1883");
-    assert!(other.is_empty() && !Elsewhere::open(dir.path(), ID).is_empty());
-    other.write().await;
-    let mut back = open("mqtt://a:1883");
-    assert_eq!(topics(&back), ours);
-    back.write().await;
-    // Our own keeps nothing.
-    assert!(open("").is_empty());
+    // At the broker of now, too, which may be the same one under another name.
+    for (broker, before) in [
+        ("mqtt://a:1883", None),
+        ("mqtt://b:1883", Some("mqtt://a:1883")),
+        ("mqtt://b:1883", None),
+        ("", Some("mqtt://b:1883")),
+        // Our own keeps nothing.
+        ("mqtt://a:1883", None),
+    ] {
+        let (mut noted, found) = open(broker);
+        assert_eq!(noted.topics().iter().cloned().collect::<Vec<_>>(), ours, "{broker}");
+        assert_eq!(found.as_deref(), before, "{broker}");
+        noted.write().await;
+    }
+}
+
+#[test]
+fn what_the_broker_of_before_keeps_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let topics = ["mtom/mtom-1a2b3c4d/gateway", "homeassistant/device/mtom-1a2b3c4d/config"];
+    let topics = topics.map(str::to_owned).into_iter().collect();
+    let left = leave(dir.path(), "mqtt://old:1883".into(), &topics);
+    assert_eq!((left.broker.as_str(), left.topics), ("mqtt://old:1883", 2));
+    let text = std::fs::read_to_string(dir.path().join("announced-before")).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), Vec::from_iter(&topics));
 }
 
 #[tokio::test]
@@ -238,8 +253,7 @@ async fn a_quantity_without_readings_is_told_on_while_its_device_has_others() {
         Arc::new(StoredReading { id: 1, at, arrived_at: at, suspect: false, reading })
     };
     let start = |latest: &[(&str, &str)], device: &str| {
-        let elsewhere = &mut Elsewhere::open(dir.path(), ID);
-        let (mut noted, mut sheet) = (Noted::open(dir.path(), ID, "", elsewhere), Sheet::default());
+        let ((mut noted, _), mut sheet) = (Noted::open(dir.path(), ID, ""), Sheet::default());
         sheet.remember(noted.series().clone());
         let mut latest: Vec<_> = latest.iter().map(|(of, one)| stored(of, one)).collect();
         sheet.choose(&mut latest, UnixMicros(0), |_| true);

@@ -10,7 +10,6 @@ use crate::links;
 use crate::settings::{HomeAssistant, Settings, Source};
 use crate::view::View;
 use mtom_broker::outlet::Outlet;
-use mtom_mqtt::target::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -29,8 +28,8 @@ pub(super) struct Hearing {
     /// What Home Assistant says comes on a connection of its own, and is nothing where it comes otherwise.
     pub(super) is_apart: bool,
     settings: HomeAssistant,
-    /// The broker that is not our own.
-    broker: Option<Target>,
+    /// The URL of a broker that is not our own, else empty.
+    broker: String,
     folder: PathBuf,
     id: String,
     again: (Words, Arc<Again>),
@@ -48,10 +47,10 @@ impl Hearing {
     pub(super) fn new(settings: &Settings, view: &View) -> Result<Self, StartError> {
         let spoken = links::topics(&settings.actuators);
         let broker = match &settings.source {
-            Source::External { target, .. } => Some(target.clone()),
-            _ => None,
+            Source::External { target, .. } => target.endpoint.to_string(),
+            _ => String::new(),
         };
-        let is_apart = broker.is_some() && settings.home_assistant.announce;
+        let is_apart = !broker.is_empty() && settings.home_assistant.announce;
         let Settings { data_dir: folder, home_assistant: settings, topics, .. } = settings;
         let filters = topics.clone();
         let topics: Vec<_> = topics.iter().map(|text| plain(text)).collect();
@@ -108,7 +107,7 @@ impl Hearing {
                 &settings,
                 &folder,
                 &id,
-                (outlet, broker),
+                (outlet, &broker),
                 told,
                 (words, again, talk.clone()),
             )

@@ -160,7 +160,7 @@ impl Told {
             &home,
             dir.path(),
             ID,
-            (outlet, None),
+            (outlet, ""),
             (view, control, clock),
             (words, again, talk.clone()),
         );
