@@ -50,5 +50,12 @@ pub(super) fn write(path: &Path, lines: &[Line]) -> io::Result<()> {
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(new, path)
+    fs::rename(new, path)?;
+    // Its name too: what is acknowledged for it survives a loss of power. Elsewhere a folder cannot be opened as a file.
+    match path.parent() {
+        Some(folder) if cfg!(unix) && !folder.as_os_str().is_empty() => {
+            File::open(folder)?.sync_all()
+        }
+        _ => Ok(()),
+    }
 }
