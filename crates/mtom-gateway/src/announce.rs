@@ -225,9 +225,9 @@ impl Announcer {
     /// silent stays: what Home Assistant knows of it besides would go with it.
     async fn take_back(&mut self, wanted: &BTreeMap<String, Bytes>) -> bool {
         let is_device = |topic: &&String| self.names.is_config_of_device(topic);
-        let is_room = self.noted.iter().filter(is_device).count() <= sheet::SERIES_LEN_MAX;
+        let is_room = self.noted.topics().iter().filter(is_device).count() <= sheet::SERIES_LEN_MAX;
         let stays = |topic: &String| self.settings.announce && is_room && is_device(&topic);
-        let given_up = self.noted.iter().filter(|topic| !wanted.contains_key(*topic));
+        let given_up = self.noted.topics().iter().filter(|topic| !wanted.contains_key(*topic));
         for topic in given_up.filter(|topic| !stays(topic)).cloned().collect::<Vec<_>>() {
             match self.publish(topic.clone(), Bytes::new(), true).await {
                 Fate::Taken => {

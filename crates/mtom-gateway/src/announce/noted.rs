@@ -55,10 +55,6 @@ impl Noted {
         self.topics.contains(topic)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
-        self.topics.iter()
-    }
-
     pub(super) fn add(&mut self, topic: &str) {
         self.is_older |= self.topics.insert(topic.to_owned());
     }
@@ -119,7 +115,7 @@ fn series(text: &str) -> Option<(Name, Unit)> {
 }
 
 /// Whether a line is a topic of ours: only those are ever taken back.
-pub(super) fn is_topic(line: &str, id: &str) -> bool {
+fn is_topic(line: &str, id: &str) -> bool {
     // An older name of this installation was one that mtom had drawn.
     let own = |rest: &str| {
         let behind = rest.strip_prefix(id).and_then(|rest| rest.chars().next());
